@@ -1,0 +1,141 @@
+"""What an engine is: the Protocol between the worker's loop and whatever draws pictures.
+
+Knows arrays and time. No Redis, no store, no torch: an engine brings its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gpu_worker.contract import Category, Reason
+
+Pixels = NDArray[np.uint8]
+Parts = Mapping[str, NDArray[Any]]
+
+
+class Refusal(Exception):
+    """This input cannot become an honest picture. It fails alone; its batch-mates go on."""
+
+    def __init__(self, reason: Reason, detail: str = "", data: Mapping[str, Any] | None = None):
+        super().__init__(f"{reason.value}: {detail}" if detail else reason.value)
+        self.reason = reason
+        self.detail = detail
+        self.data = dict(data or {})
+
+
+class Noise(Protocol):
+    """Where an engine's randomness comes from: a seeded generator, or recorded draws."""
+
+    def draw(self, name: str, shape: tuple[int, ...]) -> NDArray[np.float32]:
+        """Standard normal values. `name` says what for: `latents`, `step`, `posterior_person`."""
+        ...
+
+
+class SeededNoise:
+    """Draws that depend on the seed, the name and the count of draws of that name alone, so that
+    no batch-mate and no order of calls can change a picture."""
+
+    def __init__(self, seed: int):
+        self._seed = seed
+        self._generators: dict[str, np.random.Generator] = {}
+
+    def draw(self, name: str, shape: tuple[int, ...]) -> NDArray[np.float32]:
+        if name not in self._generators:
+            entropy = [self._seed & 0xFFFFFFFFFFFFFFFF, *name.encode()]
+            self._generators[name] = np.random.Generator(np.random.Philox(seed=entropy))
+        return self._generators[name].standard_normal(shape, dtype=np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The try-on's options, named as on the wire. None: the engine's own default."""
+
+    num_inference_steps: int | None = None
+    guidance_scale: float | None = None
+    keep_head: bool = True
+    redraw_hands: bool = True
+    loose_mask: bool = True
+    upscale: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One picture to draw.
+
+    photo, garment: uint8 (h, w, 3) RGB, upright sRGB, any size.
+    mask: uint8 (h, w) of the photo's size, 255 = repaint, or None.
+    photo_parts, garment_parts: arrays the tailor found once, by name; an engine that needs one
+    that is missing computes it.
+    """
+
+    id: str
+    photo: Pixels
+    garment: Pixels
+    category: Category
+    noise: Noise
+    options: Options = Options()
+    mask: Pixels | None = None
+    photo_parts: Parts = field(default_factory=dict)
+    garment_parts: Parts = field(default_factory=dict)
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """What an engine drew: uint8 (h, w, 3) RGB in the photo's own framing."""
+
+    pixels: Pixels
+    tier: str = "full"
+
+
+@runtime_checkable
+class Sample(Protocol):
+    """One order on its way through an engine: `step` of `steps` are done."""
+
+    order: Order
+    step: int
+    steps: int
+
+
+class Engine(Protocol):
+    """Draws pictures, several samples a step. One worker process serves one engine.
+
+    An engine that cannot step has one step. The tailor follows the same shape.
+    """
+
+    name: str
+    licence: str
+    is_preview: bool
+    categories: frozenset[Category]
+    max_slots: int
+
+    def warm_up(self) -> None:
+        """Loads and compiles; the worker says that it is ready only after this returned."""
+
+    def admit(self, order: Order) -> Sample:
+        """Prepares an order.
+
+        Raises:
+            Refusal: the order cannot become an honest picture.
+        """
+        ...
+
+    def step(self, samples: Sequence[Sample]) -> None:
+        """Moves every sample one step on, all in one forward pass.
+
+        Raises:
+            Exception: anything; the worker then runs the samples one by one.
+        """
+
+    def finish(self, sample: Sample) -> Picture:
+        """Turns a sample whose steps are done into its picture.
+
+        Raises:
+            Refusal: the engine's own check of the result failed.
+        """
+        ...

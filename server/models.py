@@ -1,0 +1,247 @@
+"""The rows: who owns what and where each thing stands. The row is the truth.
+
+Knows SQLAlchemy and the contract's words; no request, no Redis, no store. Every row that a
+caller can name carries `merchant_id` and `site_id`, so that every query can be owner-scoped.
+"""
+
+from __future__ import annotations
+
+import secrets
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import JSON, DateTime, ForeignKey, Index, MetaData, UniqueConstraint
+from sqlalchemy.engine import Dialect
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+from sqlalchemy.types import TypeDecorator
+
+from gpu_worker.contract import Category, GarmentStatus, Lane, PhotoStatus, TryOnStatus
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def new_id(prefix: str) -> str:
+    """A readable, unguessable id such as `pho_9f2c…` (96 random bits)."""
+    return f"{prefix}_{secrets.token_hex(12)}"
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """Aware UTC in Python on both databases; SQLite would forget the zone."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None or value.tzinfo is not None:
+            return value
+        return value.replace(tzinfo=UTC)
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(column_0_label)s",
+            "uq": "uq_%(table_name)s_%(column_0_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {datetime: UtcDateTime, dict[str, Any]: JSON, list[Any]: JSON}
+
+
+class Merchant(Base):
+    __tablename__ = "merchants"
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("mer"))
+    name: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class User(Base):
+    """Somebody who logs in to the dashboard. `role`: owner | staff."""
+
+    __tablename__ = "users"
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("usr"))
+    merchant_id: Mapped[str] = mapped_column(ForeignKey("merchants.id"), index=True)
+    email: Mapped[str] = mapped_column(unique=True)
+    password_hash: Mapped[str]
+    role: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+    merchant: Mapped[Merchant] = relationship()
+
+
+class Site(Base):
+    """One shop of a merchant, with its publishable keys and the origins that may use them."""
+
+    __tablename__ = "sites"
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("sit"))
+    merchant_id: Mapped[str] = mapped_column(ForeignKey("merchants.id"), index=True)
+    name: Mapped[str]
+    live_key: Mapped[str] = mapped_column(unique=True)
+    test_key: Mapped[str] = mapped_column(unique=True)
+    allowed_origins: Mapped[list[Any]] = mapped_column(default=list)
+    accent: Mapped[str] = mapped_column(default="#3b4cca")
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+    merchant: Mapped[Merchant] = relationship()
+
+
+class SecretKey(Base):
+    """A hashed `sk_live_…` or `sk_test_…`; the clear text is shown once. `hint`: its last four."""
+
+    __tablename__ = "secret_keys"
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("key"))
+    site_id: Mapped[str] = mapped_column(ForeignKey("sites.id"), index=True)
+    mode: Mapped[str]
+    hint: Mapped[str]
+    hash: Mapped[str] = mapped_column(unique=True)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    revoked_at: Mapped[datetime | None]
+
+    site: Mapped[Site] = relationship()
+
+
+class Shopper(Base):
+    """Somebody in a fitting room, known by nothing but a random handle and what she agreed to."""
+
+    __tablename__ = "shoppers"
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("sho"))
+    merchant_id: Mapped[str]
+    site_id: Mapped[str] = mapped_column(ForeignKey("sites.id"), index=True)
+    mode: Mapped[str]
+    resume_hash: Mapped[str | None] = mapped_column(unique=True)
+    consent_version: Mapped[str | None]
+    consented_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class Photo(Base):
+    """A shopper's photo. `clean_key` is the checked copy; engines read only that."""
+
+    __tablename__ = "photos"
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("pho"))
+    merchant_id: Mapped[str]
+    site_id: Mapped[str] = mapped_column(ForeignKey("sites.id"), index=True)
+    shopper_id: Mapped[str | None] = mapped_column(index=True)
+    status: Mapped[PhotoStatus] = mapped_column(default=PhotoStatus.CHECKING)
+    reasons: Mapped[list[Any]] = mapped_column(default=list)
+    hints: Mapped[list[Any]] = mapped_column(default=list)
+    people: Mapped[list[Any]] = mapped_column(default=list)
+    person: Mapped[int | None]
+    consent_version: Mapped[str]
+    upload_key: Mapped[str]
+    content_type: Mapped[str]
+    clean_key: Mapped[str]
+    parts_key: Mapped[str]
+    width_px: Mapped[int | None]
+    height_px: Mapped[int | None]
+    version: Mapped[int] = mapped_column(default=1)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    queued_at: Mapped[datetime] = mapped_column(default=now)
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class Garment(Base):
+    __tablename__ = "garments"
+    __table_args__ = (UniqueConstraint("site_id", "sku"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("gar"))
+    merchant_id: Mapped[str]
+    site_id: Mapped[str] = mapped_column(ForeignKey("sites.id"), index=True)
+    sku: Mapped[str]
+    title: Mapped[str]
+    category: Mapped[Category]
+    status: Mapped[GarmentStatus] = mapped_column(default=GarmentStatus.CLEANING)
+    reasons: Mapped[list[Any]] = mapped_column(default=list)
+    clean: Mapped[bool] = mapped_column(default=True)
+    upload_key: Mapped[str | None]
+    image_url: Mapped[str | None]
+    clean_key: Mapped[str]
+    parts_key: Mapped[str]
+    cutout_key: Mapped[str]
+    width_px: Mapped[int | None]
+    height_px: Mapped[int | None]
+    version: Mapped[int] = mapped_column(default=1)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    queued_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class TryOn(Base):
+    """One picture asked for. After its deletion the row stays as a tombstone (`deleted_at`)
+    with nothing personal in it, so that reading it says 410 and usage still adds up."""
+
+    __tablename__ = "try_ons"
+    __table_args__ = (Index("ix_try_ons_open", "engine", "status", "created_at"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("try"))
+    merchant_id: Mapped[str]
+    site_id: Mapped[str] = mapped_column(ForeignKey("sites.id"), index=True)
+    shopper_id: Mapped[str | None] = mapped_column(index=True)
+    photo_id: Mapped[str | None] = mapped_column(index=True)
+    garment_id: Mapped[str | None] = mapped_column(index=True)
+    mode: Mapped[str]
+    engine: Mapped[str]
+    lane: Mapped[Lane] = mapped_column(default=Lane.LIVE)
+    status: Mapped[TryOnStatus] = mapped_column(default=TryOnStatus.QUEUED)
+    category: Mapped[Category]
+    options: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    seed: Mapped[int]
+    position: Mapped[int | None]
+    eta_s: Mapped[float | None]
+    step: Mapped[int] = mapped_column(default=0)
+    steps: Mapped[int] = mapped_column(default=0)
+    result_key: Mapped[str | None]
+    width: Mapped[int | None]
+    height: Mapped[int | None]
+    is_preview: Mapped[bool] = mapped_column(default=False)
+    tier: Mapped[str | None]
+    error_code: Mapped[str | None]
+    retryable: Mapped[bool] = mapped_column(default=False)
+    queue_ms: Mapped[int | None]
+    model_ms: Mapped[int | None]
+    total_ms: Mapped[int | None]
+    liked: Mapped[bool | None]
+    like_reason: Mapped[str | None]
+    shared: Mapped[bool] = mapped_column(default=False)
+    version: Mapped[int] = mapped_column(default=1)
+    created_at: Mapped[datetime] = mapped_column(default=now, index=True)
+    queued_at: Mapped[datetime] = mapped_column(default=now)
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+    deleted_at: Mapped[datetime | None]
+
+
+class IdempotencyKey(Base):
+    """The answer given to a POST, kept 24 h: the same key and body get the same answer."""
+
+    __tablename__ = "idempotency_keys"
+
+    owner: Mapped[str] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    body_hash: Mapped[str]
+    try_on_id: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(default=now, index=True)
+
+
+class DoomedObject(Base):
+    """An object that must vanish from the store. Written in the transaction that deletes its
+    row, so that a dead store delays a deletion and never loses it; the steward retries."""
+
+    __tablename__ = "doomed_objects"
+
+    key: Mapped[str] = mapped_column(primary_key=True)
+    due_at: Mapped[datetime] = mapped_column(default=now, index=True)
+    tries: Mapped[int] = mapped_column(default=0)
