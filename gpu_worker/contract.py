@@ -115,6 +115,14 @@ TAILOR = "tailor"  # the engine name under which photo and garment jobs are queu
 DEFAULT_BATCH_SIZE = 4
 POLICY_TTL_S = 5
 WORKER_TTL_S = 10
+CANCEL_TTL_S = 3600
+
+# Run as `pipeline.eval(JOIN_RING, 1, ring_key, merchant_id)` in the MULTI that enqueues. A merchant
+# who is in the ring keeps its place: LREM + RPUSH would send whoever enqueues often to the back
+# again and again, and it would never have its turn.
+JOIN_RING = """
+if not redis.call('LPOS', KEYS[1], ARGV[1]) then redis.call('RPUSH', KEYS[1], ARGV[1]) end
+"""
 
 
 def queue_name(engine: str, lane: Lane, merchant_id: str) -> str:
@@ -140,6 +148,19 @@ def policy_key(engine: str) -> str:
 def worker_key(worker_id: str) -> str:
     """Redis hash by which a worker says that it lives: engine, pid, licence, is_preview, ts."""
     return f"proteus:worker:{worker_id}"
+
+
+def cancel_key(job_id: str) -> str:
+    """Set (with CANCEL_TTL_S) by the server when a try-on is cancelled; the worker looks often."""
+    return f"proteus:cancel:{job_id}"
+
+
+def lease_key(member: str) -> str:
+    """Lives as long as the worker that holds `member` (`job:execution` in RQ's started registry).
+
+    Redis's own clock ends it, so that workers' clocks need not agree.
+    """
+    return f"proteus:lease:{member}"
 
 
 # --- messages ------------------------------------------------------------------------------------
