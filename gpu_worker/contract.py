@@ -110,11 +110,13 @@ class Reason(StrEnum):
 EVENTS = "proteus:events"
 NUDGES = "proteus:nudges"
 STEWARDS = "stewards"  # consumer group on EVENTS
+STEWARD = "proteus:steward"  # Redis hash by which the steward says that it lives: name, ts, counts
 TAILOR = "tailor"  # the engine name under which photo and garment jobs are queued
 
 DEFAULT_BATCH_SIZE = 4
 POLICY_TTL_S = 5
 WORKER_TTL_S = 10
+STEWARD_TTL_S = 10
 CANCEL_TTL_S = 3600
 
 # Run as `pipeline.eval(JOIN_RING, 1, ring_key, merchant_id)` in the MULTI that enqueues. A merchant

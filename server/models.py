@@ -202,6 +202,7 @@ class TryOn(Base):
     eta_s: Mapped[float | None]
     step: Mapped[int] = mapped_column(default=0)
     steps: Mapped[int] = mapped_column(default=0)
+    preview_key: Mapped[str | None]  # the latest intermediate picture, while it runs
     result_key: Mapped[str | None]
     width: Mapped[int | None]
     height: Mapped[int | None]
