@@ -1,0 +1,97 @@
+"""Starting one child process and ending it. Knows Linux; knows nothing of Proteus's parts.
+
+A child dies with whoever started it (PR_SET_PDEATHSIG), however that one ended.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+Child = subprocess.Popen[bytes]
+
+_PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def _die_with(parent_pid: int, death_signal: int) -> None:
+    """Runs in the child between fork and exec, after any change of user (which would reset it)."""
+    _libc.prctl(_PR_SET_PDEATHSIG, death_signal, 0, 0, 0)
+    if os.getppid() != parent_pid:  # the parent died before the prctl
+        os._exit(1)
+
+
+def spawn(
+    argv: Sequence[str],
+    *,
+    log: Path,
+    env: Mapping[str, str] | None = None,
+    user: str | None = None,
+    cwd: Path | None = None,
+    death_signal: int = signal.SIGKILL,
+) -> Child:
+    """Starts a child in its own session, so that a terminal's Ctrl-C reaches the parent alone.
+
+    Its output is appended to `log`. `death_signal` is what the kernel sends it when the calling
+    thread ends.
+    """
+    parent_pid = os.getpid()
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=dict(env) if env is not None else None,
+            user=user,
+            group=user,
+            extra_groups=[] if user else None,
+            cwd=cwd,
+            start_new_session=True,
+            preexec_fn=lambda: _die_with(parent_pid, death_signal),  # noqa: PLW1509
+        )
+
+
+def stop(child: Child, *, with_signal: int = signal.SIGTERM, grace_s: float = 10.0) -> int:
+    """Ends a child kindly, then surely; what is left of its group goes too."""
+    if child.poll() is None:
+        child.send_signal(with_signal)
+        with suppress(subprocess.TimeoutExpired):
+            child.wait(grace_s)
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(child.pid, signal.SIGKILL)
+    return child.wait()
+
+
+def free_port(host: str = "127.0.0.1") -> int:
+    """A port nobody listens on now. Whoever asks should use it soon."""
+    with socket.socket() as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])
+
+
+def is_listening(port: int, host: str = "127.0.0.1") -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(0.5)
+        return probe.connect_ex((host, port)) == 0
+
+
+def wait_until(
+    ready: Callable[[], bool], *, within_s: float, child: Child | None = None, every_s: float = 0.02
+) -> bool:
+    """Asks until `ready` says yes. False: the time is over or the child has ended."""
+    deadline = time.monotonic() + within_s
+    while time.monotonic() < deadline:
+        if ready():
+            return True
+        if child is not None and child.poll() is not None:
+            return False
+        time.sleep(every_s)
+    return False

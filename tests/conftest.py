@@ -1,0 +1,152 @@
+"""Fixtures every room shares: real services, each test with its own clean corner of them.
+
+A service starts when the first test asks for it. Where its program is missing, its tests are
+skipped with the package's name; with CI=true they fail.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeVar
+
+import psycopg
+import pytest
+import redis
+from sqlalchemy import create_engine
+
+from server.models import Base
+from tests import services
+from tests.services import S3Settings
+
+T = TypeVar("T")
+Service = Callable[[Path], AbstractContextManager[T]]
+
+
+@contextmanager
+def _service(start: Service[T], factory: pytest.TempPathFactory) -> Iterator[T]:
+    try:
+        with start(factory.mktemp(start.__name__)) as service:
+            yield service
+    except services.MissingProgramError as missing:
+        if os.environ.get("CI") == "true":
+            pytest.fail(str(missing))
+        pytest.skip(str(missing))
+
+
+# --- Redis ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def redis_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with _service(services.redis_server, tmp_path_factory) as url:
+        yield url
+
+
+@pytest.fixture
+def redis_url(redis_service: str) -> str:
+    """The URL of an empty Redis."""
+    with redis.Redis.from_url(redis_service) as client:
+        client.flushall()
+    return redis_service
+
+
+# --- object stores -------------------------------------------------------------------------------
+
+
+def _own_bucket(s3: S3Settings) -> S3Settings:
+    own = replace(s3, bucket=f"test-{uuid.uuid4().hex[:20]}")
+    own.client().create_bucket(Bucket=own.bucket)
+    return own
+
+
+@pytest.fixture(scope="session")
+def rclone_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Settings]:
+    with _service(services.rclone_store, tmp_path_factory) as s3:
+        yield s3
+
+
+@pytest.fixture(scope="session")
+def radosgw_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Settings]:
+    with _service(services.radosgw, tmp_path_factory) as s3:
+        yield s3
+
+
+@pytest.fixture
+def store(rclone_service: S3Settings) -> S3Settings:
+    """An empty bucket in the local store."""
+    return _own_bucket(rclone_service)
+
+
+@pytest.fixture(params=["rclone", "radosgw"])
+def any_store(request: pytest.FixtureRequest) -> S3Settings:
+    """An empty bucket in the local store, and then in Ceph."""
+    return _own_bucket(request.getfixturevalue(f"{request.param}_service"))
+
+
+# --- databases -----------------------------------------------------------------------------------
+
+
+def _make_tables(url: str) -> None:
+    engine = create_engine(url)
+    Base.metadata.create_all(engine)
+    engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("sqlite") / "template.db"
+    _make_tables(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """`postgresql+psycopg://…:port` of a server with a `template` that has the tables."""
+    with _service(services.postgres_server, tmp_path_factory) as server:
+        url = server.replace("postgresql:", "postgresql+psycopg:")
+        _create_database(url, "template", like="template1")
+        _make_tables(f"{url}/template")
+        yield url
+
+
+def _create_database(server: str, name: str, like: str) -> None:
+    dsn = server.replace("+psycopg", "") + "/postgres"
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{like}"'.encode())
+
+
+@pytest.fixture
+def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
+    """A fresh SQLite database with all tables and no rows."""
+    shutil.copy(sqlite_template, tmp_path / "proteus.db")
+    return f"sqlite:///{tmp_path / 'proteus.db'}"
+
+
+@pytest.fixture
+def postgres_url(postgres_service: str) -> str:
+    """A fresh PostgreSQL database with all tables and no rows."""
+    name = f"test_{uuid.uuid4().hex}"
+    _create_database(postgres_service, name, like="template")
+    return f"{postgres_service}/{name}"
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """A fresh database with all tables and no rows: SQLite, and then PostgreSQL."""
+    return str(request.getfixturevalue(f"{request.param}_url"))
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A fresh database without any table, for the migrations' own tests."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'empty.db'}"
+    server, name = request.getfixturevalue("postgres_service"), f"test_{uuid.uuid4().hex}"
+    _create_database(server, name, like="template1")
+    return f"{server}/{name}"
