@@ -1,0 +1,9 @@
+"""What can be read from a garment's picture: its outline and its parts.
+
+Shared by tailor and engines. Knows garments; no shopper's photo, no queue, no store.
+"""
+
+from gpu_worker.cutout.garment import Garment, fits, read, read_garment
+from gpu_worker.cutout.ground import Cut, cut
+
+__all__ = ["Cut", "Garment", "cut", "fits", "read", "read_garment"]

@@ -1,0 +1,91 @@
+"""Reads a garment's picture once: `read_garment` gives the arrays every later try-on uses.
+
+Knows the garment's picture and category. The arrays are plain, so that they can be kept as npz.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gpu_worker.contract import Category, Reason
+from gpu_worker.cutout.ground import Cut, cut
+from gpu_worker.engine import Pixels, Refusal
+from gpu_worker.planes import Floats, floats
+from gpu_worker.pose import find_people
+
+VERSION = 1
+_CATEGORIES = (Category.UPPER, Category.LOWER, Category.OVERALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Garment:
+    """alpha: float32 (h, w) on the garment's canvas, which has `scale` px per px of the picture;
+    size: width and height of the picture."""
+
+    category: Category
+    alpha: Floats
+    scale: float
+    size: tuple[int, int]
+
+    def to_parts(self) -> dict[str, NDArray[Any]]:
+        return {
+            "garment_version": np.array([VERSION], dtype=np.int32),
+            "garment_size": np.array(self.size, dtype=np.int32),
+            "category": np.array([_CATEGORIES.index(self.category)], dtype=np.int32),
+            "alpha": np.round(self.alpha * 255).astype(np.uint8),
+            "scale": np.array([self.scale], dtype=np.float64),
+        }
+
+    @classmethod
+    def from_parts(cls, parts: Mapping[str, NDArray[Any]]) -> Garment:
+        return cls(
+            category=_CATEGORIES[int(parts["category"][0])],
+            alpha=floats(parts["alpha"]) / np.float32(255),
+            scale=float(parts["scale"][0]),
+            size=(int(parts["garment_size"][0]), int(parts["garment_size"][1])),
+        )
+
+
+def fits(parts: Mapping[str, NDArray[Any]], pixels: Pixels, category: Category) -> bool:
+    """Whether these parts were read by this version from a picture of this size and category."""
+    if "garment_version" not in parts or int(parts["garment_version"][0]) != VERSION:
+        return False
+    if _CATEGORIES[int(parts["category"][0])] is not category:
+        return False
+    return tuple(int(n) for n in parts["garment_size"]) == (pixels.shape[1], pixels.shape[0])
+
+
+def read_garment(pixels: Pixels, category: Category) -> dict[str, NDArray[Any]]:
+    """Cuts a garment out and finds its parts.
+
+    pixels: uint8 (h, w, 3) RGB.
+
+    Raises:
+        Refusal: garment_on_model, garment_background_not_plain, garment_not_found.
+    """
+    return read(pixels, category).to_parts()
+
+
+def read(pixels: Pixels, category: Category) -> Garment:
+    """`read_garment`, as a `Garment`."""
+    refuse_worn(pixels)
+    return _describe(cut(pixels), category, (pixels.shape[1], pixels.shape[0]))
+
+
+def refuse_worn(pixels: Pixels) -> None:
+    """Refuses a garment that somebody wears.
+
+    Raises:
+        Refusal: garment_on_model.
+    """
+    if find_people(pixels):
+        raise Refusal(Reason.GARMENT_ON_MODEL, "a person wears it")
+
+
+def _describe(found: Cut, category: Category, size: tuple[int, int]) -> Garment:
+    return Garment(category, found.alpha, found.scale, size)

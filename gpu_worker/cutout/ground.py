@@ -1,0 +1,123 @@
+"""Cuts a garment out of a plain ground.
+
+Knows pixels of a garment's picture; nothing of what the garment is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from gpu_worker.contract import Reason
+from gpu_worker.engine import Pixels, Refusal
+from gpu_worker.planes import (
+    Bytes,
+    Floats,
+    Mask,
+    blur,
+    close,
+    components,
+    connected_to,
+    floats,
+    lab,
+    largest,
+    resize_bytes,
+)
+
+LONG_SIDE_PX = 900  # the garment's canvas: its outline is read at this size
+_BORDER = 0.02  # of the shorter side
+_PLAIN = 25.0  # Lab distance within which four fifths of a plain border lie
+_NEAR = 4.0
+_SHADOW_CHROMA = 2.5
+_LEAST, _MOST = 0.02, 0.92  # of the picture
+_HOLE = 0.004  # of the garment: smaller spots of the ground's colour are print
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """pixels: uint8 (h, w, 3), the picture on the garment's canvas; alpha: float32 (h, w) 0..1;
+    mask: bool (h, w); scale: canvas px per px of the picture."""
+
+    pixels: Bytes
+    alpha: Floats
+    mask: Mask
+    scale: float
+
+
+def cut(pixels: Pixels) -> Cut:
+    """The garment without its ground.
+
+    Raises:
+        Refusal: garment_background_not_plain, garment_not_found.
+    """
+    height, width = pixels.shape[:2]
+    scale = min(1.0, LONG_SIDE_PX / max(height, width))
+    canvas = resize_bytes(pixels, round(width * scale), round(height * scale))
+    seen = lab(canvas)
+    ground, spread = _ground(seen)
+    mask = _without_holes_of_ground(_body(seen, ground, spread), seen, ground, spread)
+    share = float(mask.mean())
+    if share < _LEAST:
+        raise Refusal(Reason.GARMENT_NOT_FOUND, f"{share:.1%} of the picture differ from it")
+    if share > _MOST:
+        raise Refusal(Reason.GARMENT_BACKGROUND_NOT_PLAIN, "the garment fills the picture")
+    return Cut(canvas, _soft(mask), mask, scale)
+
+
+def _ground(seen: Floats) -> tuple[Floats, float]:
+    """The border's median colour, and the distance within which four fifths of it lie."""
+    border = _border(seen)
+    colour = floats(np.median(border, axis=0))
+    spread = float(np.percentile(np.linalg.norm(border - colour, axis=1), 80))
+    if spread > _PLAIN:
+        raise Refusal(Reason.GARMENT_BACKGROUND_NOT_PLAIN, f"the border spreads {spread:.0f}")
+    return colour, spread
+
+
+def _border(seen: Floats) -> Floats:
+    depth = max(2, round(_BORDER * min(seen.shape[:2])))
+    sides = (seen[:depth], seen[:, :depth], seen[:, -depth:], seen[-depth:])
+    return floats(np.concatenate([side.reshape(-1, 3) for side in sides]))
+
+
+def _body(seen: Floats, ground: Floats, spread: float) -> Mask:
+    """What is not ground: the ground hangs together with the picture's border."""
+    near = _like_ground(seen, ground, spread)
+    rim = np.zeros(near.shape, dtype=bool)
+    rim[0], rim[:, 0], rim[:, -1] = True, True, True
+    rim[-1] = True
+    outside = connected_to(near, rim)
+    return largest(close(~outside, 1))
+
+
+def _like_ground(seen: Floats, ground: Floats, spread: float) -> Mask:
+    """The ground's colour, or a soft shadow on it: a little darker, no more colourful."""
+    difference = seen - ground
+    near = np.linalg.norm(difference, axis=2) < max(_NEAR, 2.5 * spread)
+    return np.asarray(near | _soft_shadow(difference, seen))
+
+
+def _soft_shadow(difference: Floats, seen: Floats) -> Mask:
+    """Darker than the ground by up to 16 L, of its colour, and without texture or edge."""
+    chroma = np.hypot(difference[..., 1], difference[..., 2])
+    darker = (difference[..., 0] < 0) & (difference[..., 0] > -16)
+    lightness = np.ascontiguousarray(blur(seen[..., 0], 1.0))
+    slope = np.hypot(cv2.Sobel(lightness, cv2.CV_32F, 1, 0), cv2.Sobel(lightness, cv2.CV_32F, 0, 1))
+    return np.asarray((chroma < _SHADOW_CHROMA) & darker & (slope / 8 < 0.6))
+
+
+def _without_holes_of_ground(mask: Mask, seen: Floats, ground: Floats, spread: float) -> Mask:
+    """Enclosed spots of the ground's colour: the gap between trouser legs, an arm's loop."""
+    near = mask & (np.linalg.norm(seen - ground, axis=2) < max(2.0, 1.5 * spread))
+    labels, areas = components(near)
+    hole = areas > _HOLE * mask.sum()
+    hole[0] = False
+    return np.asarray(mask & ~hole[labels])
+
+
+def _soft(mask: Mask) -> Floats:
+    """Alpha 0..1: the mask less its outermost px, softened."""
+    inner = cv2.erode(mask.astype(np.uint8), np.ones((3, 3), dtype=np.uint8))
+    return np.clip(blur(inner.astype(np.float32), 0.8), 0, 1)

@@ -1,0 +1,184 @@
+"""Operations on planes: arrays (h, w) or (h, w, c) of one picture, typed over OpenCV.
+
+Shared by pose, cutout and preview. Knows arrays only: no people, no garments, no files.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+Bytes = NDArray[np.uint8]
+Mask = NDArray[np.bool_]
+
+_SMALLEST_LEVEL_PX = 4
+
+
+def floats(plane: Any) -> Floats:
+    """The same values as contiguous float32."""
+    return np.ascontiguousarray(plane, dtype=np.float32)
+
+
+def blur(plane: NDArray[Any], sigma: float) -> Floats:
+    """Gaussian blur, sigma in px. float32 of the plane's shape."""
+    if sigma < 0.2:
+        return floats(plane)
+    return floats(cv2.GaussianBlur(floats(plane), (0, 0), sigma, borderType=cv2.BORDER_REPLICATE))
+
+
+def resize(plane: NDArray[Any], width: int, height: int) -> Floats:
+    """Resamples to (height, width): by area when shrinking, linearly when growing."""
+    shrinking = width < plane.shape[1] or height < plane.shape[0]
+    how = cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR
+    return floats(cv2.resize(floats(plane), (width, height), interpolation=how))
+
+
+def resize_bytes(pixels: Bytes, width: int, height: int) -> Bytes:
+    """`resize` for uint8 pictures, rounding once."""
+    shrinking = width < pixels.shape[1] or height < pixels.shape[0]
+    how = cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(pixels, (width, height), interpolation=how), dtype=np.uint8)
+
+
+def _disc(radius: float) -> Bytes:
+    reach = max(1, int(np.ceil(radius)))
+    y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
+    return np.asarray(x * x + y * y <= radius * radius + 0.5, dtype=np.uint8)
+
+
+def grow(mask: Mask, radius: float) -> Mask:
+    """Dilation by a disc of `radius` px."""
+    if radius < 0.5:
+        return mask
+    return np.asarray(cv2.dilate(mask.astype(np.uint8), _disc(radius)), dtype=bool)
+
+
+def shrink(mask: Mask, radius: float) -> Mask:
+    """Erosion by a disc of `radius` px; beyond the picture's edge everything counts as inside."""
+    if radius < 0.5:
+        return mask
+    return np.asarray(cv2.erode(mask.astype(np.uint8), _disc(radius)), dtype=bool)
+
+
+def close(mask: Mask, radius: float) -> Mask:
+    """Fills gaps narrower than 2 x `radius` px."""
+    return shrink(grow(mask, radius), radius)
+
+
+def open_(mask: Mask, radius: float) -> Mask:
+    """Removes what is narrower than 2 x `radius` px."""
+    return grow(shrink(mask, radius), radius)
+
+
+def distance_inside(mask: Mask) -> Floats:
+    """For each px inside, its distance in px to the nearest px outside; 0 outside."""
+    return floats(cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, 5))
+
+
+def distance_to(mask: Mask) -> Floats:
+    """For each px, its distance in px to the nearest px of the mask; large where it is empty."""
+    if not mask.any():
+        return np.full(mask.shape, np.float32(sum(mask.shape)), dtype=np.float32)
+    return distance_inside(~mask)
+
+
+def components(mask: Mask) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """4-connected parts: labels (h, w) from 1, and the areas in px (index 0: outside)."""
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(
+        mask.astype(np.uint8), connectivity=4
+    )
+    areas = np.asarray(stats, dtype=np.int32)[:count, cv2.CC_STAT_AREA]
+    return np.asarray(labels, dtype=np.int32), areas
+
+
+def largest(mask: Mask) -> Mask:
+    """The largest connected part."""
+    labels, areas = components(mask)
+    if len(areas) < 2:
+        return mask
+    return np.asarray(labels == 1 + int(np.argmax(areas[1:])))
+
+
+def connected_to(mask: Mask, seeds: Mask) -> Mask:
+    """The parts of `mask` that touch `seeds`."""
+    labels, areas = components(mask)
+    keep = np.zeros(len(areas), dtype=bool)
+    keep[np.unique(labels[seeds & mask])] = True
+    keep[0] = False
+    return keep[labels]
+
+
+def without_specks(mask: Mask, area: float) -> Mask:
+    """Drops parts smaller than `area` px."""
+    labels, areas = components(mask)
+    keep = areas >= area
+    keep[0] = False
+    return keep[labels]
+
+
+def without_holes(mask: Mask, area: float) -> Mask:
+    """Fills enclosed holes smaller than `area` px."""
+    return ~without_specks(np.pad(~mask, 1, constant_values=True), area)[1:-1, 1:-1]
+
+
+def lab(pixels: Bytes) -> Floats:
+    """sRGB uint8 (h, w, 3) to CIE Lab float32: L 0..100, a and b about -100..100."""
+    return floats(cv2.cvtColor(floats(pixels) * np.float32(1 / 255), cv2.COLOR_RGB2LAB))
+
+
+def remap(plane: NDArray[Any], xs: Floats, ys: Floats) -> Floats:
+    """plane at (xs, ys), px centres at integers, linear; 0 outside."""
+    return floats(
+        cv2.remap(floats(plane), xs, ys, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+    )
+
+
+def smoothstep(low: float, high: float, x: Any) -> Any:
+    """0 at `low`, 1 at `high`, smooth between; `low` may be above `high`."""
+    t = np.clip((np.asarray(x, dtype=np.float32) - low) / (high - low), 0, 1)
+    return t * t * (3 - 2 * t)
+
+
+def polygon(shape: tuple[int, ...], points: NDArray[Any]) -> Mask:
+    """The px inside a polygon, points (n, 2) as x, y in px."""
+    plane = np.zeros(shape[:2], dtype=np.uint8)
+    cv2.fillPoly(plane, [np.round(np.asarray(points)).astype(np.int32)], 1)
+    return plane.astype(bool)
+
+
+def to_segment(shape: tuple[int, ...], a: Floats, b: Floats) -> tuple[Floats, Floats]:
+    """Distance in px of each px to the segment a-b, and where along it (0..1) the foot lies."""
+    ys, xs = np.mgrid[0 : shape[0], 0 : shape[1]].astype(np.float32)
+    dx, dy = float(b[0] - a[0]), float(b[1] - a[1])
+    length2 = max(dx * dx + dy * dy, 1e-6)
+    along = np.clip(((xs - a[0]) * dx + (ys - a[1]) * dy) / length2, 0, 1)
+    distance = np.hypot(xs - (a[0] + along * dx), ys - (a[1] + along * dy))
+    return floats(distance), floats(along)
+
+
+def membrane(values: NDArray[Any], weight: NDArray[Any]) -> Floats:
+    """Pull-push: values (h, w, c) where weight (h, w) is 1, smoothly continued where it is 0.
+
+    Premultiplied pyramid down until a level is about 4 px, then up, where each level's own value
+    fills in for the coarser one as far as its weight reaches.
+    """
+    premultiplied = floats(values) * floats(weight)[..., None]
+    level = np.dstack([premultiplied, floats(weight)])
+    return floats(_pull_push(level)[..., :-1])
+
+
+def _pull_push(level: Floats) -> Floats:
+    height, width = level.shape[:2]
+    value = level / np.maximum(level[..., -1:], 1e-6)
+    if min(height, width) <= _SMALLEST_LEVEL_PX:
+        total = np.maximum(level[..., -1].sum(), 1e-6)
+        mean = level.sum(axis=(0, 1)) / total
+        return floats(np.where(level[..., -1:] > 1e-3, value, mean))
+    coarse = _pull_push(floats(cv2.pyrDown(level)))
+    raised = floats(cv2.pyrUp(coarse, dstsize=(width, height)))
+    own = np.clip(level[..., -1:] * 4, 0, 1)
+    return floats(raised + (value - raised) * own)

@@ -1,0 +1,19 @@
+"""What can be read from a shopper's photo: people, body, silhouette, skin, what is worn.
+
+Shared by tailor and engines. Knows photos; no garments, no queue, no store.
+"""
+
+from gpu_worker.pose.detect import Found, find_people
+from gpu_worker.pose.models import warm_up
+from gpu_worker.pose.photo import Person, fits, people_boxes, read_person, read_photo
+
+__all__ = [
+    "Found",
+    "Person",
+    "find_people",
+    "fits",
+    "people_boxes",
+    "read_person",
+    "read_photo",
+    "warm_up",
+]

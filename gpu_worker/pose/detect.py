@@ -1,0 +1,101 @@
+"""Finds people: MediaPipe's pose detector over the whole picture.
+
+Knows pixels and boxes. Nothing about what a person is wanted for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import cv2
+import numpy as np
+
+from gpu_worker.engine import Pixels
+from gpu_worker.planes import Floats, floats
+from gpu_worker.pose import models
+
+_SIDE = 224
+_ROI_GROWTH = 1.25  # MediaPipe's own: the circle around a person, a little larger
+MIN_SCORE = 0.75  # people score >= 0.93, a sweatshirt with spread sleeves 0.64, else <= 0.3
+_SAME_PERSON = 0.3  # two circles that overlap by more are one person
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One person: mid hip and the radius of the circle around the body, px; `roll` in radians."""
+
+    score: float
+    x: float
+    y: float
+    radius: float
+    roll: float
+
+
+@cache
+def _anchors() -> Floats:
+    """Centres (2254, 2) in 0..1: two per cell at stride 8 and 16, six at stride 32."""
+    centres = []
+    for stride, per_cell in ((8, 2), (16, 2), (32, 6)):
+        cells = _SIDE // stride
+        y, x = np.mgrid[0:cells, 0:cells]
+        grid = np.stack([(x + 0.5) / cells, (y + 0.5) / cells], -1).reshape(-1, 2)
+        centres.append(np.repeat(grid, per_cell, axis=0))
+    return floats(np.concatenate(centres))
+
+
+def _letterbox(pixels: Pixels) -> tuple[Floats, float, float, float]:
+    """The picture in a 224 px square, and (scale, left, top): photo px = square px/scale - left."""
+    height, width = pixels.shape[:2]
+    scale = _SIDE / max(height, width)
+    left, top = (_SIDE / scale - width) / 2, (_SIDE / scale - height) / 2
+    matrix = np.array([[scale, 0, left * scale], [0, scale, top * scale]])
+    small = cv2.warpAffine(_halved(pixels, scale), matrix @ _undo_halving(scale), (_SIDE, _SIDE))
+    return floats(small) / 127.5 - 1, scale, left, top
+
+
+def _steps(scale: float) -> int:
+    return max(0, int(np.floor(np.log2(1 / scale)))) if scale < 1 else 0
+
+
+def _halved(pixels: Pixels, scale: float) -> Pixels:
+    """Shrinks by halves first, so that the final warp does not alias."""
+    factor = 2 ** _steps(scale)
+    size = (max(1, pixels.shape[1] // factor), max(1, pixels.shape[0] // factor))
+    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+def _undo_halving(scale: float) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+    factor = float(2 ** _steps(scale))
+    return np.array([[factor, 0, 0], [0, factor, 0], [0, 0, 1.0]])
+
+
+def find_people(pixels: Pixels) -> list[Found]:
+    """People in a uint8 (h, w, 3) picture, best score first."""
+    square, scale, left, top = _letterbox(pixels)
+    boxes, raw = models.detect(square)
+    scores = 1 / (1 + np.exp(-np.clip(raw, -50, 50)))
+    points = boxes[:, 4:].reshape(-1, 4, 2) / _SIDE + _anchors()[:, None]
+    people: list[Found] = []
+    for index in np.argsort(-scores, kind="stable"):
+        if scores[index] < MIN_SCORE:
+            break
+        found = _found(float(scores[index]), points[index] * (_SIDE / scale), left, top)
+        if not any(_overlap(found, other) > _SAME_PERSON for other in people):
+            people.append(found)
+    return people
+
+
+def _found(score: float, points: Floats, left: float, top: float) -> Found:
+    (x, y), (edge_x, edge_y) = points[0], points[1]
+    radius = float(np.hypot(edge_x - x, edge_y - y)) * _ROI_GROWTH
+    roll = float(np.arctan2(edge_x - x, y - edge_y))
+    return Found(score, float(x) - left, float(y) - top, radius, roll)
+
+
+def _overlap(a: Found, b: Found) -> float:
+    """Intersection over union of the two squares."""
+    wide = min(a.x + a.radius, b.x + b.radius) - max(a.x - a.radius, b.x - b.radius)
+    high = min(a.y + a.radius, b.y + b.radius) - max(a.y - a.radius, b.y - b.radius)
+    common = max(0.0, wide) * max(0.0, high)
+    return common / (4 * a.radius**2 + 4 * b.radius**2 - common)

@@ -1,0 +1,215 @@
+"""What is worn now, px by px: skin, hair, upper, lower.
+
+Knows Lab pixels, the person's mask and landmarks on the canvas; no new garment.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from gpu_worker.planes import Bytes, Floats, Mask, connected_to, floats, to_segment, without_specks
+from gpu_worker.pose.body import EARS, EYES, MOUTH, NOSE, Body
+from gpu_worker.pose.skin import Tones
+
+NOTHING, SKIN, HAIR, UPPER, LOWER, FRINGE, FEET = range(7)
+
+_WEIGHTS = (0.5, 1.2, 1.2)
+_WAIST_AT_TL, _WAIST_SPREAD_TL = 0.85, 0.25
+_CLIP = 30.0
+_SPECK_SW2 = 0.004
+
+
+@dataclass(frozen=True, slots=True)
+class Worn:
+    """labels: uint8 (h, w); waist: v in tl of the line between upper and lower;
+    bare: for each side, whether the upper arm is bare."""
+
+    labels: Bytes
+    waist: float
+    bare: tuple[bool, bool]
+
+
+def label(seen: Floats, person: Mask, tones: Tones, body: Body) -> Worn:
+    """seen: Lab (h, w, 3), slightly smoothed; person: mask (h, w)."""
+    u, v = body.uv(person.shape)
+    upper = _clusters(seen, person & (v > 0.25) & (v < 0.7) & (np.abs(u) < 0.38), 3)
+    lower = _clusters(seen, _lower_zone(person, u, v), 3)
+    hair = _clusters(seen, person & _above_eyes(body, person.shape), 2, tones)
+    d_upper, d_lower = _distance(seen, upper), _distance(seen, lower)
+    waist = _waist(d_upper, d_lower, person & (np.abs(u) < 0.45), v)
+    by_row = 18 * np.clip((v - waist) / 0.10, -3, 3)
+    d_upper, d_lower = d_upper + np.maximum(by_row, 0), d_lower + np.maximum(-by_row, 0)
+    d_hair = _distance(seen, hair) + 40 * _from_head(body, person.shape)
+    labels = np.where(
+        person, HAIR + np.argmin(np.stack([d_hair + 6, d_upper, d_lower]), axis=0), NOTHING
+    ).astype(np.uint8)
+    skin = person & _skin(seen, tones, np.minimum(d_upper, d_lower), d_hair, _dressed(u, v, waist))
+    labels[skin] = SKIN
+    labels = _head(labels, person, v, body)
+    labels = _rooted_hair(labels, d_upper, d_lower, tones.is_skin(seen), v)
+    bare = (_is_bare(labels, body, 0), _is_bare(labels, body, 1))
+    labels = _fringe(labels, body, bare)
+    labels = _feet(labels, body, v)
+    return Worn(_without_label_specks(labels, body), waist, bare)
+
+
+def _lower_zone(person: Mask, u: Floats, v: Floats) -> Mask:
+    """Where trousers or a skirt show for certain: below the hem of a long top, if in the photo."""
+    middle = person & (np.abs(u) < 0.42)
+    low = middle & (v > 1.18) & (v < 1.45)
+    return low if low.any() else middle & (v > 1.02) & (v < 1.35)
+
+
+def _dressed(u: Floats, v: Floats, waist: float) -> Mask:
+    """Where bare skin would be a surprise: the middle of the torso and the hips."""
+    torso = (v > 0.32) & (v < waist - 0.12) & (np.abs(u) < 0.40)
+    hips = (v > waist + 0.1) & (v < 1.3) & (np.abs(u) < 0.36)
+    return np.asarray(torso | hips)
+
+
+def _clusters(seen: Floats, zone: Mask, count: int, tones: Tones | None = None) -> Floats:
+    """Up to `count` Lab colours of a zone; with `tones`, skin px do not vote."""
+    cloth = zone if tones is None else zone & (tones.distance(seen) > 12)
+    values = seen[cloth if cloth.sum() > 0.15 * max(1, zone.sum()) else zone]
+    if len(values) < 4 * count:
+        return np.zeros((0, 3), dtype=np.float32)
+    values = floats(values[:: max(1, len(values) // 4000)])
+    criteria = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_MAX_ITER, 20, 0.5)
+    order = np.argsort(values[:, 0], kind="stable")
+    start = (np.arange(len(values)) * count // len(values)).astype(np.int32)
+    labels = np.empty((len(values), 1), dtype=np.int32)
+    labels[order, 0] = start
+    flags = cv2.KMEANS_USE_INITIAL_LABELS
+    _, labels_out, centres = cv2.kmeans(values, count, labels, criteria, 1, flags)
+    share = np.bincount(labels_out.ravel(), minlength=count) / len(values)
+    return floats(centres[share > 0.06])
+
+
+def _distance(seen: Floats, clusters: Floats) -> Floats:
+    if not len(clusters):
+        return np.full(seen.shape[:2], 60, dtype=np.float32)
+    weights = floats(_WEIGHTS)
+    each = [np.linalg.norm((seen - colour) * weights, axis=2) for colour in clusters]
+    return floats(np.min(each, axis=0))
+
+
+def _above_eyes(body: Body, shape: tuple[int, ...]) -> Mask:
+    _u, v = body.uv(shape)
+    eyes_v = float((body.mid(EYES) - body.mid((12, 11))) @ body.down) / body.tl
+    return np.asarray(v < eyes_v - 0.35 * body.eye_distance / body.tl)
+
+
+def _from_head(body: Body, shape: tuple[int, ...]) -> Floats:
+    """How far below the head, in sw beyond its circle, 0 within."""
+    centre = (body.mid(EARS) + body.mid(EYES)) / 2
+    ys, xs = np.mgrid[0 : shape[0], 0 : shape[1]].astype(np.float32)
+    distance = np.hypot(xs - centre[0], ys - centre[1]) / body.sw
+    return floats(np.maximum(0, distance - 0.5))
+
+
+def _waist(d_upper: Floats, d_lower: Floats, zone: Mask, v: Floats) -> float:
+    """The v (tl) that best parts rows that look like the top from rows like the bottom.
+
+    The prior scales with the px count, else like-coloured clothes run away.
+    """
+    bins = np.clip(((v - 0.45) / 0.01).astype(np.int32), -1, 105)
+    vote = np.clip(d_lower - d_upper, -_CLIP, _CLIP)
+    inside = zone & (bins >= 0) & (bins < 105)
+    gain = np.bincount(bins[inside], vote[inside], minlength=105).astype(np.float32)
+    count = int(inside.sum())
+    rows = 0.45 + 0.01 * np.arange(105)
+    prior = 1.2 * count * ((rows - _WAIST_AT_TL) / _WAIST_SPREAD_TL) ** 2
+    score = 2 * np.cumsum(gain) - gain.sum() - prior
+    return float(rows[int(np.argmax(score))]) + 0.005
+
+
+def _skin(seen: Floats, tones: Tones, d_cloth: Floats, d_hair: Floats, dressed: Mask) -> Mask:
+    distance = tones.distance(seen) * np.where(dressed, np.float32(1.8), np.float32(1))
+    likely = tones.is_skin(seen) & ~((d_cloth < 5) & (1.3 * d_cloth < distance))
+    likely &= ~dressed | (distance < d_cloth)
+    nearer = (distance < 0.75 * d_cloth) & (distance < 20)
+    return np.asarray((likely | nearer) & ~((d_hair < 20) & (1.2 * d_hair < distance)))
+
+
+def _head(labels: Bytes, person: Mask, v: Floats, body: Body) -> Bytes:
+    """Above the mouth nothing is cloth: it is hair if it is not skin."""
+    mouth = float((body.mid(MOUTH) - body.mid((12, 11))) @ body.down) / body.tl
+    cloth = (labels == UPPER) | (labels == LOWER)
+    labels[person & cloth & (v < mouth)] = HAIR
+    return labels
+
+
+def _rooted_hair(labels: Bytes, d_upper: Floats, d_lower: Floats, skin: Mask, v: Floats) -> Bytes:
+    """Hair hangs together with the head; dark chest shadows are not hair."""
+    hair = labels == HAIR
+    rooted = connected_to(hair, hair & (v < -0.28))
+    stray = hair & ~rooted
+    labels[stray] = np.where(skin, SKIN, np.where(d_upper <= d_lower, UPPER, LOWER))[stray]
+    return labels
+
+
+def _is_bare(labels: Bytes, body: Body, side: int) -> bool:
+    """More than half skin along the upper arm's bone."""
+    shoulder, elbow, _ = body.arm(side)
+    a, b = shoulder + 0.15 * (elbow - shoulder), shoulder + 0.65 * (elbow - shoulder)
+    tube = (to_segment(labels.shape, floats(a), floats(b))[0] < 0.05 * body.sw) & (labels > 0)
+    return bool(tube.any()) and float((labels[tube] == SKIN).mean()) > 0.5
+
+
+def _fringe(labels: Bytes, body: Body, bare: tuple[bool, bool]) -> Bytes:
+    """Cloth labels on the outer side of a bare arm are mixed px of its outline."""
+    cloth = (labels == UPPER) | (labels == LOWER)
+    for side in (0, 1):
+        if bare[side]:
+            shoulder, elbow, wrist = body.arm(side)
+            outer = _outer_side(labels.shape, shoulder, elbow, side)
+            outer |= _outer_side(labels.shape, elbow, wrist, side)
+            start = floats(shoulder + 0.25 * (elbow - shoulder))
+            near = to_segment(labels.shape, start, elbow)[0] < 0.16 * body.sw
+            near |= to_segment(labels.shape, elbow, wrist)[0] < 0.13 * body.sw
+            labels[cloth & outer & near] = FRINGE
+    return labels
+
+
+def _outer_side(shape: tuple[int, ...], a: Floats, b: Floats, side: int) -> Mask:
+    ys, xs = np.mgrid[0 : shape[0], 0 : shape[1]].astype(np.float32)
+    cross = (b[0] - a[0]) * (ys - a[1]) - (b[1] - a[1]) * (xs - a[0])
+    outer = cross > 0 if side == 0 else cross < 0
+    between = (ys > a[1]) & (ys < b[1])
+    return np.asarray(outer & between)
+
+
+def _feet(labels: Bytes, body: Body, v: Floats) -> Bytes:
+    """Below the ankles cloth is shoes: never to be removed."""
+    ankle_v = [float((body.leg(s)[2] - body.mid((12, 11))) @ body.down) / body.tl for s in (0, 1)]
+    cloth = (labels == UPPER) | (labels == LOWER)
+    labels[cloth & (v > min(ankle_v) - 0.02)] = FEET
+    return labels
+
+
+def _without_label_specks(labels: Bytes, body: Body) -> Bytes:
+    """Small islands take the label of what surrounds them."""
+    area = _SPECK_SW2 * body.sw**2
+    sure = np.zeros(labels.shape, dtype=bool)
+    for value in (SKIN, HAIR, UPPER, LOWER, FRINGE, FEET):
+        sure |= without_specks(labels == value, area)
+    islands = (labels > 0) & ~sure
+    if not islands.any() or not sure.any():
+        return labels
+    _, nearest = cv2.distanceTransformWithLabels(
+        (~sure).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    index = np.zeros(int(nearest.max()) + 1, dtype=np.uint8)
+    index[nearest[sure]] = labels[sure]
+    labels[islands] = index[nearest[islands]]
+    return labels
+
+
+def face_disc(body: Body, shape: tuple[int, ...]) -> Mask:
+    """The face from brows to chin, as a disc."""
+    centre = (body.mid(EYES) + body.points[NOSE] + body.mid(MOUTH)) / 3
+    ys, xs = np.mgrid[0 : shape[0], 0 : shape[1]].astype(np.float32)
+    return np.asarray(np.hypot(xs - centre[0], ys - centre[1]) < 1.5 * body.eye_distance)

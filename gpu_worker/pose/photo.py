@@ -1,0 +1,164 @@
+"""Reads a shopper's photo once: `read_photo` gives the arrays every later try-on uses.
+
+Knows the photo alone. The arrays are plain, so that the tailor can keep them as an npz.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gpu_worker.contract import Reason
+from gpu_worker.engine import Pixels, Refusal
+from gpu_worker.planes import Bytes, Floats, Mask, floats, lab
+from gpu_worker.pose.body import Body, Frame, frame_of, warp_to_canvas
+from gpu_worker.pose.detect import Found, find_people
+from gpu_worker.pose.labels import label
+from gpu_worker.pose.landmarks import Landmarks, read_landmarks
+from gpu_worker.pose.plausible import MIN_LUMINANCE, refuse_implausible
+from gpu_worker.pose.silhouette import silhouette
+from gpu_worker.pose.skin import smooth_lab, tones_of
+
+VERSION = 1
+_MARGIN_SW = 0.6
+_BESIDE = 0.6  # a second person at least this large beside the first makes it a choice
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """What was read. All planes are on the canvas of `frame`.
+
+    person: bool (h, w); labels: uint8 (h, w), see `labels`; tones: Lab (n, 3); waist: v in tl;
+    bare: upper arm bare, per side; size: width and height of the photo.
+    """
+
+    frame: Frame
+    body: Body
+    person: Mask
+    labels: Bytes
+    tones: Floats
+    waist: float
+    bare: tuple[bool, bool]
+    size: tuple[int, int]
+
+    def to_parts(self) -> dict[str, NDArray[Any]]:
+        return {
+            "photo_version": np.array([VERSION], dtype=np.int32),
+            "photo_size": np.array(self.size, dtype=np.int32),
+            "frame": self.frame.to_array(),
+            "points": self.body.points,
+            "visibility": self.body.visibility,
+            "person": self.person.astype(np.uint8),
+            "labels": self.labels,
+            "tones": self.tones,
+            "waist": np.array([self.waist], dtype=np.float32),
+            "bare": np.array(self.bare, dtype=np.uint8),
+        }
+
+    @classmethod
+    def from_parts(cls, parts: Mapping[str, NDArray[Any]]) -> Person:
+        left, right = (bool(value) for value in parts["bare"])
+        return cls(
+            frame=Frame.from_array(parts["frame"]),
+            body=Body(floats(parts["points"]), floats(parts["visibility"])),
+            person=parts["person"].astype(bool),
+            labels=np.asarray(parts["labels"], dtype=np.uint8),
+            tones=floats(parts["tones"]),
+            waist=float(parts["waist"][0]),
+            bare=(left, right),
+            size=(int(parts["photo_size"][0]), int(parts["photo_size"][1])),
+        )
+
+
+def fits(parts: Mapping[str, NDArray[Any]], pixels: Pixels) -> bool:
+    """Whether these parts were read by this version from a photo of this size."""
+    if "photo_version" not in parts or int(parts["photo_version"][0]) != VERSION:
+        return False
+    return tuple(int(n) for n in parts["photo_size"]) == (pixels.shape[1], pixels.shape[0])
+
+
+def read_photo(pixels: Pixels, person: int | None = None) -> dict[str, NDArray[Any]]:
+    """Finds the one person of a photo and what is skin, hair, upper and lower.
+
+    pixels: uint8 (h, w, 3) RGB, upright. person: which of several, by index into the boxes.
+
+    Raises:
+        Refusal: nobody_found, several_people (data `people`: boxes), person_too_small, back_view,
+            implausible_pose, photo_too_dark.
+    """
+    return read_person(pixels, person).to_parts()
+
+
+def read_person(pixels: Pixels, person: int | None = None) -> Person:
+    """`read_photo`, as a `Person`."""
+    landmarks = _choose(pixels, find_people(pixels), person)
+    body = Body(landmarks.points, landmarks.visibility)
+    refuse_implausible(body, _inside(landmarks))
+    size = (pixels.shape[1], pixels.shape[0])
+    frame = frame_of(landmarks.points, _box(landmarks, _MARGIN_SW * body.sw), size)
+    canvas = Body(frame.to_canvas(landmarks.points), landmarks.visibility)
+    return _read_canvas(frame, canvas, landmarks, frame.crop(pixels), size)
+
+
+def _read_canvas(
+    frame: Frame, body: Body, landmarks: Landmarks, pixels: Bytes, size: tuple[int, int]
+) -> Person:
+    coarse = warp_to_canvas(landmarks.mask, landmarks.to_photo, frame)
+    person = silhouette(pixels, coarse, body)
+    seen = smooth_lab(lab(pixels))
+    if float(np.median(seen[person][:, 0])) < MIN_LUMINANCE:
+        raise Refusal(Reason.PHOTO_TOO_DARK, "the body is almost black")
+    tones = tones_of(seen, person, body)
+    worn = label(seen, person, tones, body)
+    return Person(frame, body, person, worn.labels, tones.tones, worn.waist, worn.bare, size)
+
+
+def people_boxes(pixels: Pixels) -> list[list[float]]:
+    """Boxes [x, y, width, height] of everybody found, in fractions of the photo, left to right."""
+    return [_fractions(person, pixels) for person in _from_left(find_people(pixels))]
+
+
+def _from_left(people: list[Found]) -> list[Found]:
+    return sorted(people, key=lambda person: person.x)
+
+
+def _fractions(found: Found, pixels: Pixels) -> list[float]:
+    height, width = pixels.shape[:2]
+    x0, x1 = (max(0.0, found.x - found.radius / 2), min(float(width), found.x + found.radius / 2))
+    y0, y1 = (max(0.0, found.y - found.radius), min(float(height), found.y + found.radius))
+    box = (x0 / width, y0 / height, (x1 - x0) / width, (y1 - y0) / height)
+    return [round(value, 4) for value in box]
+
+
+def _choose(pixels: Pixels, people: list[Found], person: int | None) -> Landmarks:
+    if not people:
+        raise Refusal(Reason.NOBODY_FOUND, "the detector found no person")
+    largest = max(found.radius for found in people)
+    near = _from_left([found for found in people if found.radius > _BESIDE * largest])
+    if person is None and len(near) > 1:
+        boxes = [_fractions(found, pixels) for found in near]
+        raise Refusal(Reason.SEVERAL_PEOPLE, f"{len(near)} people", {"people": boxes})
+    if person is not None and not 0 <= person < len(near):
+        raise Refusal(Reason.NOBODY_FOUND, f"there is no person {person}")
+    return read_landmarks(pixels, near[person or 0])
+
+
+def _inside(landmarks: Landmarks) -> Floats:
+    """How far the model's mask covers each landmark, 0..1."""
+    linear, offset = landmarks.to_photo[:, :2], landmarks.to_photo[:, 2]
+    square = (landmarks.points - offset) @ np.linalg.inv(linear).T
+    index = np.clip(np.round(square).astype(np.int32), 0, landmarks.mask.shape[0] - 1)
+    return floats(landmarks.mask[index[:, 1], index[:, 0]])
+
+
+def _box(landmarks: Landmarks, margin: float) -> tuple[float, float, float, float]:
+    """The mask's bounding box with a margin, photo px."""
+    ys, xs = np.nonzero(landmarks.mask > 0.15)
+    corners = np.stack([xs, ys], -1) @ landmarks.to_photo[:, :2].T + landmarks.to_photo[:, 2]
+    x0, y0 = corners.min(axis=0) - margin
+    x1, y1 = corners.max(axis=0) + margin
+    return float(x0), float(y0), float(x1), float(y1)

@@ -1,0 +1,72 @@
+"""The preview engine behind `gpu_worker.engine.Engine`: reads, draws, checks.
+
+Knows orders; the drawing itself is `draw`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gpu_worker import cutout, pose
+from gpu_worker.contract import Category
+from gpu_worker.engine import Order, Picture, Pixels
+from gpu_worker.preview.draw import draw
+
+
+@dataclass(slots=True)
+class PreviewSample:
+    """One order with what was read of its two pictures, and the picture once it is drawn."""
+
+    order: Order
+    person: pose.Person
+    garment: cutout.Garment
+    step: int = 0
+    steps: int = 1
+    pixels: Pixels | None = None
+
+
+class PreviewEngine:
+    """Weight-free and deterministic: the seed changes nothing. One step."""
+
+    name = "preview"
+    licence = "MIT"
+    is_preview = True
+    categories = frozenset(Category)
+    max_slots = 1
+
+    def warm_up(self) -> None:
+        """Loads the pose models."""
+        pose.warm_up()
+
+    def admit(self, order: Order) -> PreviewSample:
+        """Reads both pictures, or takes what the tailor read.
+
+        Raises:
+            Refusal: either picture cannot be used, or the two do not go together.
+        """
+        return PreviewSample(order, _person(order), _garment(order))
+
+    def step(self, samples: Sequence[PreviewSample]) -> None:
+        for sample in samples:
+            sample.pixels = draw(
+                sample.order.photo, sample.person, sample.order.garment, sample.garment
+            )
+            sample.step = 1
+
+    def finish(self, sample: PreviewSample) -> Picture:
+        if sample.pixels is None:
+            raise RuntimeError("finish() before step()")
+        return Picture(sample.pixels, tier="preview")
+
+
+def _person(order: Order) -> pose.Person:
+    if pose.fits(order.photo_parts, order.photo):
+        return pose.Person.from_parts(order.photo_parts)
+    return pose.read_person(order.photo)
+
+
+def _garment(order: Order) -> cutout.Garment:
+    if cutout.fits(order.garment_parts, order.garment, order.category):
+        return cutout.Garment.from_parts(order.garment_parts)
+    return cutout.read(order.garment, order.category)
