@@ -1,0 +1,82 @@
+# The whole developer interface. `make help` lists it.
+# Needs make, python3 (3.11 or 3.12) and python3-venv; everything else is fetched into .venv
+# and node_modules.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# node comes from the virtual environment, so that every machine checks with the same one.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+PROTEUS_HOME ?= .proteus
+# One file's tests share their services in one process; a second process costs a second set.
+PYTEST := $(BIN)/pytest -n 2 --dist loadfile
+LOADER_LIMIT_BYTES := 4096
+
+.PHONY: help
+help: ## List what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: $(VENV)/.base ## Start the whole service and the demo shop; Ctrl-C stops it
+	@exec $(BIN)/python -m server.local --die-with-parent
+
+.PHONY: clean-demo
+clean-demo: ## Forget the demo's data
+	@rm -rf -- $(PROTEUS_HOME)
+
+.PHONY: test
+test: $(VENV)/.tests node_modules/.installed packages ## Run every test
+	@$(PYTEST) $(ARGS)
+
+.PHONY: test-fast
+test-fast: $(VENV)/.tests ## Run the tests that need no browser and kill nothing
+	@$(PYTEST) -m "not browser and not faults and not slow" $(ARGS)
+
+.PHONY: check
+check: $(VENV)/.tests node_modules/.installed ## Lint, types, import arrows, JavaScript, templates
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@node_modules/.bin/tsc --project tsconfig.json
+	@node_modules/.bin/biome check
+	@$(BIN)/djlint --lint --quiet .
+	@$(BIN)/python -m tests.house.loader_size $(LOADER_LIMIT_BYTES)
+
+.PHONY: format
+format: $(VENV)/.tests node_modules/.installed ## Format Python, JavaScript and CSS
+	@$(BIN)/ruff check --fix-only --quiet .
+	@$(BIN)/ruff format .
+	@node_modules/.bin/biome check --write
+
+.PHONY: packages
+packages: ## Install the system packages that the tests need (root), or name what is missing
+	@.ci/packages
+
+.PHONY: clean
+clean: ## Remove what was built or installed here; the demo's data stays
+	@rm -rf -- $(VENV) node_modules build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf -- {} +
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' 2>/dev/null \
+		|| { echo "make: $(PYTHON) is not Python 3.11 or 3.12; name one: make PYTHON=python3.12 …" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
+		|| { echo "make: python3-venv is missing: apt install python3-venv" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.base: requirements.txt constraints.txt | $(BIN)/python
+	@echo "make: installing requirements.txt into $(VENV)" >&2
+	@$(PIP) install -r requirements.txt >&2
+	@touch $@
+
+$(VENV)/.tests: tests/requirements.txt $(VENV)/.base
+	@echo "make: installing tests/requirements.txt into $(VENV)" >&2
+	@$(PIP) install -r tests/requirements.txt >&2
+	@touch $@
+
+node_modules/.installed: package-lock.json .npmrc $(VENV)/.tests
+	@echo "make: installing package-lock.json into node_modules" >&2
+	@npm ci --no-progress --loglevel=error >&2
+	@touch $@
