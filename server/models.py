@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import JSON, DateTime, ForeignKey, Index, MetaData, UniqueConstraint
 from sqlalchemy.engine import Dialect
@@ -33,10 +33,10 @@ class UtcDateTime(TypeDecorator[datetime]):
     impl = DateTime(timezone=True)
     cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+    def process_bind_param(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
         return None if value is None else value.astimezone(UTC)
 
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+    def process_result_value(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
         if value is None or value.tzinfo is not None:
             return value
         return value.replace(tzinfo=UTC)
@@ -51,7 +51,7 @@ class Base(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
-    type_annotation_map = {datetime: UtcDateTime, dict[str, Any]: JSON, list[Any]: JSON}
+    type_annotation_map: ClassVar = {datetime: UtcDateTime, dict[str, Any]: JSON, list[Any]: JSON}
 
 
 class Merchant(Base):
@@ -126,6 +126,24 @@ class Shopper(Base):
     expires_at: Mapped[datetime] = mapped_column(index=True)
 
 
+class Upload(Base):
+    """A file that was announced: who may name its key, and what it must turn out to be. It ends
+    when a photo or garment takes the file over, or after an hour with the file deleted."""
+
+    __tablename__ = "uploads"
+
+    key: Mapped[str] = mapped_column(primary_key=True)
+    merchant_id: Mapped[str]
+    site_id: Mapped[str] = mapped_column(ForeignKey("sites.id"))
+    shopper_id: Mapped[str | None] = mapped_column(index=True)
+    mode: Mapped[str]
+    purpose: Mapped[str]
+    content_type: Mapped[str]
+    size_bytes: Mapped[int]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+
+
 class Photo(Base):
     """A shopper's photo. `clean_key` is the checked copy; engines read only that."""
 
@@ -135,6 +153,7 @@ class Photo(Base):
     merchant_id: Mapped[str]
     site_id: Mapped[str] = mapped_column(ForeignKey("sites.id"), index=True)
     shopper_id: Mapped[str | None] = mapped_column(index=True)
+    mode: Mapped[str] = mapped_column(default="live")
     status: Mapped[PhotoStatus] = mapped_column(default=PhotoStatus.CHECKING)
     reasons: Mapped[list[Any]] = mapped_column(default=list)
     hints: Mapped[list[Any]] = mapped_column(default=list)
@@ -179,8 +198,9 @@ class Garment(Base):
 
 
 class TryOn(Base):
-    """One picture asked for. After its deletion the row stays as a tombstone (`deleted_at`)
-    with nothing personal in it, so that reading it says 410 and usage still adds up."""
+    """One picture asked for. `expires_at` is when its picture must go; an unfinished one runs
+    out earlier, PROTEUS_TRY_ON_TIMEOUT_S after `created_at`. After its deletion the row stays as a
+    tombstone (`deleted_at`) with nothing personal in it: reading it says 410, usage adds up."""
 
     __tablename__ = "try_ons"
     __table_args__ = (Index("ix_try_ons_open", "engine", "status", "created_at"),)

@@ -175,3 +175,8 @@ def shopper(code: str) -> str:
 
 def merchant(code: str) -> str:
     return sentences(code).merchant
+
+
+def to_dict(code: str, *, for_merchant: bool = False) -> dict[str, str]:
+    """A reason as it stands in JSON."""
+    return {"code": code, "detail": merchant(code) if for_merchant else shopper(code)}

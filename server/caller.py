@@ -1,0 +1,93 @@
+"""Who calls, and which rows are theirs.
+
+Pure: acts and steward use it without a request. How a caller proves itself: server/auth.py.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, Self, TypeVar
+
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session
+
+from server.errors import Problem
+from server.models import Base, User
+
+CallerKind = Literal["shopper", "secret", "user", "embed"]
+
+Row = TypeVar("Row", bound=Base)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """kind: shopper (widget), secret (merchant's backend), user (dashboard), embed (boot only).
+
+    A user is not bound to a site; `mode` is `live | test` and does not narrow a user.
+    """
+
+    kind: CallerKind
+    merchant_id: str
+    site_id: str | None = None
+    shopper_id: str | None = None
+    mode: str = "live"
+    role: str | None = None
+
+    @classmethod
+    def of_user(cls, user: User) -> Self:
+        return cls(kind="user", merchant_id=user.merchant_id, role=user.role)
+
+    @property
+    def owner(self) -> str:
+        """Names the caller where rows of several callers meet (idempotency, rate limits)."""
+        return self.shopper_id or f"{self.site_id or self.merchant_id}:{self.mode}"
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        return cls(**json.loads(text))
+
+
+def owned(query: Select[Row], model: type[Row], caller: Caller) -> Select[Row]:
+    """Narrows a query to the caller's rows: a foreign id is as unknown as one that never was."""
+    columns: Any = model
+    query = query.where(columns.merchant_id == caller.merchant_id)
+    if caller.site_id is not None:
+        query = query.where(columns.site_id == caller.site_id)
+    if caller.kind == "shopper" and hasattr(model, "shopper_id"):
+        query = query.where(columns.shopper_id == caller.shopper_id)
+    if caller.kind in ("shopper", "secret") and hasattr(model, "mode"):
+        query = query.where(columns.mode == caller.mode)
+    return query
+
+
+def require_site(caller: Caller) -> str:
+    """The site a row is made for. A dashboard user names it before (`Caller.site_id`)."""
+    if caller.site_id is None:
+        raise Problem("invalid", "Name the site.", param="site_id")
+    return caller.site_id
+
+
+def get_owned(
+    session: Session,
+    model: type[Row],
+    caller: Caller,
+    row_id: str,
+    *,
+    missing: str,
+    lock: bool = False,
+) -> Row:
+    """The row of this id if it is the caller's.
+
+    Raises:
+        Problem: `missing` (404), for a foreign id as for an unknown one.
+    """
+    columns: Any = model
+    query = owned(select(model).where(columns.id == row_id), model, caller)
+    row = session.scalar(query.with_for_update() if lock else query)
+    if row is None:
+        raise Problem(missing)
+    return row

@@ -1,0 +1,123 @@
+"""The server's settings: frozen, read once from the environment, all mistakes told at once.
+
+Knows names and limits of settings; connects to nothing. docs/operating.md has a row for each.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+EngineName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
+
+
+class SettingsError(Exception):
+    """One line for each wrong setting, in `lines`. The process ends with exit code 2."""
+
+    def __init__(self, lines: list[str]):
+        super().__init__("\n".join(lines))
+        self.lines = lines
+
+
+def _http_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("must be an http:// or https:// address")
+    return value.rstrip("/")
+
+
+def _server_url(value: str) -> str:
+    value = _http_url(value)
+    if urlsplit(value).path or urlsplit(value).query:
+        raise ValueError("must have no path")
+    return value
+
+
+HttpUrl = Annotated[str, AfterValidator(_http_url)]
+
+
+class Settings(BaseModel):
+    """Every field names its environment variable as `validation_alias`."""
+
+    model_config = ConfigDict(frozen=True, validate_by_name=True, validate_by_alias=True)
+
+    secret_key: str = Field(min_length=32, repr=False, validation_alias="PROTEUS_SECRET_KEY")
+    server_url: Annotated[str, AfterValidator(_server_url)] = Field(
+        "http://localhost:8080", validation_alias="PROTEUS_SERVER_URL"
+    )
+    database_url: str = Field(repr=False, validation_alias="DATABASE_URL")
+    redis_url: str = Field(repr=False, validation_alias="REDIS_URL", pattern=r"^(rediss?|unix)://")
+
+    s3_endpoint_url: HttpUrl | None = Field(None, validation_alias="S3_ENDPOINT_URL")
+    # What a browser can reach, where that is another address than the one inside the cluster.
+    s3_public_url: HttpUrl | None = Field(None, validation_alias="S3_PUBLIC_URL")
+    s3_bucket: str = Field(min_length=3, validation_alias="S3_BUCKET")
+    aws_access_key_id: str | None = Field(None, validation_alias="AWS_ACCESS_KEY_ID")
+    aws_secret_access_key: str | None = Field(
+        None, repr=False, validation_alias="AWS_SECRET_ACCESS_KEY"
+    )
+    aws_default_region: str = Field("us-east-1", validation_alias="AWS_DEFAULT_REGION")
+
+    engine: EngineName = Field("preview", validation_alias="PROTEUS_ENGINE")
+    photo_ttl_s: int = Field(86_400, ge=60, validation_alias="PROTEUS_PHOTO_TTL_S")
+    try_on_timeout_s: int = Field(900, ge=5, validation_alias="PROTEUS_TRY_ON_TIMEOUT_S")
+    max_upload_bytes: int = Field(
+        10_485_760, ge=1024, le=52_428_800, validation_alias="PROTEUS_MAX_UPLOAD_BYTES"
+    )
+    max_queue: int = Field(500, ge=1, validation_alias="PROTEUS_MAX_QUEUE")
+    max_sockets: int = Field(2_000, ge=1, validation_alias="PROTEUS_MAX_SOCKETS")
+    # Requests a minute from one caller; the doors that cost more allow a part of it.
+    rate_limit: int = Field(600, ge=10, validation_alias="PROTEUS_RATE_LIMIT")
+    trusted_proxies: int = Field(0, ge=0, le=5, validation_alias="PROTEUS_TRUSTED_PROXIES")
+
+    host: str = Field("127.0.0.1", validation_alias="PROTEUS_HOST")
+    port: int = Field(8080, ge=1, le=65_535, validation_alias="PORT")
+    web_workers: int = Field(2, ge=1, le=64, validation_alias="PROTEUS_WEB_WORKERS")
+    log: Literal["text", "json"] = Field("text", validation_alias="PROTEUS_LOG")
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> Self:
+        """Reads the environment; an empty variable counts as not set.
+
+        Raises:
+            SettingsError: one line for each wrong setting.
+        """
+        env = os.environ if environ is None else environ
+        given = {name: env[name] for name in setting_names() if env.get(name)}
+        try:
+            return cls.model_validate(given)
+        except ValidationError as error:
+            raise SettingsError([_line(item) for item in error.errors()]) from error
+
+    def engine_for(self, mode: str) -> str:
+        """Test keys run the same road with the preview engine."""
+        return self.engine if mode == "live" else "preview"
+
+    @property
+    def store_origin(self) -> str | None:
+        """The origin browsers load pictures from, for `img-src` and `connect-src`."""
+        url = self.s3_public_url or self.s3_endpoint_url
+        if url is None:
+            return None
+        parts = urlsplit(url)
+        return f"{parts.scheme}://{parts.netloc}"
+
+    @property
+    def is_https(self) -> bool:
+        return self.server_url.startswith("https://")
+
+
+def setting_names() -> list[str]:
+    """The environment variables that the server reads."""
+    return [str(field.validation_alias) for field in Settings.model_fields.values()]
+
+
+def _line(item: Any) -> str:
+    name = str(item["loc"][0]) if item["loc"] else "settings"
+    if item["type"] == "missing":
+        return f"{name}: is not set"
+    return f"{name}: {item['msg'].removeprefix('Value error, ')}"

@@ -1,0 +1,118 @@
+"""The database: one engine a process, one transaction a unit of work, SQLite or PostgreSQL.
+
+Knows SQLAlchemy's plumbing and nothing of the rows.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.orm import Session, sessionmaker
+
+from server.errors import Unavailable
+
+BUSY_TIMEOUT_S = 5
+CONNECT_TIMEOUT_S = 3
+POOL_SIZE = 10
+
+
+class Database:
+    """Hands out sessions. `session_scope()` commits at its end, or rolls back on any error."""
+
+    def __init__(self, url: str):
+        self.url = normalise_url(url)
+        self.is_sqlite = self.url.startswith("sqlite")
+        self.engine = _sqlite(self.url) if self.is_sqlite else _postgres(self.url)
+        self._sessions = sessionmaker(self.engine, expire_on_commit=False)
+        # Two greenlets of one process must not meet inside SQLite's own busy wait: it holds the
+        # whole thread, and with it the greenlet that would have to let go of the lock.
+        self._writer = threading.Lock() if self.is_sqlite else nullcontext()
+
+    @contextmanager
+    def session_scope(self, *, write: bool = True) -> Iterator[Session]:
+        """One transaction.
+
+        A writing one on SQLite begins with BEGIN IMMEDIATE, so hold it for database work only:
+        no Redis, no store, no waiting inside.
+
+        Raises:
+            Unavailable: the database cannot be reached or is locked too long.
+        """
+        with self._writer if write else nullcontext():
+            session = self._sessions()
+            session.info["write"] = write
+            if self.is_sqlite and write:
+                session.connection(execution_options={"proteus_write": True})
+            try:
+                yield session
+                session.commit()
+            except (OperationalError, InterfaceError) as error:
+                session.rollback()
+                if is_outage(error):
+                    raise Unavailable("database") from error
+                raise
+            except BaseException:
+                session.rollback()
+                raise
+            finally:
+                session.close()
+
+    def ping(self) -> None:
+        """Raises `Unavailable` where the database does not answer."""
+        with self.session_scope(write=False) as session:
+            session.execute(text("SELECT 1"))
+
+    def dispose(self) -> None:
+        self.engine.dispose()
+
+
+def normalise_url(url: str) -> str:
+    """`postgres://` and `postgresql://` mean psycopg 3, the driver that gevent can wait for."""
+    for prefix in ("postgres://", "postgresql://"):
+        if url.startswith(prefix):
+            return "postgresql+psycopg://" + url.removeprefix(prefix)
+    return url
+
+
+def is_outage(error: DBAPIError) -> bool:
+    """Whether waiting may help. A missing table is no outage."""
+    if error.connection_invalidated or isinstance(error, InterfaceError):
+        return True
+    words = str(error.orig).lower()
+    return not any(word in words for word in ("no such table", "no such column", "syntax"))
+
+
+def _sqlite(url: str) -> Engine:
+    engine = create_engine(
+        url, connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False}
+    )
+
+    @event.listens_for(engine, "connect")
+    def on_connect(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves, below
+        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def on_begin(connection: Any) -> None:
+        write = connection.get_execution_options().get("proteus_write", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+    return engine
+
+
+def _postgres(url: str) -> Engine:
+    make_url(url)  # a wrong URL is told here, in words
+    return create_engine(
+        url,
+        pool_size=POOL_SIZE,
+        max_overflow=POOL_SIZE,
+        pool_timeout=CONNECT_TIMEOUT_S,
+        pool_pre_ping=True,
+        connect_args={"connect_timeout": CONNECT_TIMEOUT_S},
+    )

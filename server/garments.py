@@ -1,0 +1,174 @@
+"""Garments of a site: announced by SKU, cleaned by the tailor, tried on by shoppers.
+
+An act opens its own unit of work; `job_of` is for acts and steward.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+
+from gpu_worker.contract import TAILOR, Category, GarmentJob, GarmentStatus, Lane
+from server import nudges, paging, reasons, uploads
+from server.caller import Caller, get_owned, owned, require_site
+from server.errors import Problem
+from server.models import Garment, Upload, new_id
+from server.paging import Page
+from server.services import Services, Work
+from server.storage import Store, garment_keys
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewGarment:
+    """Either `image_key`, an upload of the caller's, or `image_url`, which the tailor fetches."""
+
+    sku: str
+    title: str
+    category: Category
+    image_key: str | None = None
+    image_url: str | None = None
+    clean: bool = True
+
+
+def create(services: Services, caller: Caller, new: NewGarment) -> Garment:
+    """Adds a garment and has its picture cleaned.
+
+    Raises:
+        Problem: sku_taken, upload_not_found, upload_missing, type_mismatch.
+    """
+    site_id = require_site(caller)
+    upload = _upload(services, caller, new)
+    garment_id = new_id("gar")
+    keys = garment_keys(garment_id)
+    garment = Garment(
+        id=garment_id,
+        merchant_id=caller.merchant_id,
+        site_id=site_id,
+        sku=new.sku,
+        title=new.title,
+        category=new.category,
+        clean=new.clean,
+        upload_key=upload.key if upload else None,
+        image_url=new.image_url,
+        clean_key=keys.clean,
+        parts_key=keys.parts,
+        cutout_key=keys.cutout,
+    )
+    with services.work() as work:
+        work.session.add(garment)
+        _flush(work)
+        if upload is not None:
+            uploads.take_over(work, upload)
+        work.announce(nudges.of(garment))
+        work.after_commit(lambda: enqueue(services, garment))
+    return garment
+
+
+def get(services: Services, caller: Caller, garment_id: str) -> Garment:
+    with services.read() as session:
+        return get_owned(session, Garment, caller, garment_id, missing="garment_not_found")
+
+
+def by_sku(services: Services, caller: Caller, sku: str) -> Garment:
+    """Raises `Problem` garment_not_found."""
+    with services.read() as session:
+        garment = session.scalar(owned(select(Garment).where(Garment.sku == sku), Garment, caller))
+    if garment is None:
+        raise Problem("garment_not_found", param="sku")
+    return garment
+
+
+def listing(
+    services: Services, caller: Caller, *, cursor: str | None = None, limit: int = 20
+) -> Page[Garment]:
+    """The caller's garments, newest first."""
+    with services.read() as session:
+        return paging.page(session, owned(select(Garment), Garment, caller), Garment, cursor, limit)
+
+
+def change(
+    services: Services,
+    caller: Caller,
+    garment_id: str,
+    *,
+    title: str | None = None,
+    sku: str | None = None,
+) -> Garment:
+    """Raises `Problem` garment_not_found or sku_taken."""
+    with services.work() as work:
+        garment = get_owned(
+            work.session, Garment, caller, garment_id, missing="garment_not_found", lock=True
+        )
+        garment.title = garment.title if title is None else title
+        garment.sku = garment.sku if sku is None else sku
+        work.nudge(garment)
+        _flush(work)
+    return garment
+
+
+def remove(services: Services, caller: Caller, garment_id: str) -> None:
+    """Deletes a garment and its objects. Pictures that show it stay with their shoppers."""
+    with services.work() as work:
+        garment = get_owned(
+            work.session, Garment, caller, garment_id, missing="garment_not_found", lock=True
+        )
+        work.doom([garment.upload_key, *garment_keys(garment.id).all()])
+        if garment.status == GarmentStatus.CLEANING:
+            jobs, merchant_id = services.jobs, garment.merchant_id
+            work.after_commit(lambda: jobs.cancel(garment_id, TAILOR, Lane.LIVE, merchant_id))
+        work.announce(nudges.gone(garment))
+        work.session.delete(garment)
+
+
+def enqueue(services: Services, garment: Garment, *, anew: bool = False) -> bool:
+    return services.jobs.enqueue(job_of(garment), TAILOR, Lane.LIVE, anew=anew)
+
+
+def job_of(garment: Garment) -> GarmentJob:
+    return GarmentJob(
+        merchant_id=garment.merchant_id,
+        site_id=garment.site_id,
+        accepted_at_ms=round(garment.queued_at.timestamp() * 1000),
+        garment_id=garment.id,
+        category=garment.category,
+        clean_key=garment.clean_key,
+        parts_key=garment.parts_key,
+        cutout_key=garment.cutout_key,
+        upload_key=garment.upload_key,
+        image_url=garment.image_url,
+        clean=garment.clean,
+    )
+
+
+def to_dict(garment: Garment, store: Store, *, for_merchant: bool = True) -> dict[str, Any]:
+    """A garment as it stands in JSON; `cutout_url` once it is ready."""
+    ready = garment.status == GarmentStatus.READY
+    return {
+        "id": garment.id,
+        "sku": garment.sku,
+        "title": garment.title,
+        "category": garment.category.value,
+        "status": garment.status.value,
+        "reasons": [reasons.to_dict(code, for_merchant=for_merchant) for code in garment.reasons],
+        "clean": garment.clean,
+        "cutout_url": store.presign_get(garment.cutout_key) if ready else None,
+        "width_px": garment.width_px,
+        "height_px": garment.height_px,
+        "created_at": garment.created_at.isoformat(),
+    }
+
+
+def _upload(services: Services, caller: Caller, new: NewGarment) -> Upload | None:
+    if new.image_key is None:
+        return None
+    return uploads.find(services, caller, new.image_key, purpose="garment", param="image_key")
+
+
+def _flush(work: Work) -> None:
+    try:
+        work.session.flush()
+    except IntegrityError as error:
+        raise Problem("sku_taken", param="sku") from error

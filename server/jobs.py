@@ -1,0 +1,179 @@
+"""The queue as the server sees it: the only rq. Enqueue, cancel, who stands where in line.
+
+Knows the contract's names; no row and no request. Redis may lose all of it: the row is the
+truth and the steward enqueues again what is missing here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from redis import Redis
+from redis.backoff import ConstantBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
+from rq import Queue
+from rq import Retry as RqRetry
+from rq.job import Job as RqJob
+from rq.registry import StartedJobRegistry
+from rq.scripts import UNIQUE_ENQUEUE_SCRIPT
+from rq.serializers import JSONSerializer
+
+from gpu_worker import contract
+from gpu_worker.contract import Job, Lane
+
+TIMEOUT_S = 1.0
+JOB_TIMEOUT_S = 600
+FAILED_JOB_TTL_S = 3600
+BELL_LENGTH = 64
+ASSUMED_PICTURE_S = 2.0
+
+
+def connect(url: str) -> Redis:
+    """A client that gives up soon: a hung Redis must not hang the server."""
+    return Redis.from_url(
+        url,
+        socket_timeout=TIMEOUT_S,
+        socket_connect_timeout=TIMEOUT_S,
+        retry=Retry(ConstantBackoff(0.05), 1),
+        health_check_interval=30,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What waited for one engine at one moment, by merchant in the order of their turns."""
+
+    waiting: Sequence[tuple[str, Sequence[str]]]
+
+    @property
+    def depth(self) -> int:
+        return sum(len(ids) for _, ids in self.waiting)
+
+    def positions(self) -> dict[str, int]:
+        """Place of every waiting job, 1 = next, when merchants take turns one job each."""
+        rounds = max((len(ids) for _, ids in self.waiting), default=0)
+        order = (ids[n] for n in range(rounds) for _, ids in self.waiting if n < len(ids))
+        return {job_id: place for place, job_id in enumerate(order, start=1)}
+
+    def next_position(self, merchant_id: str) -> int:
+        """The place that a new job of this merchant would get."""
+        with_new = [(m, [*ids, ""] if m == merchant_id else ids) for m, ids in self.waiting]
+        if merchant_id not in dict(self.waiting):
+            with_new.append((merchant_id, [""]))
+        return Line(with_new).positions()[""]
+
+
+class Jobs:
+    """RQ queues of all engines. Every method raises `redis.RedisError` where Redis is away."""
+
+    def __init__(self, redis: Redis):
+        self._redis = redis
+
+    def enqueue(self, job: Job, engine: str, lane: Lane = Lane.LIVE, *, anew: bool = False) -> bool:
+        """Puts a job in its merchant's queue, the merchant in the ring, and rings, all at once.
+
+        A job whose id stands there already is left alone: that is the same success.
+        `anew` forgets what RQ still knows of an earlier run under this id.
+
+        Returns:
+            Whether it was put there by this call.
+        """
+        queue = self._queue(contract.queue_name(engine, lane, job.merchant_id))
+        rq_job = _prepared(queue, job)
+        with self._redis.pipeline(transaction=True) as pipe:
+            if anew:
+                pipe.delete(rq_job.key, contract.cancel_key(job.id))
+            # The text of RQ's own unique enqueue, inside our MULTI: RQ would run it outside.
+            pipe.eval(
+                UNIQUE_ENQUEUE_SCRIPT,
+                2, rq_job.key, queue.key, job.id, "R", -1, *_hash_fields(rq_job),
+            )  # fmt: skip
+            pipe.sadd(queue.redis_queues_keys, queue.key)
+            pipe.eval(contract.JOIN_RING, 1, contract.ring_key(engine, lane), job.merchant_id)
+            pipe.lpush(contract.bell_key(engine), "1")
+            pipe.ltrim(contract.bell_key(engine), 0, BELL_LENGTH - 1)
+            answers = pipe.execute()
+        return bool(answers[1 if anew else 0])
+
+    def cancel(self, job_id: str, engine: str, lane: Lane, merchant_id: str) -> None:
+        """Takes a job out of its queue; a running one finds the flag and stops at its next step."""
+        queue = self._queue(contract.queue_name(engine, lane, merchant_id))
+        with self._redis.pipeline(transaction=True) as pipe:
+            pipe.set(contract.cancel_key(job_id), "1", ex=contract.CANCEL_TTL_S)
+            pipe.lrem(queue.key, 0, job_id)
+            _, removed = pipe.execute()
+        if removed:
+            self._redis.delete(RqJob.key_for(job_id))
+
+    def line(self, engine: str, lane: Lane = Lane.LIVE) -> Line:
+        """Everything that waits for an engine on one lane."""
+        members = cast(list[bytes], self._redis.lrange(contract.ring_key(engine, lane), 0, -1))
+        merchants = [member.decode() for member in members]
+        with self._redis.pipeline(transaction=True) as pipe:
+            for merchant_id in merchants:
+                queue = self._queue(contract.queue_name(engine, lane, merchant_id))
+                pipe.lrange(queue.key, 0, -1)
+            lists = pipe.execute()
+        waiting = [(m, [i.decode() for i in ids]) for m, ids in zip(merchants, lists, strict=True)]
+        return Line([(m, ids) for m, ids in waiting if ids])
+
+    def standing(self, queue_names: Iterable[str]) -> set[str]:
+        """Ids of all jobs of these queues that wait or are leased to a worker, at one moment."""
+        found: set[str] = set()
+        with self._redis.pipeline(transaction=True) as pipe:
+            for name in queue_names:
+                queue = self._queue(name)
+                pipe.lrange(queue.key, 0, -1)
+                pipe.zrange(StartedJobRegistry(queue=queue).key, 0, -1)
+            for members in pipe.execute():
+                found.update(member.decode().split(":")[0] for member in members)
+        return found
+
+    def batch_size(self, engine: str) -> int:
+        """How many samples run together now, by the arbitrator's word or the default."""
+        word = self._redis.hget(contract.policy_key(engine), "batch_size")
+        return int(word) if word and word.isdigit() else contract.DEFAULT_BATCH_SIZE
+
+    def engine_is_up(self, engine: str) -> bool:
+        """Whether any worker of this engine says that it lives."""
+        for key in self._redis.scan_iter(contract.worker_key("*"), count=100):
+            if self._redis.hget(key, "engine") == engine.encode():
+                return True
+        return False
+
+    def _queue(self, name: str) -> Queue:
+        return Queue(
+            name,
+            connection=self._redis,
+            serializer=JSONSerializer,
+            default_timeout=JOB_TIMEOUT_S,
+        )
+
+
+def _prepared(queue: Queue, job: Job) -> RqJob:
+    rq_job = queue.create_job(
+        contract.function_name(job.KIND),
+        args=[job.to_json()],
+        job_id=job.id,
+        result_ttl=0,
+        failure_ttl=FAILED_JOB_TTL_S,
+        retry=RqRetry(max=3),
+        description=f"{job.KIND} {job.id}",
+    )
+    queue._prepare_for_queue(rq_job)
+    return rq_job
+
+
+def _hash_fields(rq_job: RqJob) -> list[str | bytes]:
+    """Field, value, field, value… of the job's hash, as RQ itself would store it."""
+    fields: list[str | bytes] = []
+    for name, value in rq_job.to_dict().items():
+        if value is not None:
+            fields += [name, value if isinstance(value, bytes) else str(value)]
+    return fields
+
+
+__all__ = ["Jobs", "Line", "RedisError", "connect"]

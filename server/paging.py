@@ -1,0 +1,69 @@
+"""Cursor paging: newest first, stable while rows are added, the cursor opaque to callers."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import Select
+from sqlalchemy.orm import Session
+
+from server.errors import Problem
+from server.models import Base
+
+Row = TypeVar("Row", bound=Base)
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[Row]):
+    """`next_cursor` is None on the last page."""
+
+    rows: list[Row]
+    next_cursor: str | None
+
+
+def page(
+    session: Session,
+    query: Select[Row],
+    model: type[Row],
+    cursor: str | None,
+    limit: int,
+) -> Page[Row]:
+    """One page of `query`, by `created_at` and `id` descending.
+
+    Raises:
+        Problem: bad_cursor.
+    """
+    columns: Any = model
+
+    if cursor:
+        created_at, row_id = decode(cursor)
+        query = query.where(
+            (columns.created_at < created_at)
+            | ((columns.created_at == created_at) & (columns.id < row_id))
+        )
+    query = query.order_by(columns.created_at.desc(), columns.id.desc())
+    rows = list(session.scalars(query.limit(limit + 1)))
+    more = len(rows) > limit
+    return Page(rows[:limit], encode(rows[limit - 1]) if more else None)
+
+
+def encode(row: Any) -> str:
+    text = f"{row.created_at.isoformat()} {row.id}"
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def decode(cursor: str) -> tuple[datetime, str]:
+    """Raises `Problem` bad_cursor for anything that `encode` did not make."""
+    try:
+        padded = cursor + "=" * (-len(cursor) % 4)
+        moment, row_id = base64.urlsafe_b64decode(padded.encode("ascii")).decode().split(" ")
+        created_at = datetime.fromisoformat(moment)
+    except (ValueError, binascii.Error) as error:
+        raise Problem("bad_cursor", param="cursor") from error
+    if created_at.tzinfo is None:
+        raise Problem("bad_cursor", param="cursor")
+    return created_at, row_id

@@ -1,0 +1,166 @@
+"""Photos of shoppers: checked by the tailor, read by engines only as its clean copy, deleted whole.
+
+An act opens its own unit of work; `bury` and `job_of` are for acts and steward.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select, update
+
+from gpu_worker.contract import TAILOR, Lane, PhotoJob, PhotoStatus, Reason
+from server import nudges, reasons, try_ons, uploads
+from server.caller import Caller, get_owned, owned
+from server.errors import Problem
+from server.models import Photo, Shopper, TryOn, new_id, now
+from server.services import Services, Work
+from server.storage import photo_keys
+
+
+def create(services: Services, caller: Caller, *, key: str, consent_version: str) -> Photo:
+    """Takes over an uploaded file and has it checked. The same key again gives the same photo.
+
+    Raises:
+        Problem: upload_not_found, upload_missing, type_mismatch.
+    """
+    known = _made_from(services, caller, key)
+    if known is not None:
+        return known
+    upload = uploads.find(services, caller, key, purpose="photo", param="key")
+    with services.work() as work:
+        photo_id = new_id("pho")
+        keys = photo_keys(photo_id)
+        photo = Photo(
+            id=photo_id,
+            merchant_id=upload.merchant_id,
+            site_id=upload.site_id,
+            shopper_id=upload.shopper_id,
+            mode=upload.mode,
+            consent_version=consent_version,
+            upload_key=upload.key,
+            content_type=upload.content_type,
+            clean_key=keys.clean,
+            parts_key=keys.parts,
+            created_at=work.now,
+            queued_at=work.now,
+            expires_at=work.now + timedelta(seconds=services.settings.photo_ttl_s),
+        )
+        work.session.add(photo)
+        uploads.take_over(work, upload)
+        _note_consent(work, photo)
+        work.session.flush()
+        work.announce(nudges.of(photo))
+        work.after_commit(lambda: enqueue(services, photo))
+    return photo
+
+
+def get(services: Services, caller: Caller, photo_id: str) -> Photo:
+    with services.read() as session:
+        photo = get_owned(session, Photo, caller, photo_id, missing="photo_not_found")
+    if photo.expires_at <= now():
+        raise Problem("photo_not_found")
+    return photo
+
+
+def recent(services: Services, caller: Caller, *, limit: int = 50) -> list[Photo]:
+    """The caller's photos that have not run out, newest first."""
+    with services.read() as session:
+        query = owned(select(Photo).where(Photo.expires_at > now()), Photo, caller)
+        return list(session.scalars(query.order_by(Photo.created_at.desc()).limit(limit)))
+
+
+def choose_person(services: Services, caller: Caller, photo_id: str, person: int) -> Photo:
+    """Picks one of several people, and has the photo checked again for that one.
+
+    Raises:
+        Problem: photo_not_found, photo_settled, person_unknown.
+    """
+    with services.work() as work:
+        photo = get_owned(
+            work.session, Photo, caller, photo_id, missing="photo_not_found", lock=True
+        )
+        if Reason.SEVERAL_PEOPLE not in photo.reasons:
+            raise Problem("photo_settled")
+        if person >= len(photo.people):
+            raise Problem("person_unknown", param="person")
+        photo.person, photo.reasons = person, []
+        photo.status, photo.queued_at = PhotoStatus.CHECKING, work.now
+        work.nudge(photo)
+        work.after_commit(lambda: enqueue(services, photo, anew=True))
+    return photo
+
+
+def remove(services: Services, caller: Caller, photo_id: str) -> None:
+    """Deletes a photo, everything made from it, and the pictures that show it."""
+    with services.work() as work:
+        photo = get_owned(
+            work.session, Photo, caller, photo_id, missing="photo_not_found", lock=True
+        )
+        bury(work, photo)
+
+
+def bury(work: Work, photo: Photo) -> None:
+    """Deletes the row, dooms its objects and its try-ons' pictures. Also how photos run out."""
+    for row in work.session.scalars(select(TryOn).where(TryOn.photo_id == photo.id)):
+        try_ons.bury(work, row)
+    keys = photo_keys(photo.id)
+    work.doom([photo.upload_key, *keys.all()])
+    if photo.status == PhotoStatus.CHECKING:
+        jobs, photo_id, merchant_id = work.services.jobs, photo.id, photo.merchant_id
+        work.after_commit(lambda: jobs.cancel(photo_id, TAILOR, Lane.LIVE, merchant_id))
+    work.announce(nudges.gone(photo))
+    work.session.delete(photo)
+
+
+def enqueue(services: Services, photo: Photo, *, anew: bool = False) -> bool:
+    return services.jobs.enqueue(job_of(photo), TAILOR, Lane.LIVE, anew=anew)
+
+
+def job_of(photo: Photo) -> PhotoJob:
+    return PhotoJob(
+        merchant_id=photo.merchant_id,
+        site_id=photo.site_id,
+        accepted_at_ms=_ms(photo.queued_at),
+        photo_id=photo.id,
+        upload_key=photo.upload_key,
+        content_type=photo.content_type,
+        clean_key=photo.clean_key,
+        parts_key=photo.parts_key,
+        person=photo.person,
+    )
+
+
+def to_dict(photo: Photo, *, for_merchant: bool = False) -> dict[str, Any]:
+    """A photo as it stands in JSON."""
+    return {
+        "id": photo.id,
+        "status": photo.status.value,
+        "reasons": [reasons.to_dict(code, for_merchant=for_merchant) for code in photo.reasons],
+        "hints": photo.hints,
+        "people": photo.people,
+        "person": photo.person,
+        "width_px": photo.width_px,
+        "height_px": photo.height_px,
+        "created_at": photo.created_at.isoformat(),
+        "expires_at": photo.expires_at.isoformat(),
+    }
+
+
+def _made_from(services: Services, caller: Caller, key: str) -> Photo | None:
+    with services.read() as session:
+        return session.scalar(owned(select(Photo).where(Photo.upload_key == key), Photo, caller))
+
+
+def _note_consent(work: Work, photo: Photo) -> None:
+    if photo.shopper_id is not None:
+        work.session.execute(
+            update(Shopper)
+            .where(Shopper.id == photo.shopper_id)
+            .values(consent_version=photo.consent_version, consented_at=work.now)
+        )
+
+
+def _ms(moment: datetime) -> int:
+    return round(moment.timestamp() * 1000)

@@ -1,0 +1,91 @@
+"""Shoppers: known by a random handle and what they agreed to; resumed by a cookie, erased whole."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import timedelta
+
+from sqlalchemy import delete, select, update
+
+from server import photos, try_ons, uploads
+from server.caller import Caller
+from server.credentials import hash_token
+from server.models import IdempotencyKey, Photo, Shopper, TryOn, Upload, now
+from server.services import Services, Work
+
+SESSION_S = 86_400
+
+
+def create(services: Services, *, merchant_id: str, site_id: str, mode: str) -> Shopper:
+    with services.work() as work:
+        shopper = Shopper(
+            merchant_id=merchant_id,
+            site_id=site_id,
+            mode=mode,
+            expires_at=work.now + timedelta(seconds=SESSION_S),
+        )
+        work.session.add(shopper)
+    return shopper
+
+
+def get(services: Services, shopper_id: str) -> Shopper | None:
+    """None for one that was erased or has run out: her tokens are worth nothing any more."""
+    with services.read() as session:
+        shopper = session.get(Shopper, shopper_id)
+    return shopper if shopper is not None and shopper.expires_at > now() else None
+
+
+def resume(services: Services, handle: str) -> Shopper | None:
+    """Whose resume cookie this is."""
+    with services.read() as session:
+        shopper = session.scalar(select(Shopper).where(Shopper.resume_hash == hash_token(handle)))
+    return shopper if shopper is not None and shopper.expires_at > now() else None
+
+
+def remember(services: Services, shopper_id: str) -> str | None:
+    """A new resume handle, in clear for the cookie; None before she agreed to the use of her
+    photo. It replaces the one before."""
+    handle = secrets.token_urlsafe(32)
+    with services.work() as work:
+        changed = work.session.execute(
+            update(Shopper)
+            .where(Shopper.id == shopper_id, Shopper.consented_at.is_not(None))
+            .values(
+                resume_hash=hash_token(handle), expires_at=work.now + timedelta(seconds=SESSION_S)
+            )
+            .returning(Shopper.id)
+        ).first()
+    return handle if changed else None
+
+
+def erase(services: Services, caller: Caller) -> None:
+    """ "Delete now": photos, pictures, uploads, and the shopper herself."""
+    with services.work() as work:
+        shopper = work.session.get(Shopper, caller.shopper_id)
+        if shopper is not None:
+            bury(work, shopper)
+
+
+def bury(work: Work, shopper: Shopper) -> None:
+    """Deletes everything of a shopper. The steward calls it for those past `expires_at`."""
+    session = work.session
+    for photo in session.scalars(select(Photo).where(Photo.shopper_id == shopper.id)):
+        photos.bury(work, photo)
+    for row in session.scalars(select(TryOn).where(TryOn.shopper_id == shopper.id)):
+        if row.deleted_at is None:
+            try_ons.bury(work, row)
+        row.shopper_id = None
+    for upload in session.scalars(select(Upload).where(Upload.shopper_id == shopper.id)):
+        uploads.bury(work, upload)
+    session.execute(delete(IdempotencyKey).where(IdempotencyKey.owner == shopper.id))
+    session.delete(shopper)
+
+
+def caller_of(shopper: Shopper) -> Caller:
+    return Caller(
+        kind="shopper",
+        merchant_id=shopper.merchant_id,
+        site_id=shopper.site_id,
+        shopper_id=shopper.id,
+        mode=shopper.mode,
+    )

@@ -1,0 +1,156 @@
+"""The object store: the only boto3. Keys, presigned addresses, HEAD and DELETE.
+
+Never holds the bytes of an image: browsers and workers move those themselves.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from server.config import Settings
+from server.errors import Unavailable
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+UPLOAD_EXPIRES_S = 600
+DOWNLOAD_EXPIRES_S = 300
+_TIMEOUT_S = 3
+
+
+# --- keys ----------------------------------------------------------------------------------------
+
+
+def upload_key(site_id: str) -> str:
+    """The only kind of key that a client may ever write, and only by its one signed PUT."""
+    return f"uploads/{site_id}/{secrets.token_urlsafe(18)}"
+
+
+@dataclass(frozen=True, slots=True)
+class DerivedKeys:
+    clean: str
+    parts: str
+    cutout: str | None = None
+
+    def all(self) -> list[str]:
+        return [key for key in (self.clean, self.parts, self.cutout) if key]
+
+
+def photo_keys(photo_id: str) -> DerivedKeys:
+    return DerivedKeys(f"photos/{photo_id}/photo.jpg", f"photos/{photo_id}/parts.npz")
+
+
+def garment_keys(garment_id: str) -> DerivedKeys:
+    base = f"garments/{garment_id}"
+    return DerivedKeys(f"{base}/garment.png", f"{base}/parts.npz", f"{base}/cutout.png")
+
+
+def picture_key(try_on_id: str) -> str:
+    return f"pictures/{try_on_id}.jpg"
+
+
+def partial_key(try_on_id: str) -> str:
+    """Where an engine shows what it has so far."""
+    return f"pictures/{try_on_id}-partial.jpg"
+
+
+# --- the store -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    size_bytes: int
+    content_type: str
+
+
+class Store:
+    """One bucket. Signing is arithmetic; `head`, `delete` and `ping` go over the network.
+
+    Raises `Unavailable` from those where the store does not answer.
+    """
+
+    def __init__(self, settings: Settings):
+        self._bucket = settings.s3_bucket
+        self._client = _client(settings, settings.s3_endpoint_url)
+        public = settings.s3_public_url or settings.s3_endpoint_url
+        self._signer = _client(settings, public)
+
+    def presign_put(self, key: str, content_type: str, size_bytes: int) -> str:
+        """An address that takes one PUT of exactly this type and length."""
+        return self._signer.generate_presigned_url(
+            "put_object",
+            Params={
+                "Bucket": self._bucket,
+                "Key": key,
+                "ContentType": content_type,
+                "ContentLength": size_bytes,
+            },
+            ExpiresIn=UPLOAD_EXPIRES_S,
+        )
+
+    def presign_get(self, key: str, expires_s: int = DOWNLOAD_EXPIRES_S) -> str:
+        return self._signer.generate_presigned_url(
+            "get_object", Params={"Bucket": self._bucket, "Key": key}, ExpiresIn=expires_s
+        )
+
+    def head(self, key: str) -> Head | None:
+        """Size and type of an object, or None where there is none."""
+        try:
+            answer = self._client.head_object(Bucket=self._bucket, Key=key)
+        except ClientError as error:
+            if _status(error) == 404:
+                return None
+            raise Unavailable("store") from error
+        except BotoCoreError as error:
+            raise Unavailable("store") from error
+        return Head(answer["ContentLength"], answer.get("ContentType", ""))
+
+    def delete(self, keys: list[str]) -> None:
+        """Deletes up to 1000 objects; one that is not there is fine."""
+        if not keys:
+            return
+        try:
+            answer = self._client.delete_objects(
+                Bucket=self._bucket,
+                Delete={"Objects": [{"Key": key} for key in keys], "Quiet": True},
+            )
+        except (ClientError, BotoCoreError) as error:
+            raise Unavailable("store") from error
+        if answer.get("Errors"):
+            raise Unavailable("store")
+
+    def ping(self) -> None:
+        try:
+            self._client.head_bucket(Bucket=self._bucket)
+        except (ClientError, BotoCoreError) as error:
+            raise Unavailable("store") from error
+
+
+def _client(settings: Settings, endpoint_url: str | None) -> S3Client:
+    return boto3.client(
+        "s3",
+        endpoint_url=endpoint_url,
+        aws_access_key_id=settings.aws_access_key_id,
+        aws_secret_access_key=settings.aws_secret_access_key,
+        region_name=settings.aws_default_region,
+        config=Config(
+            signature_version="s3v4",
+            s3={"addressing_style": "path" if endpoint_url else "auto"},
+            connect_timeout=_TIMEOUT_S,
+            read_timeout=_TIMEOUT_S,
+            retries={"total_max_attempts": 2, "mode": "standard"},
+            # Stores other than AWS do not know the newer checksums.
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+        ),
+    )
+
+
+def _status(error: ClientError) -> int:
+    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))

@@ -1,0 +1,112 @@
+"""Uploads: a file announced, a signed address for exactly that file, and the claim on it later.
+
+The row remembers who announced what, so that nobody else can name the key, and so that a file
+that no photo or garment takes over is deleted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import delete, select
+
+from server.caller import Caller, owned, require_site
+from server.errors import Problem
+from server.models import Upload, now
+from server.services import Services, Work
+from server.storage import UPLOAD_EXPIRES_S, upload_key
+
+CONTENT_TYPES = ("image/jpeg", "image/png", "image/webp")
+HEIC_TYPES = ("image/heic", "image/heif")
+CLAIM_S = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    upload: Upload
+    url: str
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "key": self.upload.key,
+            "method": "PUT",
+            "url": self.url,
+            "headers": {"Content-Type": self.upload.content_type},
+            "expires_in_s": UPLOAD_EXPIRES_S,
+        }
+
+
+def create(
+    services: Services, caller: Caller, *, purpose: str, content_type: str, size_bytes: int
+) -> Announced:
+    """Announces a file of this type and length.
+
+    Raises:
+        Problem: unsupported_format, empty_file, file_too_large.
+    """
+    _check(services, content_type, size_bytes)
+    site_id = require_site(caller)
+    with services.work() as work:
+        upload = Upload(
+            key=upload_key(site_id),
+            merchant_id=caller.merchant_id,
+            site_id=site_id,
+            shopper_id=caller.shopper_id,
+            mode=caller.mode,
+            purpose=purpose,
+            content_type=content_type,
+            size_bytes=size_bytes,
+            expires_at=work.now + timedelta(seconds=CLAIM_S),
+        )
+        work.session.add(upload)
+    return Announced(upload, services.store.presign_put(upload.key, content_type, size_bytes))
+
+
+def find(services: Services, caller: Caller, key: str, *, purpose: str, param: str) -> Upload:
+    """The caller's announced file, after asking the store whether it really is there.
+
+    Raises:
+        Problem: upload_not_found, upload_missing, type_mismatch.
+    """
+    with services.read() as session:
+        query = owned(select(Upload).where(Upload.key == key), Upload, caller)
+        upload = session.scalar(query.where(Upload.expires_at > now()))
+    if upload is None or upload.purpose != purpose:
+        raise Problem("upload_not_found", param=param)
+    head = services.store.head(key)
+    if head is None:
+        raise Problem("upload_missing", param=param)
+    if (head.size_bytes, head.content_type) != (upload.size_bytes, upload.content_type):
+        raise Problem("type_mismatch", param=param)
+    return upload
+
+
+def take_over(work: Work, upload: Upload) -> None:
+    """From here on a photo or garment answers for the file."""
+    work.session.execute(delete(Upload).where(Upload.key == upload.key))
+
+
+def bury(work: Work, upload: Upload) -> None:
+    """Forgets an announced file and deletes what may have arrived. The steward calls it for
+    those past `expires_at`."""
+    take_over(work, upload)
+    work.doom([upload.key])
+
+
+def _check(services: Services, content_type: str, size_bytes: int) -> None:
+    if content_type in HEIC_TYPES:
+        raise Problem(
+            "unsupported_format",
+            "HEIC pictures cannot be read. Send it as JPEG (on an iPhone: Settings, Camera, "
+            "Formats, Most Compatible).",
+            param="content_type",
+        )
+    if content_type not in CONTENT_TYPES:
+        raise Problem("unsupported_format", param="content_type")
+    if size_bytes == 0:
+        raise Problem("empty_file", param="size_bytes")
+    if size_bytes > services.settings.max_upload_bytes:
+        limit = services.settings.max_upload_bytes
+        raise Problem("file_too_large", f"Send at most {limit} bytes.", param="size_bytes")
