@@ -1,0 +1,166 @@
+"""Every state of the widget with sample rows, so that each can be looked at by its own address.
+
+Pure: makes rows that are never saved and renders them through `fragments`, like real ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from gpu_worker.contract import Category, GarmentStatus, PhotoStatus, Reason, TryOnStatus
+from server import fragments
+from server.fragments import Scene
+from server.models import Garment, Photo, TryOn, now
+
+LONG_TITLE = (
+    "Donaudampfschifffahrtskapitänsmütze mit handgesticktem Sonnenuntergang und "
+    "<b>Wellen</b> aus dem Frühjahr"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SampleLinks:
+    """Sample rows' keys are names of files in widget/static/sample."""
+
+    base: str
+
+    def presign_get(self, key: str) -> str:
+        return f"{self.base}sample/{key}"
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What the document shows: a card, the strip below it, and what lies over both."""
+
+    card: Callable[[SampleLinks], str]
+    title: str = "Sunset tee"
+    pictures: int = 0
+    over: str = "yes"
+
+
+def garment(title: str = "Sunset tee") -> Garment:
+    return Garment(
+        id="gar_sample",
+        sku="TEE-SUNSET",
+        title=title,
+        category=Category.UPPER,
+        status=GarmentStatus.READY,
+        cutout_key="cutout.png",
+    )
+
+
+def photo(status: PhotoStatus = PhotoStatus.READY, *reasons: Reason, hints: int = 0) -> Photo:
+    several = Reason.SEVERAL_PEOPLE in reasons
+    boxes = [[0.05, 0.06, 0.24, 0.9], [0.37, 0.05, 0.26, 0.92], [0.69, 0.04, 0.27, 0.93]]
+    return Photo(
+        id="pho_sample",
+        status=status,
+        reasons=[reason.value for reason in reasons],
+        hints=[Reason.PHOTO_TOO_DARK.value, Reason.CROP_TOO_TIGHT.value][:hints],
+        people=boxes if several else [],
+        clean_key="people.jpg" if several else "photo.jpg",
+        version=1,
+        expires_at=now() + timedelta(hours=23),
+    )
+
+
+def try_on(status: TryOnStatus, **values: object) -> TryOn:
+    made = TryOn(
+        id="try_sample",
+        status=status,
+        photo_id="pho_sample",
+        step=0,
+        steps=0,
+        version=1,
+        is_preview=False,
+        retryable=False,
+        created_at=now() - timedelta(minutes=3),
+        finished_at=now() - timedelta(minutes=2),
+        expires_at=now() + timedelta(hours=23),
+    )
+    for name, value in values.items():
+        setattr(made, name, value)
+    return made
+
+
+def picture(**values: object) -> TryOn:
+    shown = {"result_key": "result.jpg", "width": 720, "height": 960, "is_preview": True}
+    return try_on(TryOnStatus.SUCCEEDED, **{**shown, **values})
+
+
+def _photo(*args: PhotoStatus | Reason, hints: int = 0) -> Callable[[SampleLinks], str]:
+    status, *reasons = args
+    assert isinstance(status, PhotoStatus)
+    codes = [reason for reason in reasons if isinstance(reason, Reason)]
+    return lambda links: fragments.photo_card(photo(status, *codes, hints=hints), links)
+
+
+def _try_on(make: Callable[[], TryOn], title: str = "Sunset tee") -> Callable[[SampleLinks], str]:
+    return lambda links: fragments.try_on_card(Scene(make(), photo(), garment(title)), links)
+
+
+def _start(_links: SampleLinks) -> str:
+    return fragments.start("Lumen & Co", 86_400)
+
+
+def _again(links: SampleLinks) -> str:
+    return fragments.again(photo(), links)
+
+
+def _template(name: str) -> Callable[[SampleLinks], str]:
+    return lambda _links: fragments.render(f"{name}.html", sent=0.4)
+
+
+def _problem(code: str, retry: str | None) -> Callable[[SampleLinks], str]:
+    return lambda _links: fragments.problem(code, retry=retry)
+
+
+def _failed(reason: Reason, *, retryable: bool = False) -> Callable[[SampleLinks], str]:
+    values = {"error_code": reason.value, "retryable": retryable}
+    return _try_on(lambda: try_on(TryOnStatus.FAILED, **values))
+
+
+STATES: dict[str, State] = {
+    "start": State(_start),
+    "again": State(_again, pictures=3),
+    "sending": State(_template("sending")),
+    "camera": State(_template("camera")),
+    "checking": State(_photo(PhotoStatus.CHECKING)),
+    "ready": State(_photo(PhotoStatus.READY)),
+    "coach": State(_photo(PhotoStatus.READY, hints=2)),
+    "several": State(_photo(PhotoStatus.REJECTED, Reason.SEVERAL_PEOPLE)),
+    "rejected": State(_photo(PhotoStatus.REJECTED, Reason.IMPLAUSIBLE_POSE)),
+    "waiting": State(
+        _try_on(lambda: try_on(TryOnStatus.QUEUED, position=4, eta_s=24.0)), pictures=1
+    ),
+    "drawing": State(
+        _try_on(lambda: try_on(TryOnStatus.RUNNING, step=11, steps=30, eta_s=6.0)), pictures=1
+    ),
+    "result": State(_try_on(picture), pictures=1),
+    "full": State(_try_on(picture), pictures=14),
+    "failed": State(_failed(Reason.WORKER_LOST, retryable=True)),
+    "refused": State(_failed(Reason.WOULD_NEED_BARE_LIMBS)),
+    "cancelled": State(_try_on(lambda: try_on(TryOnStatus.CANCELLED))),
+    "expired": State(_try_on(lambda: try_on(TryOnStatus.EXPIRED, retryable=True))),
+    "problem": State(_problem("upload_failed", "photo")),
+    "ended": State(_problem("session_ended", None)),
+    "missing": State(_problem("garment_missing", None)),
+    "gone": State(lambda _links: fragments.gone("try_sample", 2)),
+    "deleted": State(lambda _links: fragments.deleted()),
+    "long": State(_try_on(picture, LONG_TITLE), title=LONG_TITLE, pictures=3),
+}
+STATES |= {
+    "offline": replace(STATES["waiting"], over="offline"),
+    "reconnecting": replace(STATES["drawing"], over="reconnecting"),
+    "session": replace(STATES["result"], over="session"),
+    "ask-delete": replace(STATES["result"], over="ask-delete"),
+}
+
+
+def strip(count: int, links: SampleLinks) -> str:
+    scenes = [
+        Scene(picture(id=f"try_sample_{number}"), photo(), garment()) for number in range(count)
+    ]
+    return fragments.history(scenes, links)
