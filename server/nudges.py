@@ -134,7 +134,7 @@ class Listener:
 
     def _subscription(self) -> PubSub:
         if self._pubsub is None:
-            self._pubsub = self._redis.pubsub()
+            self._pubsub = self._redis.pubsub()  # type: ignore[no-untyped-call]
             self._pubsub.subscribe(NUDGES)
             self._heard_at = self._asked_at = time.monotonic()
         return self._pubsub

@@ -1,0 +1,2 @@
+"""The one process that settles: reads the workers' events, changes rows, nudges, puts back what
+Redis lost and lets go of what is due. `python -m server.steward`."""

@@ -1,0 +1,134 @@
+"""Lets go of what is due: try-ons that never finished, photos and pictures past their time,
+shoppers, uploads nobody took over, answers kept for repetition, and objects already doomed.
+
+Each act takes a bounded number of rows and returns how many; the next turn takes the rest.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from gpu_worker.contract import TAILOR, GarmentStatus, Lane, PhotoStatus, Reason, TryOnStatus
+from server import photos, shoppers, try_ons, uploads
+from server.errors import Unavailable
+from server.models import DoomedObject, Garment, IdempotencyKey, Photo, Shopper, TryOn, Upload
+from server.services import Services, Work
+from server.storage import partial_key, picture_key
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 100
+DOOMED_AT_ONCE = 500
+REPEATABLE_FOR = timedelta(hours=24)
+FIRST_RETRY_S = 5.0
+LONGEST_RETRY_S = 3600.0
+
+
+# --- never finished ------------------------------------------------------------------------------
+
+
+def end_overdue(services: Services, now: datetime) -> int:
+    """Ends what was accepted PROTEUS_TRY_ON_TIMEOUT_S ago and is not finished."""
+    before = now - timedelta(seconds=services.settings.try_on_timeout_s)
+    with services.work(now, buries=False) as work:
+        rows = [
+            *_overdue(work, TryOn, TryOn.status.in_(try_ons.UNFINISHED), TryOn.created_at, before),
+            *_overdue(work, Photo, Photo.status == PhotoStatus.CHECKING, Photo.queued_at, before),
+            *_overdue(
+                work, Garment, Garment.status == GarmentStatus.CLEANING, Garment.queued_at, before
+            ),
+        ]
+        for row in rows:
+            _end(work, row)
+    return len(rows)
+
+
+def _overdue(work: Work, model: Any, unfinished: Any, since: Any, before: datetime) -> list[Any]:
+    query = select(model).where(unfinished, since <= before).order_by(since).limit(AT_ONCE)
+    return list(work.session.scalars(query.with_for_update(skip_locked=True)))
+
+
+def _end(work: Work, row: TryOn | Photo | Garment) -> None:
+    engine, lane = TAILOR, Lane.LIVE
+    if isinstance(row, TryOn):
+        engine, lane = row.engine, row.lane
+        row.status, row.finished_at = TryOnStatus.EXPIRED, work.now
+        row.position = row.eta_s = row.preview_key = None
+        work.doom([picture_key(row.id), partial_key(row.id)])
+    elif isinstance(row, Photo):
+        row.status, row.reasons = PhotoStatus.REJECTED, [Reason.WORKER_LOST.value]
+        work.doom([row.upload_key])
+    else:
+        row.status, row.reasons = GarmentStatus.REJECTED, [Reason.WORKER_LOST.value]
+    work.nudge(row)
+    jobs, job_id, merchant_id = work.services.jobs, row.id, row.merchant_id
+    work.after_commit(lambda: jobs.cancel(job_id, engine, lane, merchant_id))
+
+
+# --- past its time -------------------------------------------------------------------------------
+
+
+def expire(services: Services, now: datetime) -> int:
+    """Deletes what may be kept no longer, as its owner would."""
+    return sum(
+        _bury_due(services, now, model, past, bury)
+        for model, past, bury in (
+            (Shopper, Shopper.expires_at <= now, shoppers.bury),
+            (Photo, Photo.expires_at <= now, photos.bury),
+            (TryOn, (TryOn.expires_at <= now) & TryOn.deleted_at.is_(None), try_ons.bury),
+            (Upload, Upload.expires_at <= now, uploads.bury),
+            (IdempotencyKey, IdempotencyKey.created_at <= now - REPEATABLE_FOR, _forget),
+        )
+    )
+
+
+def _bury_due(
+    services: Services, now: datetime, model: Any, past: Any, bury: Callable[[Work, Any], None]
+) -> int:
+    with services.work(now, buries=False) as work:
+        query = select(model).where(past).limit(AT_ONCE).with_for_update(skip_locked=True)
+        rows = list(work.session.scalars(query))
+        for row in rows:
+            bury(work, row)
+    return len(rows)
+
+
+def _forget(work: Work, row: IdempotencyKey) -> None:
+    work.session.delete(row)
+
+
+# --- doomed objects ------------------------------------------------------------------------------
+
+
+def bury(services: Services, now: datetime) -> int:
+    """Deletes doomed objects from the store; those it refuses are due again, later each time.
+
+    Raises:
+        Unavailable: the store is away; they are due again all the same.
+    """
+    with services.read() as session:
+        due = select(DoomedObject.key).where(DoomedObject.due_at <= now)
+        keys = list(session.scalars(due.order_by(DoomedObject.due_at).limit(DOOMED_AT_ONCE)))
+    if not keys:
+        return 0
+    try:
+        services.store.delete(keys)
+    except Unavailable:
+        with services.database.session_scope() as session:
+            _put_off(session, keys, now)
+        raise
+    with services.database.session_scope() as session:
+        session.execute(delete(DoomedObject).where(DoomedObject.key.in_(keys)))
+    return len(keys)
+
+
+def _put_off(session: Session, keys: list[str], now: datetime) -> None:
+    for doomed in session.scalars(select(DoomedObject).where(DoomedObject.key.in_(keys))):
+        rest_s = min(LONGEST_RETRY_S, FIRST_RETRY_S * 2.0 ** min(doomed.tries, 20))
+        doomed.tries, doomed.due_at = doomed.tries + 1, now + timedelta(seconds=rest_s)
