@@ -109,6 +109,31 @@ def change(
     return garment
 
 
+def clean_again(
+    services: Services, caller: Caller, garment_id: str, *, category: Category | None = None
+) -> Garment:
+    """Has the picture of a garment cleaned anew, perhaps as another category. One that is being
+    cleaned is left alone.
+
+    Raises:
+        Problem: garment_not_found, or garment_not_ready for another category while it is cleaned.
+    """
+    with services.work() as work:
+        garment = get_owned(
+            work.session, Garment, caller, garment_id, missing="garment_not_found", lock=True
+        )
+        if garment.status == GarmentStatus.CLEANING:
+            if category not in (None, garment.category):
+                raise Problem("garment_not_ready", param="category", retry_after_s=1)
+            return garment
+        garment.category = category or garment.category
+        garment.status, garment.reasons = GarmentStatus.CLEANING, []
+        garment.queued_at = work.now
+        work.nudge(garment)
+        work.after_commit(lambda: enqueue(services, garment, anew=True))
+    return garment
+
+
 def remove(services: Services, caller: Caller, garment_id: str) -> None:
     """Deletes a garment and its objects. Pictures that show it stay with their shoppers."""
     with services.work() as work:

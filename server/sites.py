@@ -136,6 +136,16 @@ def create_secret_key(services: Services, caller: Caller, site_id: str, mode: Mo
     return MadeKey(clear, row)
 
 
+def secret_keys(services: Services, caller: Caller, site_id: str) -> list[SecretKey]:
+    """The keys of a site that still work, newest first. Raises `Problem` not_found."""
+    with services.read() as session:
+        _owned_site(session, caller, site_id)
+        query = select(SecretKey).where(
+            SecretKey.site_id == site_id, SecretKey.revoked_at.is_(None)
+        )
+        return list(session.scalars(query.order_by(SecretKey.created_at.desc())))
+
+
 def revoke_secret_key(services: Services, caller: Caller, key_id: str) -> None:
     """Raises `Problem` not_found."""
     with services.work() as work:

@@ -110,14 +110,17 @@ def listing(
     cursor: str | None = None,
     limit: int = 20,
     status: TryOnStatus | None = None,
+    mode: str | None = None,
 ) -> Page[TryOn]:
     """The caller's try-ons, newest first. A shopper does not see those she deleted; merchants
-    do, without picture."""
+    do, without picture. `mode` narrows a user, who sees both."""
     query = owned(select(TryOn), TryOn, caller)
     if caller.kind == "shopper":
         query = query.where(TryOn.deleted_at.is_(None), TryOn.expires_at > now())
     if status is not None:
         query = query.where(TryOn.status == status)
+    if mode is not None:
+        query = query.where(TryOn.mode == mode)
     with services.read() as session:
         return paging.page(session, query, TryOn, cursor, limit)
 

@@ -1,0 +1,178 @@
+"""Garments: the list, adding several at once, and one garment's own page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from markupsafe import Markup, escape
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from gpu_worker.contract import Category
+from server import dashboard_fragments
+from server import garments as acts
+from server.auth import allow
+from server.caller import Caller
+from server.dashboard import scope, snippets
+from server.errors import Problem
+from server.models import Garment
+from server.services import current_services
+
+PAGE_LENGTH = 25
+
+# What a person reads beside the field when its value is refused.
+WORDS = {
+    "title": "Give it a title of at most 200 characters.",
+    "sku": "Give it the SKU that your shop uses, at most 100 characters.",
+    "category": "Choose what it dresses.",
+    "image_key": "Its picture has not arrived. Remove it here and choose it again.",
+}
+PROBLEM_FIELDS = {
+    "sku_taken": ("sku", "You have a garment with this SKU already. Use another one."),
+    "upload_not_found": ("image_key", WORDS["image_key"]),
+    "upload_missing": ("image_key", WORDS["image_key"]),
+    "type_mismatch": ("image_key", WORDS["image_key"]),
+}
+
+
+class GarmentForm(BaseModel):
+    model_config = ConfigDict(str_strip_whitespace=True)
+
+    title: str = Field(min_length=1, max_length=200)
+    category: Category
+
+
+class NewGarmentForm(GarmentForm):
+    sku: str = Field(min_length=1, max_length=100)
+    image_key: str = Field(min_length=1, max_length=300)
+
+
+@allow("user")
+def garments(caller: Caller) -> str:
+    services = current_services()
+    cursor = request.args.get("cursor")
+    page = acts.listing(services, caller, cursor=cursor, limit=PAGE_LENGTH)
+    return render_template(
+        "dashboard/garments.html",
+        rows=[dashboard_fragments.garment_row(services.store, row) for row in page.rows],
+        cursor=cursor,
+        first_page=not cursor,
+        first_url=url_for("dashboard.garments"),
+        next_url=page.next_cursor and url_for("dashboard.garments", cursor=page.next_cursor),
+    )
+
+
+@allow("user")
+def garment(garment_id: str, caller: Caller) -> str:
+    return _page(caller, acts.get(current_services(), caller, garment_id))
+
+
+def _page(
+    caller: Caller, row: Garment, form: Any = None, errors: dict[str, str] | None = None
+) -> str:
+    services = current_services()
+    sites, _ = scope.choose(caller, None)
+    return render_template(
+        "dashboard/garment.html",
+        section="dashboard.garments",
+        garment=row,
+        state=dashboard_fragments.garment_state(services.store, row),
+        form=form or row,
+        errors=errors or {},
+        sites=sites,
+        site=next(site for site in sites if site.id == row.site_id),
+        button_snippet=snippets.button(row.sku),
+    )
+
+
+# --- adding --------------------------------------------------------------------------------------
+
+
+@allow("user")
+def add_garment(caller: Caller) -> str:
+    settings = current_services().settings
+    sites, site = scope.choose(caller, request.args.get("site"))
+    return render_template(
+        "dashboard/garment_add.html",
+        section="dashboard.garments",
+        sites=sites,
+        site=site,
+        draft={"name": "draft", "site_id": site.id},
+        errors={},
+        max_bytes=settings.max_upload_bytes,
+        max_mib=settings.max_upload_bytes // 1_048_576,
+    )
+
+
+@allow("user")
+def create_garment(caller: Caller) -> ResponseReturnValue:
+    """Answers htmx with the row, or with the form again and the errors beside their fields."""
+    services = current_services()
+    caller = scope.at(caller, request.form.get("site_id", ""))
+    try:
+        form = NewGarmentForm.model_validate(request.form.to_dict())
+        new = acts.NewGarment(
+            title=form.title, sku=form.sku, category=form.category, image_key=form.image_key
+        )
+        row = acts.create(services, caller, new)
+    except (ValidationError, Problem) as error:
+        return _draft_again(_errors(error)), 422
+    if not request.headers.get("HX-Request"):
+        return redirect(url_for("dashboard.garments"), 303)
+    added = dashboard_fragments.garment_row(services.store, row)
+    return Markup('<tbody hx-swap-oob="afterbegin:#rows">{}</tbody>').format(added)
+
+
+def _draft_again(errors: dict[str, str]) -> str:
+    draft = request.form.to_dict()
+    draft["name"] = str(escape(draft.pop("draft", "draft")))
+    return render_template("dashboard/_draft.html", draft=draft, errors=errors)
+
+
+def _errors(error: ValidationError | Problem) -> dict[str, str]:
+    """A sentence for each refused field.
+
+    Raises:
+        Problem: the one given, where no field is to blame.
+    """
+    if isinstance(error, ValidationError):
+        names = [str(item["loc"][0]) for item in error.errors()]
+        return {name: WORDS[name] for name in names}
+    if error.code not in PROBLEM_FIELDS:
+        raise error
+    field, sentence = PROBLEM_FIELDS[error.code]
+    return {field: sentence}
+
+
+# --- changing ------------------------------------------------------------------------------------
+
+
+@allow("user")
+def change_garment(garment_id: str, caller: Caller) -> ResponseReturnValue:
+    services = current_services()
+    row = acts.get(services, caller, garment_id)
+    try:
+        form = GarmentForm.model_validate(request.form.to_dict())
+    except ValidationError as error:
+        return _page(caller, row, form=request.form, errors=_errors(error)), 422
+    acts.change(services, caller, garment_id, title=form.title)
+    if form.category != row.category:
+        acts.clean_again(services, caller, garment_id, category=form.category)
+    flash("Details saved.", "good")
+    return redirect(url_for("dashboard.garment", garment_id=garment_id), 303)
+
+
+@allow("user")
+def retry_garment(garment_id: str, caller: Caller) -> ResponseReturnValue:
+    acts.clean_again(current_services(), caller, garment_id)
+    return redirect(url_for("dashboard.garment", garment_id=garment_id), 303)
+
+
+@allow("user")
+def delete_garment(garment_id: str, caller: Caller) -> ResponseReturnValue:
+    services = current_services()
+    row = acts.get(services, caller, garment_id)
+    acts.remove(services, caller, garment_id)
+    flash(f"“{row.title}” and its pictures are deleted.", "good")
+    return redirect(url_for("dashboard.garments"), 303)

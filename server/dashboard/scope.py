@@ -1,0 +1,34 @@
+"""Which of the merchant's sites a page is about. A foreign site is as unknown as none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from server import sites
+from server.caller import Caller
+from server.errors import Problem
+from server.models import Site
+from server.services import current_services
+
+
+def at(caller: Caller, site_id: str) -> Caller:
+    """The dashboard's caller, bound to one of her sites.
+
+    Raises:
+        Problem: not_found.
+    """
+    return replace(caller, site_id=sites.get(current_services(), caller, site_id).id)
+
+
+def choose(caller: Caller, site_id: str | None) -> tuple[Sequence[Site], Site]:
+    """All her sites, and the one that the address names or the first.
+
+    Raises:
+        Problem: not_found.
+    """
+    found = sites.listing(current_services(), caller)
+    chosen = [site for site in found if site_id in (None, site.id)]
+    if not chosen:
+        raise Problem("not_found")
+    return found, chosen[0]

@@ -1,0 +1,113 @@
+// Keeps rows on the screen true: says hello on the live socket, and puts each row that the server
+// sends in the place of its older self. The server decides what a row looks like.
+
+/** @typedef {CustomEvent<{ socketWrapper: { send(text: string): void } }>} OpenEvent */
+/** @typedef {CustomEvent<{ message: string }>} MessageEvent_ */
+
+document.addEventListener("htmx:wsOpen", async (event) => {
+  const { socketWrapper } = /** @type {OpenEvent} */ (event).detail;
+  const ticket = await freshTicket();
+  if (!ticket) return;
+  socketWrapper.send(JSON.stringify({ type: "hello", ticket, format: "html" }));
+  sayLive("open", "Live");
+  await catchUp();
+});
+
+document.addEventListener("htmx:wsClose", () => sayLive("closed", "Reconnecting"));
+
+document.addEventListener("htmx:wsBeforeMessage", (event) => {
+  event.preventDefault(); // rows go in by version, which htmx's own swap does not look at
+  take(/** @type {MessageEvent_} */ (event).detail.message);
+});
+
+async function freshTicket() {
+  const answer = await fetch("/dashboard/live-tickets", { method: "POST", headers: csrf() });
+  if (answer.status === 401) location.reload(); // logged out meanwhile: the page leads to the login
+  return answer.ok ? /** @type {string} */ ((await answer.json()).ticket) : null;
+}
+
+/** What changed between the page's rendering and this socket's hello. */
+async function catchUp() {
+  const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+  if (answer.ok && !answer.redirected) take(await answer.text());
+}
+
+export function csrf() {
+  return /** @type {Record<string, string>} */ (
+    JSON.parse(document.body.getAttribute("hx-headers") ?? "{}")
+  );
+}
+
+/** @param {string} html */
+function take(html) {
+  const template = document.createElement("template");
+  template.innerHTML = html;
+  for (const element of template.content.querySelectorAll("[data-version][id]")) {
+    if (element instanceof HTMLElement) place(element);
+  }
+  document.dispatchEvent(new Event("proteus:rows"));
+}
+
+/** @param {HTMLElement} fresh */
+function place(fresh) {
+  const old = document.getElementById(fresh.id);
+  if (!old) {
+    insert(fresh);
+  } else if (Number(old.dataset.version) < Number(fresh.dataset.version)) {
+    const focused = old.contains(document.activeElement);
+    fillCsrf(fresh);
+    keepPictures(old, fresh);
+    old.replaceWith(fresh);
+    if (focused) /** @type {HTMLElement | null} */ (fresh.querySelector("a, button"))?.focus();
+  }
+}
+
+/** Each rendering signs a picture's address anew; what is loaded stays. @param {Element} old @param {Element} fresh */
+function keepPictures(old, fresh) {
+  for (const picture of fresh.querySelectorAll("img[data-picture]")) {
+    const same = old.querySelector(`img[data-picture="${picture.getAttribute("data-picture")}"]`);
+    if (same instanceof HTMLImageElement && same.naturalWidth) picture.replaceWith(same);
+  }
+}
+
+/** A row that is new to this list goes to its place by time, on the first page only. @param {HTMLElement} row */
+function insert(row) {
+  const list = document.querySelector(`[data-rows="${row.dataset.kind}"][data-first-page]`);
+  if (!(list instanceof HTMLElement)) return;
+  if (list.dataset.mode && list.dataset.mode !== row.dataset.mode) return;
+  const rows = /** @type {HTMLElement[]} */ ([...list.children]);
+  const next = rows.find((other) => (other.dataset.at ?? "") < (row.dataset.at ?? ""));
+  if (!next && "more" in list.dataset) return; // belongs on an older page
+  list.insertBefore(row, next ?? null);
+  while (list.dataset.most && list.children.length > Number(list.dataset.most)) {
+    list.lastElementChild?.remove();
+  }
+  showFilled();
+}
+
+function showFilled() {
+  for (const part of document.querySelectorAll("[data-shown-when-filled]")) {
+    part.removeAttribute("hidden");
+  }
+  for (const part of document.querySelectorAll("[data-hidden-when-filled]")) {
+    part.setAttribute("hidden", "");
+  }
+}
+
+/** The socket does not know this session's CSRF token; the page does. @param {ParentNode} part */
+function fillCsrf(part) {
+  for (const field of part.querySelectorAll("input[data-csrf]")) {
+    if (field instanceof HTMLInputElement) field.value = csrf()["X-CSRFToken"] ?? "";
+  }
+}
+
+/** @param {"open" | "closed"} state @param {string} words */
+function sayLive(state, words) {
+  for (const word of document.querySelectorAll("[data-live-word]")) {
+    if (!(word instanceof HTMLElement)) continue;
+    word.dataset.state = state;
+    word.textContent = words;
+  }
+}
+
+fillCsrf(document);

@@ -1,0 +1,17 @@
+"""The ticket that a page of the dashboard opens its live socket with."""
+
+from __future__ import annotations
+
+from flask import jsonify
+from flask.typing import ResponseReturnValue
+
+from server import auth
+from server.auth import allow
+from server.caller import Caller
+from server.services import current_services
+
+
+@allow("user")
+def create_ticket(caller: Caller) -> ResponseReturnValue:
+    ticket = auth.issue_live_ticket(current_services(), caller)
+    return jsonify({"ticket": ticket})

@@ -1,0 +1,34 @@
+"""The list of try-ons, newest first, moving while it is looked at."""
+
+from __future__ import annotations
+
+from flask import render_template, request, url_for
+
+from server import dashboard_fragments
+from server import try_ons as acts
+from server.auth import allow
+from server.caller import Caller
+from server.services import current_services
+
+PAGE_LENGTH = 25
+
+
+@allow("user")
+def try_ons(caller: Caller) -> str:
+    services = current_services()
+    cursor = request.args.get("cursor")
+    mode = request.args.get("mode")
+    mode = mode if mode in ("live", "test") else None
+    page = acts.listing(services, caller, cursor=cursor, limit=PAGE_LENGTH, mode=mode)
+    with services.read() as session:
+        rows = dashboard_fragments.try_on_rows(session, services.store, page.rows)
+    return render_template(
+        "dashboard/try_ons.html",
+        rows=rows,
+        mode=mode,
+        cursor=cursor,
+        first_page=not cursor,
+        first_url=url_for("dashboard.try_ons", mode=mode),
+        next_url=page.next_cursor
+        and url_for("dashboard.try_ons", mode=mode, cursor=page.next_cursor),
+    )

@@ -1,0 +1,110 @@
+"""A merchant's rows as HTML: the dashboard shows them, the live socket sends them again.
+
+Owns the one way a merchant sees a garment or a try-on. Knows no request. Never shows a shopper's
+photo, and her picture only where she shared it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from gpu_worker.contract import Category, GarmentStatus, TryOnStatus
+from server import reasons
+from server.models import Garment, TryOn
+from server.storage import Store
+
+BASE = "/dashboard"
+TEMPLATES = Path(__file__).parent / "dashboard" / "templates"
+CATEGORIES = {
+    Category.UPPER.value: "Upper",
+    Category.LOWER.value: "Lower",
+    Category.OVERALL.value: "Overall",
+}
+
+
+def try_on_rows(session: Session, store: Store, rows: Sequence[TryOn]) -> list[Markup]:
+    """One `<tr>` for each try-on; their garments are read in one query."""
+    wanted = {row.garment_id for row in rows if row.garment_id}
+    found = session.scalars(select(Garment).where(Garment.id.in_(wanted))) if wanted else ()
+    garments = {garment.id: garment for garment in found}
+    return [_try_on_row(store, row, garments.get(row.garment_id or "")) for row in rows]
+
+
+def changed(session: Session, row: TryOn | Garment, store: Store) -> str:
+    """What the live socket sends to a merchant's open pages when a row changed, and for each row
+    after a (re)connect. A page takes what it shows and drops the rest."""
+    if isinstance(row, Garment):
+        return garment_row(store, row) + garment_state(store, row)
+    return try_on_rows(session, store, [row])[0]
+
+
+def gone(row_id: str, version: int) -> str:
+    """What it sends for a row that was deleted, or a try-on whose picture was."""
+    return Markup('<tr id="{}" data-version="{}" data-gone></tr>').format(row_id, version)
+
+
+def garment_row(store: Store, row: Garment) -> Markup:
+    """One `<tr>` of the list of garments."""
+    return _render(
+        "_garment_row",
+        garment=row,
+        garment_url=_cutout_url(store, row),
+        reasons=_sentences(row),
+        categories=CATEGORIES,
+    )
+
+
+def garment_state(store: Store, row: Garment) -> Markup:
+    """The pictures and the status on a garment's own page."""
+    key = row.upload_key or (row.clean_key if row.status == GarmentStatus.READY else None)
+    return _render(
+        "_garment_state",
+        garment=row,
+        garment_url=_cutout_url(store, row),
+        picture_url=store.presign_get(key) if key else None,
+        reasons=_sentences(row),
+    )
+
+
+def _try_on_row(store: Store, row: TryOn, garment: Garment | None) -> Markup:
+    shared = row.shared and row.status == TryOnStatus.SUCCEEDED and row.result_key
+    return _render(
+        "_try_on_row",
+        try_on=row,
+        garment=garment,
+        garment_url=_cutout_url(store, garment) if garment else None,
+        picture_url=store.presign_get(row.result_key or "") if shared else None,
+        reason=_sentence(row.error_code) if row.error_code else None,
+    )
+
+
+def _cutout_url(store: Store, row: Garment) -> str | None:
+    return store.presign_get(row.cutout_key) if row.status == GarmentStatus.READY else None
+
+
+def _sentences(row: Garment) -> list[str]:
+    return [_sentence(str(code)) for code in row.reasons]
+
+
+def _sentence(code: str) -> str:
+    return reasons.merchant(code)
+
+
+def _render(name: str, **words: object) -> Markup:
+    template = _environment().get_template(f"dashboard/{name}.html")
+    return Markup(template.render(base=BASE, **words))  # noqa: S704 - autoescape is on
+
+
+@cache
+def _environment() -> Environment:
+    """Its own, so that a socket's greenlet renders without a request."""
+    return Environment(
+        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined
+    )

@@ -1,0 +1,46 @@
+"""Which engines draw now, as their workers say in Redis. Knows no row and starts nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from redis import Redis
+
+from gpu_worker import contract
+
+
+@dataclass(frozen=True, slots=True)
+class EnginePresence:
+    """An engine and what its living workers say of it. `licence` is empty where none lives."""
+
+    name: str
+    workers: int = 0
+    licence: str = ""
+    is_preview: bool = False
+
+    @property
+    def alive(self) -> bool:
+        return self.workers > 0
+
+
+def presence(redis: Redis, name: str) -> EnginePresence:
+    """Asks the workers of one engine.
+
+    Raises:
+        redis.RedisError: Redis is away.
+    """
+    keys = list(redis.scan_iter(contract.worker_key("*"), count=1000))
+    with redis.pipeline(transaction=False) as pipe:
+        for key in keys:
+            pipe.hgetall(key)
+        hashes = [_text(answer) for answer in pipe.execute()]
+    mine = [words for words in hashes if words.get("engine") == name]
+    if not mine:
+        return EnginePresence(name)
+    return EnginePresence(
+        name, len(mine), mine[0].get("licence", ""), mine[0].get("is_preview") in ("1", "true")
+    )
+
+
+def _text(answer: dict[bytes, bytes]) -> dict[str, str]:
+    return {key.decode(): value.decode() for key, value in answer.items()}
