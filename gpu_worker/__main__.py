@@ -1,0 +1,116 @@
+"""`python -m gpu_worker work <engine>`: the one place where the worker's parts meet.
+
+Engines are imported only when asked for, so that a worker loads no other engine's weight.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import sys
+import time
+from collections.abc import Callable
+
+from redis import Redis
+from redis.backoff import ExponentialBackoff
+from redis.retry import Retry
+
+from gpu_worker import images
+from gpu_worker.config import Settings, SettingsError
+from gpu_worker.courier import Courier, TryOnCourier
+from gpu_worker.runner import Steps
+from gpu_worker.storage import Store, connect
+from gpu_worker.worker import BatchWorker
+
+EXIT_SETTINGS = 2
+Parts = tuple[Steps, Courier]
+
+
+def null_parts(settings: Settings, store: Store) -> Parts:
+    from gpu_worker.null import NullEngine
+
+    curve = settings.null_curve
+    engine = NullEngine(curve.a_ms, curve.c_ms, curve.steps)
+    return engine, TryOnCourier(store, engine.name, engine.is_preview)
+
+
+def preview_parts(settings: Settings, store: Store) -> Parts:
+    from gpu_worker.preview import PreviewEngine
+
+    engine = PreviewEngine()
+    return engine, TryOnCourier(store, engine.name, engine.is_preview)
+
+
+ENGINES: dict[str, Callable[[Settings, Store], Parts]] = {
+    "null": null_parts,
+    "preview": preview_parts,
+}
+
+
+def redis_client(url: str) -> Redis:
+    """Short timeouts and few tries: a hung Redis must not hang a worker for a minute."""
+    return Redis.from_url(
+        url,
+        socket_timeout=1.0,
+        socket_connect_timeout=1.0,
+        retry=Retry(ExponentialBackoff(cap=0.2, base=0.05), 2),
+        health_check_interval=15,
+    )
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object a line, for machines."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        body = {
+            "ts": round(record.created, 3),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            body["error"] = self.formatException(record.exc_info)
+        return json.dumps(body)
+
+
+def set_up_logs(kind: str) -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    text = logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
+    text.converter = time.gmtime
+    handler.setFormatter(JsonLines() if kind == "json" else text)
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    for noisy in ("rq.worker", "rq.job", "rq.queue", "botocore"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def work(engine_name: str, settings: Settings) -> bool:
+    """Serves one engine until a signal. Returns whether it ever got to work."""
+    set_up_logs(settings.log)
+    images.limit_pixels(settings.max_pixels)
+    store = Store(connect(settings), settings.s3_bucket)
+    engine, courier = ENGINES[engine_name](settings, store)
+    return BatchWorker(redis_client(settings.redis_url), engine, courier, settings).work()
+
+
+def main(argv: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m gpu_worker")
+    commands = parser.add_subparsers(required=True)
+    command = commands.add_parser("work", help="serve one engine until told to stop")
+    command.add_argument("engine", choices=sorted(ENGINES))
+    asked = parser.parse_args(argv)
+    try:
+        settings = Settings.from_env(os.environ)
+    except SettingsError as error:
+        print("\n".join(error.lines), file=sys.stderr)
+        return EXIT_SETTINGS
+    work(asked.engine, settings)
+    return 0
+
+
+if __name__ == "__main__":
+    code = main(sys.argv[1:])
+    logging.shutdown()
+    sys.stderr.flush()
+    os._exit(code)  # a carrier that waits for a dead store must not hold the process

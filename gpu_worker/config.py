@@ -1,0 +1,138 @@
+"""The worker's settings, read once from the environment; all mistakes are told at once.
+
+Knows names, defaults and bounds. Every row here has a row in docs/operating.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+
+class SettingsError(ValueError):
+    """One line for each wrong setting."""
+
+    def __init__(self, lines: list[str]):
+        super().__init__("\n".join(lines))
+        self.lines = lines
+
+
+@dataclass(frozen=True, slots=True)
+class NullCurve:
+    """The null engine's step of b samples takes a_ms + c_ms * b; a picture takes `steps`."""
+
+    a_ms: float
+    c_ms: float
+    steps: int
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    redis_url: str = "redis://127.0.0.1:6379/0"
+    s3_endpoint_url: str = ""
+    s3_bucket: str = "proteus"
+    aws_access_key_id: str = ""
+    aws_secret_access_key: str = ""
+    aws_default_region: str = "us-east-1"
+    batch_size: int = 4
+    max_wait_ms: int = 100
+    lease_s: float = 20
+    maintenance_s: float = 5
+    grace_s: float = 25
+    hard_deadline_s: float = 120
+    max_photo_side_px: int = 2048
+    min_photo_side_px: int = 256
+    max_pixels: int = 50_000_000
+    max_upload_bytes: int = 10_485_760
+    null_curve: NullCurve = NullCurve(5, 15, 4)
+    log: str = "text"
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> Settings:
+        """Reads the environment; an empty value counts as absent.
+
+        Raises:
+            SettingsError: with a line for each wrong setting.
+        """
+        given: dict[str, Any] = {}
+        wrong: list[str] = []
+        for field_name, (name, read) in READERS.items():
+            text = env.get(name, "")
+            if not text and field_name not in REQUIRED:
+                continue
+            try:
+                given[field_name] = read(text)
+            except ValueError as error:
+                wrong.append(f"{name}: {error}")
+        if wrong:
+            raise SettingsError(wrong)
+        return cls(**given)
+
+
+def _text(schemes: tuple[str, ...] = ()) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if not text:
+            raise ValueError("is required")
+        if schemes and not text.startswith(schemes):
+            raise ValueError(f"must begin with {' or '.join(schemes)}, got {text!r}")
+        return text
+
+    return read
+
+
+def _number(kind: type[int | float], low: float, high: float) -> Callable[[str], float]:
+    def read(text: str) -> float:
+        try:
+            value = kind(text)
+        except ValueError:
+            raise ValueError(f"must be a number, got {text!r}") from None
+        if not low <= value <= high:
+            raise ValueError(f"must be from {low:g} to {high:g}, got {text}")
+        return value
+
+    return read
+
+
+def _one_of(*words: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text not in words:
+            raise ValueError(f"must be {' or '.join(words)}, got {text!r}")
+        return text
+
+    return read
+
+
+def _curve(text: str) -> NullCurve:
+    try:
+        a_ms, c_ms, steps = text.split(",")
+        curve = NullCurve(float(a_ms), float(c_ms), int(steps))
+    except ValueError:
+        raise ValueError(f"must be a_ms,c_ms,steps such as 5,15,4, got {text!r}") from None
+    if curve.steps < 1 or curve.a_ms < 0 or curve.c_ms < 0:
+        raise ValueError(f"times must not be negative and steps at least 1, got {text!r}")
+    return curve
+
+
+REQUIRED = frozenset({"s3_endpoint_url", "aws_access_key_id", "aws_secret_access_key"})
+READERS: dict[str, tuple[str, Callable[[str], Any]]] = {
+    "redis_url": ("REDIS_URL", _text(("redis://", "rediss://", "unix://"))),
+    "s3_endpoint_url": ("S3_ENDPOINT_URL", _text(("http://", "https://"))),
+    "s3_bucket": ("S3_BUCKET", _text()),
+    "aws_access_key_id": ("AWS_ACCESS_KEY_ID", _text()),
+    "aws_secret_access_key": ("AWS_SECRET_ACCESS_KEY", _text()),
+    "aws_default_region": ("AWS_DEFAULT_REGION", _text()),
+    "batch_size": ("PROTEUS_BATCH_SIZE", _number(int, 1, 64)),
+    "max_wait_ms": ("PROTEUS_MAX_WAIT_MS", _number(int, 0, 500)),
+    "lease_s": ("PROTEUS_LEASE_S", _number(float, 1, 600)),
+    "maintenance_s": ("PROTEUS_MAINTENANCE_S", _number(float, 0.1, 600)),
+    "grace_s": ("PROTEUS_GRACE_S", _number(float, 0, 3600)),
+    "hard_deadline_s": ("PROTEUS_HARD_DEADLINE_S", _number(float, 1, 86_400)),
+    "max_photo_side_px": ("PROTEUS_MAX_PHOTO_SIDE_PX", _number(int, 512, 8192)),
+    "min_photo_side_px": ("PROTEUS_MIN_PHOTO_SIDE_PX", _number(int, 1, 4096)),
+    "max_pixels": ("PROTEUS_MAX_PIXELS", _number(int, 65_536, 500_000_000)),
+    "max_upload_bytes": ("PROTEUS_MAX_UPLOAD_BYTES", _number(int, 1024, 1 << 30)),
+    "null_curve": ("PROTEUS_NULL_CURVE", _curve),
+    "log": ("PROTEUS_LOG", _one_of("text", "json")),
+}
+assert set(READERS) == {f.name for f in fields(Settings)}

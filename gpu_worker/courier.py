@@ -1,0 +1,173 @@
+"""Carries: what a job needs from the store to the engine, what the engine made back into it.
+
+Knows store, pictures and the contract. No queue, no engine: the worker calls it in threads.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import numpy as np
+
+from gpu_worker import images
+from gpu_worker.contract import EventType, Job, Reason, TryOnJob
+from gpu_worker.engine import Options, Order, Parts, Picture, Pixels, Refusal, SeededNoise
+from gpu_worker.storage import ObjectMissing, ObjectTooLarge, Store
+
+MAX_OBJECT_BYTES = 100_000_000
+OUTCOME = "outcome"  # metadata of the object that is stored last: how the job ended
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a job ended, as its event will say."""
+
+    type: EventType
+    data: dict[str, Any]
+
+    def to_metadata(self) -> dict[str, str]:
+        return {OUTCOME: json.dumps({"type": self.type, "data": self.data})}
+
+    @classmethod
+    def from_metadata(cls, metadata: dict[str, str] | None) -> Outcome | None:
+        text = (metadata or {}).get(OUTCOME)
+        if text is None:
+            return None
+        body = json.loads(text)
+        return cls(EventType(body["type"]), body["data"])
+
+
+class Courier(Protocol):
+    """What the worker asks for each job, in this order."""
+
+    def outcome(self, job: Any) -> Outcome | None:
+        """How the job ended when an earlier worker had already stored its result."""
+        ...
+
+    def fetch(self, job: Any) -> Any:
+        """The order for the engine. Raises Refusal when the inputs cannot be had or read."""
+        ...
+
+    def renew(self, order: Any) -> Any:
+        """The same order as it was before an engine touched it."""
+        ...
+
+    def deliver(self, job: Any, product: Any, model_ms: int) -> Outcome:
+        """Stores what the engine made."""
+        ...
+
+    def refused(self, job: Any, reason: Reason, data: dict[str, Any], retryable: bool) -> Outcome:
+        """The outcome of a job that cannot be done."""
+        ...
+
+    def tidy(self, job: Any) -> None:
+        """After the event was sent: removes what must not linger."""
+        ...
+
+
+class TryOnCourier:
+    """Photo and garment in, picture out."""
+
+    def __init__(self, store: Store, engine: str, is_preview: bool):
+        self._store = store
+        self._engine = engine
+        self._is_preview = is_preview
+
+    def outcome(self, job: Job) -> Outcome | None:
+        return Outcome.from_metadata(self._store.metadata(_try_on(job).result_key))
+
+    def fetch(self, job: Job) -> Order:
+        job = _try_on(job)
+        return Order(
+            id=job.id,
+            photo=self._picture(job.photo_key),
+            garment=self._picture(job.garment_key),
+            category=job.category,
+            noise=SeededNoise(job.seed),
+            options=_options(job),
+            mask=self._picture(job.mask_key)[:, :, 0] if job.mask_key else None,
+            photo_parts=self._parts(job.photo_parts_key),
+            garment_parts=self._parts(job.garment_parts_key),
+            seed=job.seed,
+        )
+
+    def renew(self, order: Order) -> Order:
+        return replace(order, noise=SeededNoise(order.seed))
+
+    def deliver(self, job: Job, product: Picture, model_ms: int) -> Outcome:
+        job = _try_on(job)
+        height, width = product.pixels.shape[:2]
+        outcome = Outcome(
+            EventType.SUCCEEDED,
+            {
+                "width": width,
+                "height": height,
+                "engine": self._engine,
+                "is_preview": self._is_preview,
+                "tier": product.tier,
+                "seed": job.seed,
+                "model_ms": model_ms,
+            },
+        )
+        label = images.Label(self._engine, self._is_preview)
+        data = images.encode_jpeg(product.pixels, quality=92, label=label)
+        self._store.put(job.result_key, data, "image/jpeg", outcome.to_metadata())
+        return outcome
+
+    def refused(self, job: Job, reason: Reason, data: dict[str, Any], retryable: bool) -> Outcome:
+        return Outcome(EventType.FAILED, {"code": reason.value, "retryable": retryable})
+
+    def tidy(self, job: Job) -> None:
+        """Nothing lingers: photo and garment are the server's to keep or delete."""
+
+    def _picture(self, key: str) -> Pixels:
+        return images.decode(read_object(self._store, key)).pixels
+
+    def _parts(self, key: str | None) -> Parts:
+        """What the tailor found; an engine computes for itself what is not there."""
+        if key is None:
+            return {}
+        try:
+            return load_parts(self._store.get(key, MAX_OBJECT_BYTES))
+        except ObjectMissing:
+            return {}
+
+
+def read_object(store: Store, key: str, max_bytes: int = MAX_OBJECT_BYTES) -> bytes:
+    """An object's bytes.
+
+    Raises:
+        Refusal: it is gone (a photo may be deleted while its job waits) or too large.
+    """
+    try:
+        return store.get(key, max_bytes)
+    except ObjectMissing:
+        raise Refusal(Reason.UPLOAD_MISSING, key) from None
+    except ObjectTooLarge:
+        raise Refusal(Reason.FILE_TOO_LARGE, key) from None
+
+
+def load_parts(data: bytes) -> Parts:
+    """Arrays by name, as `save_parts` wrote them; never runs code (`allow_pickle=False`)."""
+    with np.load(io.BytesIO(data), allow_pickle=False) as archive:
+        return {name: archive[name] for name in archive.files}
+
+
+def _options(job: TryOnJob) -> Options:
+    return Options(
+        num_inference_steps=job.num_inference_steps,
+        guidance_scale=job.guidance_scale,
+        keep_head=job.keep_head,
+        redraw_hands=job.redraw_hands,
+        loose_mask=job.loose_mask,
+        upscale=job.upscale,
+    )
+
+
+def _try_on(job: Job) -> TryOnJob:
+    if not isinstance(job, TryOnJob):
+        raise Refusal(Reason.ENGINE_FAILED, f"a {job.KIND} job in a try-on queue")
+    return job

@@ -1,0 +1,48 @@
+"""Says on the stream what happened. The steward reads it at least once and changes the rows.
+
+Knows the stream. An event is a hint: what counts was stored before it was sent.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from gpu_worker import contract
+from gpu_worker.contract import Event, EventType, Subject
+
+if TYPE_CHECKING:
+    from redis import Redis
+
+STREAM_LENGTH = 100_000
+RUNNING_EVERY_S = 0.25
+
+
+class Events:
+    """The worker's voice."""
+
+    def __init__(self, connection: Redis):
+        self._connection = connection
+
+    def send(self, subject: Subject, id: str, type: EventType, data: dict[str, Any]) -> None:
+        event = Event(subject=subject, id=id, type=type, at_ms=round(time.time() * 1000), data=data)
+        self._connection.xadd(
+            contract.EVENTS, {"event": event.to_json()}, maxlen=STREAM_LENGTH, approximate=True
+        )
+
+
+class Pace:
+    """At most four `running` events a second for each sample; the first at once."""
+
+    def __init__(self, every_s: float = RUNNING_EVERY_S):
+        self._every_s = every_s
+        self._last: dict[str, float] = {}
+
+    def is_due(self, id: str, now: float) -> bool:
+        if now - self._last.get(id, float("-inf")) < self._every_s:
+            return False
+        self._last[id] = now
+        return True
+
+    def forget(self, id: str) -> None:
+        self._last.pop(id, None)

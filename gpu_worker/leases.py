@@ -1,0 +1,235 @@
+"""Who holds which job: every move of a job id between RQ's lists, as one atomic script each.
+
+Knows Redis, RQ's key names and ours. A job is always in exactly one of its queue's list and the
+queue's started registry (`rq:wip:<queue>`, member `job:execution`); a member is held for as long
+as its lease key lives, by Redis's own clock.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from gpu_worker import contract
+from gpu_worker.contract import Lane
+
+if TYPE_CHECKING:
+    from redis import Redis
+
+MAX_LOSSES = 3
+ALONE_FROM = 2
+# RQ's own cleanup, run by whoever looks at a registry, must never take a job from us: entries are
+# scored a day ahead, and the lease key alone says who lives.
+REGISTRY_S = 86_400
+
+_TAKE = """
+local function take(name, id, execution, worker, now, lease_ms, registry_s)
+  local member = id .. ':' .. execution
+  redis.call('ZADD', 'rq:wip:' .. name, now + registry_s, member)
+  redis.call('HSET', 'rq:execution:' .. member, 'id', execution, 'created_at', now,
+             'last_heartbeat', now, 'worker_name', worker)
+  redis.call('EXPIRE', 'rq:execution:' .. member, registry_s)
+  redis.call('ZADD', 'rq:executions:' .. id, now + registry_s, execution)
+  redis.call('EXPIRE', 'rq:executions:' .. id, registry_s)
+  redis.call('SET', 'proteus:lease:' .. member, worker, 'PX', lease_ms)
+end
+local function forget(name, id, execution)
+  local member = id .. ':' .. execution
+  redis.call('DEL', 'rq:execution:' .. member, 'proteus:lease:' .. member)
+  redis.call('ZREM', 'rq:executions:' .. id, execution)
+  return redis.call('ZREM', 'rq:wip:' .. name, member)
+end
+local function join(engine, name, at_front)
+  local lane, merchant = string.match(name, '^[^:]*:(%a+):(.*)$')
+  if not lane then return end
+  local ring = 'proteus:ring:' .. engine .. ':' .. lane
+  if redis.call('LPOS', ring, merchant) then return end
+  redis.call(at_front and 'LPUSH' or 'RPUSH', ring, merchant)
+end
+local function put_back(engine, name, id)
+  if redis.call('LPOS', 'rq:queue:' .. name, id) then return end
+  redis.call('HSET', 'rq:job:' .. id, 'status', 'queued')
+  redis.call('LPUSH', 'rq:queue:' .. name, id)
+  join(engine, name, true)
+  redis.call('LPUSH', 'proteus:bell:' .. engine, '1')
+  redis.call('LTRIM', 'proteus:bell:' .. engine, 0, 15)
+end
+local function losses(id) return tonumber(redis.call('HGET', 'rq:job:' .. id, 'losses') or '0') end
+"""
+
+# KEYS: ring live, ring bulk. ARGV: engine, worker, now, lease_ms, registry_s, most of live,
+# most of both, an execution id for each.
+_CLAIM = (
+    _TAKE
+    + """
+if redis.call('EXISTS', 'rq:suspended') == 1 then return {} end
+local engine, worker, now = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local claimed = {}
+for lane, word in ipairs({'live', 'bulk'}) do
+  local most = tonumber(ARGV[5 + lane])
+  while #claimed < most do
+    local merchant = redis.call('LPOP', KEYS[lane])
+    if not merchant then break end
+    local name = engine .. ':' .. word .. ':' .. merchant
+    local id = redis.call('LPOP', 'rq:queue:' .. name)
+    if id and redis.call('EXISTS', 'rq:job:' .. id) == 1 then
+      local execution = ARGV[8 + #claimed]
+      take(name, id, execution, worker, now, tonumber(ARGV[4]), tonumber(ARGV[5]))
+      claimed[#claimed + 1] = {id, execution, name, losses(id)}
+    end
+    if redis.call('LLEN', 'rq:queue:' .. name) > 0 then redis.call('RPUSH', KEYS[lane], merchant) end
+  end
+end
+return claimed
+"""
+)
+
+# ARGV: now, lease_ms, registry_s, then name, id, execution of each. Returns the lost members.
+_KEEP = """
+local lost, now = {}, tonumber(ARGV[1])
+for i = 4, #ARGV, 3 do
+  local member = ARGV[i + 1] .. ':' .. ARGV[i + 2]
+  local wip, execution = 'rq:wip:' .. ARGV[i], 'rq:execution:' .. member
+  if redis.call('EXISTS', 'proteus:lease:' .. member) == 1 and redis.call('ZSCORE', wip, member) then
+    redis.call('PEXPIRE', 'proteus:lease:' .. member, ARGV[2])
+    redis.call('ZADD', wip, 'XX', now + tonumber(ARGV[3]), member)
+    redis.call('HSET', execution, 'last_heartbeat', now)
+    redis.call('EXPIRE', execution, ARGV[3])
+  else
+    lost[#lost + 1] = member
+  end
+end
+return lost
+"""
+
+# ARGV: engine, then name, id, execution of each.
+_HAND_BACK = (
+    _TAKE
+    + """
+for i = 2, #ARGV, 3 do
+  if forget(ARGV[i], ARGV[i + 1], ARGV[i + 2]) == 1
+     and redis.call('EXISTS', 'rq:job:' .. ARGV[i + 1]) == 1 then
+    put_back(ARGV[1], ARGV[i], ARGV[i + 1])
+  end
+end
+"""
+)
+
+# ARGV: engine, worker, now, lease_ms, registry_s, max_losses, a seed for execution ids.
+# Returns {how many came back, {id, execution, name, losses} of those lost too often}.
+_RECOVER = (
+    _TAKE
+    + """
+local engine, worker, now = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local back, hopeless = 0, {}
+for _, key in ipairs(redis.call('SMEMBERS', 'rq:queues')) do
+  local name = string.sub(key, 10)
+  if string.sub(name, 1, #engine + 1) == engine .. ':' then
+    for _, member in ipairs(redis.call('ZRANGE', 'rq:wip:' .. name, 0, -1)) do
+      if redis.call('EXISTS', 'proteus:lease:' .. member) == 0 then
+        local id, execution = string.match(member, '^([^:]*):(.*)$')
+        forget(name, id, execution)
+        local job = 'rq:job:' .. id
+        if redis.call('EXISTS', job) == 1 then
+          if redis.call('HGET', job, 'status') == 'started' then
+            redis.call('HINCRBY', job, 'losses', 1)
+          end
+          if losses(id) >= tonumber(ARGV[6]) then
+            local mine = ARGV[7] .. #hopeless
+            take(name, id, mine, worker, now, tonumber(ARGV[4]), tonumber(ARGV[5]))
+            hopeless[#hopeless + 1] = {id, mine, name, losses(id)}
+          else
+            put_back(engine, name, id)
+            back = back + 1
+          end
+        end
+      end
+    end
+    if redis.call('LLEN', key) > 0 then join(engine, name, false) end
+  end
+end
+return {back, hopeless}
+"""
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A job this worker holds. `losses`: how many workers died while they ran it."""
+
+    job_id: str
+    execution_id: str
+    queue: str
+    losses: int = 0
+
+    @property
+    def member(self) -> str:
+        return f"{self.job_id}:{self.execution_id}"
+
+    @property
+    def lane(self) -> Lane:
+        return Lane(self.queue.split(":")[1])
+
+    @property
+    def merchant(self) -> str:
+        return self.queue.split(":", 2)[2]
+
+    @property
+    def runs_alone(self) -> bool:
+        return self.losses >= ALONE_FROM
+
+    @classmethod
+    def from_redis(cls, row: Sequence[Any]) -> Claim:
+        return cls(row[0].decode(), row[1].decode(), row[2].decode(), int(row[3]))
+
+
+class Leases:
+    """All that one worker may do with jobs in Redis, short of RQ's own settling."""
+
+    def __init__(self, connection: Redis, engine: str, worker: str, lease_s: float):
+        self._engine = engine
+        self._worker = worker
+        self._lease_ms = round(lease_s * 1000)
+        self._rings = [contract.ring_key(engine, lane) for lane in (Lane.LIVE, Lane.BULK)]
+        self._claim = connection.register_script(_CLAIM)
+        self._keep = connection.register_script(_KEEP)
+        self._hand_back = connection.register_script(_HAND_BACK)
+        self._recover = connection.register_script(_RECOVER)
+
+    def claim(self, live: int, both: int) -> list[Claim]:
+        """Takes up to `live` live jobs, then bulk jobs up to `both` in all; merchants in turns."""
+        executions = [uuid4().hex for _ in range(max(live, both))]
+        rows = self._claim(
+            keys=self._rings,
+            args=[self._engine, self._worker, *self._terms(), live, both, *executions],
+        )
+        return [Claim.from_redis(row) for row in rows]
+
+    def keep(self, claims: Iterable[Claim]) -> set[str]:
+        """Renews leases; returns the ids of jobs that are no longer ours."""
+        members = [part for c in claims for part in (c.queue, c.job_id, c.execution_id)]
+        lost = self._keep(args=[*self._terms(), *members]) if members else []
+        return {member.decode().split(":")[0] for member in lost}
+
+    def hand_back(self, claims: Iterable[Claim]) -> None:
+        """Puts jobs back where they came from, first in line, without a mark against them."""
+        members = [part for c in claims for part in (c.queue, c.job_id, c.execution_id)]
+        if members:
+            self._hand_back(args=[self._engine, *members])
+
+    def recover(self) -> tuple[int, list[Claim]]:
+        """Puts the jobs of dead workers back and heals the rings.
+
+        Returns how many came back, and those lost too often, which this worker now holds
+        and must fail.
+        """
+        back, rows = self._recover(
+            args=[self._engine, self._worker, *self._terms(), MAX_LOSSES, uuid4().hex]
+        )
+        return int(back), [Claim.from_redis(row) for row in rows]
+
+    def _terms(self) -> list[str | int]:
+        return [f"{time.time():.3f}", self._lease_ms, REGISTRY_S]

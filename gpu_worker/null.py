@@ -1,0 +1,74 @@
+"""Engines that draw nothing: for tests and benchmarks, and they say so on the picture.
+
+`NullEngine` sleeps a given curve. `RecordingEngine` also remembers who arrived in which step.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+
+from gpu_worker.contract import Category
+from gpu_worker.engine import Order, Picture
+
+
+@dataclass(slots=True)
+class NullSample:
+    order: Order
+    steps: int
+    step: int = 0
+
+
+class NullEngine:
+    """A step of b samples takes a_ms + c_ms * b, as on a device; no picture is drawn."""
+
+    name = "null"
+    licence = "Apache-2.0"
+    is_preview = True
+    categories = frozenset(Category)
+
+    def __init__(self, a_ms: float, c_ms: float, steps: int, max_slots: int = 64):
+        self._a_ms = a_ms
+        self._c_ms = c_ms
+        self._steps = steps
+        self.max_slots = max_slots
+
+    def warm_up(self) -> None:
+        """Nothing to load."""
+
+    def admit(self, order: Order) -> NullSample:
+        return NullSample(order, order.options.num_inference_steps or self._steps)
+
+    def step(self, samples: Sequence[NullSample]) -> None:
+        time.sleep((self._a_ms + self._c_ms * len(samples)) / 1000)
+        for sample in samples:
+            sample.step += 1
+
+    def finish(self, sample: NullSample) -> Picture:
+        """The photo as it came, with NULL written across it."""
+        pixels = sample.order.photo.copy()
+        height, width = pixels.shape[:2]
+        size = width / 90
+        (text_width, text_height), _ = cv2.getTextSize("NULL", cv2.FONT_HERSHEY_SIMPLEX, size, 2)
+        origin = ((width - text_width) // 2, (height + text_height) // 2)
+        thick = max(2, round(size * 2))
+        for colour, extra in (((0, 0, 0), thick), ((255, 255, 255), 0)):
+            cv2.putText(
+                pixels, "NULL", origin, cv2.FONT_HERSHEY_SIMPLEX, size, colour, thick + extra
+            )
+        return Picture(pixels)
+
+
+class RecordingEngine(NullEngine):
+    """Remembers which order ids arrived together in each step."""
+
+    def __init__(self, a_ms: float = 0, c_ms: float = 0, steps: int = 1, max_slots: int = 64):
+        super().__init__(a_ms, c_ms, steps, max_slots)
+        self.arrived: list[list[str]] = []
+
+    def step(self, samples: Sequence[NullSample]) -> None:
+        self.arrived.append([sample.order.id for sample in samples])
+        super().step(samples)

@@ -1,0 +1,159 @@
+"""The step loop: the scheduler decides, the engine computes, this joins them.
+
+Knows engine and scheduler. No Redis, no store: orders come in, what became of them goes out.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from gpu_worker.engine import Refusal
+from gpu_worker.metrics import Metrics
+from gpu_worker.scheduler import Scheduler, Ticket
+
+
+class Steps(Protocol):
+    """The part of an engine that the loop drives; try-on engines and the tailor both fit."""
+
+    name: str
+    licence: str
+    is_preview: bool
+    max_slots: int
+
+    def warm_up(self) -> None: ...
+    def admit(self, order: Any) -> Any: ...
+    def step(self, samples: Sequence[Any]) -> None: ...
+    def finish(self, sample: Any) -> Any: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    id: str
+    step: int
+    steps: int
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """`result` is what the engine drew, or why it did not."""
+
+    id: str
+    result: Any
+    model_ms: int
+
+
+@dataclass(slots=True)
+class Turn:
+    progress: list[Progress] = field(default_factory=list)
+    finished: list[Finished] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Run:
+    order: Any
+    sample: Any = None
+    model_s: float = 0.0
+
+
+class Runner:
+    """Owns all samples of one engine. Called from one thread."""
+
+    def __init__(
+        self,
+        engine: Steps,
+        scheduler: Scheduler,
+        renew: Callable[[Any], Any],
+        on_last_step: Callable[[list[str]], None] = lambda ids: None,
+    ):
+        """`renew` gives an order as it was before an engine touched it; `on_last_step` hears, just
+        before it, who is about to be through, so that the next can be fetched meanwhile."""
+        self._engine = engine
+        self._scheduler = scheduler
+        self._renew = renew
+        self._on_last_step = on_last_step
+        self._runs: dict[str, _Run] = {}
+        self.metrics = Metrics()
+
+    def __len__(self) -> int:
+        return len(self._runs)
+
+    def add(self, ticket: Ticket, order: Any) -> None:
+        self._runs[ticket.id] = _Run(order)
+        self._scheduler.add(ticket)
+
+    def remove(self, id: str) -> None:
+        """Forgets an order, at whatever step it is."""
+        self._runs.pop(id, None)
+        self._scheduler.remove(id)
+
+    def turn(self, slots: int, now: float) -> Turn:
+        """One step of the samples the scheduler chooses."""
+        turn = Turn()
+        chosen = self._scheduler.choose(min(slots, self._engine.max_slots), now)
+        batch = [id for id in chosen if self._admitted(id, turn)]
+        if batch and self._stepped(batch, turn):
+            self._look_at(batch, turn)
+        return turn
+
+    def _admitted(self, id: str, turn: Turn) -> bool:
+        run = self._runs[id]
+        if run.sample is None:
+            try:
+                run.sample = self._timed(self._engine.admit, run.order, [run])
+            except Exception as error:  # noqa: BLE001 whatever an engine raises is that order's end, not ours
+                self._end(id, error, turn)
+                return False
+        return True
+
+    def _stepped(self, batch: list[str], turn: Turn) -> bool:
+        runs = [self._runs[id] for id in batch]
+        self._on_last_step([id for id in batch if self._is_last(id)])
+        began = time.monotonic()
+        try:
+            self._timed(self._engine.step, [run.sample for run in runs], runs)
+        except Exception as error:  # one of them is poison: which one, each shows by itself
+            self._part(batch, error, turn)
+            return False
+        self.metrics.step(len(batch), (time.monotonic() - began) * 1000)
+        return True
+
+    def _is_last(self, id: str) -> bool:
+        sample = self._runs[id].sample
+        return bool(sample.step >= sample.steps - 1)
+
+    def _part(self, batch: list[str], error: Exception, turn: Turn) -> None:
+        if len(batch) == 1:
+            self._end(batch[0], error, turn)
+            return
+        self.metrics.count("batches_parted")
+        for id in batch:  # from the start: nobody knows how far the broken step had come
+            self._runs[id] = _Run(self._renew(self._runs[id].order))
+            self._scheduler.restart_alone(id)
+
+    def _look_at(self, batch: list[str], turn: Turn) -> None:
+        for id in batch:
+            run = self._runs[id]
+            if run.sample.step < run.sample.steps:
+                turn.progress.append(Progress(id, run.sample.step, run.sample.steps))
+                continue
+            try:
+                self._end(id, self._timed(self._engine.finish, run.sample, [run]), turn)
+            except Exception as error:
+                self._end(id, error, turn)
+
+    def _end(self, id: str, result: Any, turn: Turn) -> None:
+        turn.finished.append(Finished(id, result, round(self._runs[id].model_s * 1000)))
+        self.metrics.count("refused" if isinstance(result, Refusal) else "finished")
+        self.remove(id)
+
+    @staticmethod
+    def _timed(work: Callable[[Any], Any], argument: Any, runs: list[_Run]) -> Any:
+        began = time.monotonic()
+        try:
+            return work(argument)
+        finally:
+            for run in runs:
+                run.model_s += time.monotonic() - began

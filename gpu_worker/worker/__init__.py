@@ -1,0 +1,8 @@
+"""The batch worker: claims several jobs at once, runs them in one step loop, settles each alone.
+
+The only rq here. Knows no engine and no database.
+"""
+
+from gpu_worker.worker.batch import BatchWorker
+
+__all__ = ["BatchWorker"]

@@ -1,0 +1,413 @@
+"""The threads of a batch worker and how jobs pass between them.
+
+The main thread is the engine's and runs the step loop; one thread claims, one keeps leases and
+looks for cancellations, a pool carries pictures and settles. A job that nobody settles comes
+back by itself when its lease runs out.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any
+from uuid import uuid4
+
+from redis import Redis
+from redis.exceptions import RedisError
+from rq.job import Job as RqJob
+
+from gpu_worker import contract
+from gpu_worker.config import Settings
+from gpu_worker.contract import ContractError, EventType, Job, Reason, Subject
+from gpu_worker.courier import Courier, Outcome
+from gpu_worker.engine import Refusal
+from gpu_worker.events import Events, Pace
+from gpu_worker.leases import Claim, Leases
+from gpu_worker.runner import Progress, Runner, Steps, Turn
+from gpu_worker.scheduler import Scheduler
+from gpu_worker.worker.held import Book, Held
+from gpu_worker.worker.rq_side import RqSide
+
+log = logging.getLogger("proteus.worker")
+
+BELL_S = 0.25
+WATCH_S = 0.1
+POLICY_S = 0.5
+BEAT_S = 3.0
+CARRIERS = 16
+EXIT_HUNG = 70
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the arbitrator wants; without it, what the settings say."""
+
+    slots: int
+    max_wait_s: float
+
+
+class BatchWorker(RqSide):
+    """Serves one engine until told to stop."""
+
+    def __init__(self, connection: Redis, engine: Steps, courier: Courier, settings: Settings):
+        host = socket.gethostname().replace(".", "-")
+        super().__init__(connection, f"{engine.name}-{host}-{os.getpid()}-{uuid4().hex[:8]}")
+        self._engine = engine
+        self._courier = courier
+        self._settings = settings
+        self._leases = Leases(connection, engine.name, self.name, settings.lease_s)
+        self._events = Events(connection)
+        self._pace = Pace()
+        self._book = Book()
+        self._runner = Runner(engine, Scheduler(), courier.renew, self._book.mark_ending)
+        self._policy = Policy(settings.batch_size, settings.max_wait_ms / 1000)
+        self._carriers = ThreadPoolExecutor(CARRIERS, "carrier")
+        self._stopping = threading.Event()
+        self._ended = threading.Event()
+        self._stop_at = float("inf")
+        self._busy_since = float("inf")
+        self._due: dict[str, float] = {}
+
+    # --- the main thread -------------------------------------------------------------------------
+
+    def work(self, *args: Any, **options: Any) -> bool:
+        """Serves until a signal. RQ's options do not apply."""
+        signal.signal(signal.SIGTERM, self.request_stop)
+        signal.signal(signal.SIGINT, self.request_stop)
+        return self.serve()
+
+    def serve(self) -> bool:
+        """Serves until `stop`, then hands back what is unfinished."""
+        self._engine.warm_up()
+        if not self._reach_redis():
+            return False
+        for loop in (self._claim_loop, self._keep_loop):
+            threading.Thread(target=loop, name=loop.__name__, daemon=True).start()
+        log.info("ready: worker %s, engine %s", self.name, self._engine.name)
+        try:
+            self._step_loop()
+        finally:
+            self._leave()
+        return True
+
+    def request_stop(self, signum: int, frame: FrameType | None) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """First time: finish what runs and hand back the rest. Second: hand back all, now."""
+        again = self._stopping.is_set()
+        self._stop_at = 0.0 if again else time.monotonic() + self._settings.grace_s
+        self._stopping.set()
+
+    def _reach_redis(self) -> bool:
+        """Knocks, ever more slowly, until Redis lets us register or we are told to stop."""
+        pause = 0.1
+        while not self._stopping.is_set():
+            try:
+                self.say_hello()
+                self._beat()
+                self._read_policy()
+                return True
+            except RedisError as error:
+                log.warning("Redis is not there yet, waiting %.1f s: %s", pause, error)
+                self._stopping.wait(pause)
+                pause = min(pause * 2, 5)
+        return False
+
+    def _step_loop(self) -> None:
+        while not self._stopping.is_set() or (len(self._runner) and self._may_go_on()):
+            for id in self._book.take_gone():
+                self._runner.remove(id)
+            self._join()
+            self._busy_since = time.monotonic()
+            turn = self._runner.turn(self._policy.slots, self._busy_since)
+            self._busy_since = float("inf")
+            self._report(turn)
+            if not len(self._runner):
+                self._book.wait_for_work(BELL_S)
+
+    def _may_go_on(self) -> bool:
+        """The engine has the first 7 tenths of the grace, storing and settling the rest."""
+        return time.monotonic() < self._stop_at - 0.3 * self._settings.grace_s
+
+    def _join(self) -> None:
+        if self._stopping.is_set():
+            return
+        if not len(self._runner):
+            self._book.gather(self._policy.slots, self._policy.max_wait_s)
+        for held in self._book.take_arrived():
+            self._runner.add(held.ticket(time.monotonic()), held.order)
+
+    def _report(self, turn: Turn) -> None:
+        now = time.monotonic()
+        for progress in turn.progress:
+            held = self._book.get(progress.id)
+            if held is not None and self._pace.is_due(held.id, now):
+                self._carriers.submit(self._say_running, held.job, progress)
+        for finished in turn.finished:
+            held = self._book.get(finished.id)
+            if held is not None and self._book.start_leaving(held):
+                self._carriers.submit(self._conclude, held, finished.result, finished.model_ms)
+
+    # --- the carriers: inputs in, results out, each job settled alone ------------------------------
+
+    def _fetch(self, held: Held) -> None:
+        try:
+            outcome = self._courier.outcome(held.job)
+            if outcome is None:
+                self._book.arrive(held, self._courier.fetch(held.job))
+            elif self._book.start_leaving(held):  # an earlier worker died after it had stored it
+                self._tell(held, lambda: outcome)
+        except Exception as error:  # what cannot be fetched ends that job, and no other
+            if self._book.start_leaving(held):
+                self._conclude(held, error, 0)
+
+    def _conclude(self, held: Held, result: Any, model_ms: int) -> None:
+        if isinstance(result, Exception):
+            self._refuse(held, result)
+        else:
+            self._tell(held, lambda: self._courier.deliver(held.job, result, model_ms))
+
+    def _refuse(self, held: Held, error: Exception) -> None:
+        if isinstance(error, Refusal):
+            reason, data, retryable = error.reason, error.data, False
+        else:
+            log.error("job %s: the engine failed", held.id, exc_info=error)
+            reason, data, retryable = Reason.ENGINE_FAILED, {}, True
+        outcome = self._courier.refused(held.job, reason, data, retryable)
+        self._tell(held, lambda: outcome, failed=str(error) or repr(error))
+
+    def _tell(self, held: Held, end: Callable[[], Outcome], failed: str | None = None) -> None:
+        """The end of one job. Whatever goes wrong here is mended by the lease running out."""
+        try:
+            self._settle(held, end, failed)
+        except RedisError as error:
+            log.warning("job %s: Redis is away, it will come back: %s", held.id, error)
+        except Exception as error:  # the store, the encoder: this job's end, not the worker's
+            if failed is None:
+                self._refuse(held, error)
+            else:
+                log.exception("job %s could not be settled", held.id)
+        finally:
+            self._pace.forget(held.id)
+            self._book.forget(held)
+
+    def _settle(self, held: Held, end: Callable[[], Outcome], failed: str | None) -> None:
+        """Store, then tell, then RQ: whoever dies in between is followed by one who repeats it."""
+        if not self._is_ours(held):
+            return
+        outcome = end()
+        if not self._is_ours(held):  # storing took longer than the lease: somebody else has it
+            return
+        self._insist(lambda: self._send(held.job, outcome.type, outcome.data))
+        self._courier.tidy(held.job)
+        if self._is_ours(held):
+            self.settle(held.claim, held.rq_job, failed)
+        log.info("job %s: %s", held.id, failed or outcome.type.value)
+
+    def _is_ours(self, held: Held) -> bool:
+        """False after a pause longer than the lease. Renews it when True."""
+        lost: set[str] = set()
+        self._insist(lambda: lost.update(self._leases.keep([held.claim])))
+        return not lost
+
+    def _insist(self, ask: Callable[[], None]) -> None:
+        """Asks Redis again for as long as the lease could have lived."""
+        until = time.monotonic() + self._settings.lease_s
+        while True:
+            try:
+                return ask()
+            except RedisError:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.1)
+
+    def _say_running(self, job: Job, progress: Progress) -> None:
+        with suppress(RedisError):  # the next one says it too
+            data = {"step": progress.step, "steps": progress.steps}
+            self._send(job, EventType.RUNNING, data)
+
+    def _send(self, job: Job, type: EventType, data: dict[str, Any]) -> None:
+        self._events.send(Subject(job.KIND), job.id, type, data)
+
+    # --- the claiming thread -----------------------------------------------------------------------
+
+    def _claim_loop(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                if self._is_due("recover", self._settings.maintenance_s):
+                    self._recover()
+                self._claim()
+            except RedisError as error:
+                log.warning("claiming: %s", error)
+                self._stopping.wait(0.5)
+            except Exception:
+                log.exception("claiming")
+                self._stopping.wait(0.5)
+
+    def _claim(self) -> None:
+        live, both = self._book.room(self._policy.slots)
+        if not live:
+            self._book.wait(BELL_S)
+            return
+        claims = self._leases.claim(live, both)
+        if claims:
+            self._take(claims)
+        else:
+            self.connection.blpop([contract.bell_key(self._engine.name)], BELL_S)
+
+    def _take(self, claims: Sequence[Claim]) -> None:
+        found = list(zip(claims, self.fetch(claims), strict=True))
+        self._leases.hand_back([claim for claim, rq_job in found if rq_job is None])
+        held = [self._read(claim, rq_job) for claim, rq_job in found if rq_job is not None]
+        readable = [one for one in held if one is not None]
+        if not readable:
+            return
+        self.start([one.rq_job for one in readable])
+        for one in readable:
+            self._book.add(one)
+            self._carriers.submit(self._fetch, one)
+
+    def _read(self, claim: Claim, rq_job: RqJob) -> Held | None:
+        try:
+            return Held(claim, rq_job, contract.job_from_json(rq_job.args[0]))
+        except (ContractError, LookupError, TypeError) as error:
+            log.error("job %s is none that this worker can read: %s", claim.job_id, error)
+            self.settle(claim, rq_job, failed=f"unreadable: {error}")
+            return None
+
+    def _recover(self) -> None:
+        back, hopeless = self._leases.recover()
+        if back:
+            log.warning("%d jobs of lost workers are back in their queues", back)
+        for claim, rq_job in zip(hopeless, self.fetch(hopeless), strict=True):
+            held = self._read(claim, rq_job) if rq_job is not None else None
+            if held is not None:
+                self._book.add(held)
+                self._book.start_leaving(held)
+                self._carriers.submit(self._give_up, held)
+
+    def _give_up(self, held: Held) -> None:
+        outcome = self._courier.refused(held.job, Reason.WORKER_LOST, {}, True)
+        self._tell(held, lambda: outcome, failed=f"lost with {held.claim.losses} workers")
+
+    # --- the keeping thread ------------------------------------------------------------------------
+
+    def _keep_loop(self) -> None:
+        while not self._ended.wait(WATCH_S):
+            self._end_if_hung()
+            try:
+                self._watch()
+            except RedisError as error:
+                log.warning("keeping: %s", error)
+            except Exception:
+                log.exception("keeping")
+
+    def _watch(self) -> None:
+        self._take_out_cancelled()
+        if self._is_due("policy", POLICY_S):
+            self._read_policy()
+        if self._is_due("lease", self._settings.lease_s / 3):
+            self._keep_leases()
+        if self._is_due("beat", BEAT_S):
+            self._beat()
+
+    def _end_if_hung(self) -> None:
+        """No signal can interrupt a hung kernel; the lease brings its jobs to another worker."""
+        if time.monotonic() - self._busy_since > self._settings.hard_deadline_s:
+            log.critical("a step hangs for %s s: ending", self._settings.hard_deadline_s)
+            os._exit(EXIT_HUNG)
+
+    def _take_out_cancelled(self) -> None:
+        held = self._book.all()
+        if not held:
+            return
+        flags = self.connection.mget([contract.cancel_key(one.id) for one in held])
+        for one, flag in zip(held, flags, strict=True):
+            if flag is not None:
+                self._cancel(one)
+
+    def _cancel(self, held: Held) -> bool:
+        if not self._book.start_leaving(held):
+            return False
+        self._carriers.submit(self._tell, held, lambda: Outcome(EventType.CANCELLED, {}))
+        return True
+
+    def stop_job(self, job_id: str) -> bool:
+        held = self._book.get(job_id)
+        return held is not None and self._cancel(held)
+
+    def _keep_leases(self) -> None:
+        held = {one.id: one for one in self._book.all()}
+        for id in self._leases.keep([one.claim for one in held.values()]):
+            log.warning("job %s: its lease is lost", id)
+            if self._book.start_leaving(held[id]):
+                self._book.forget(held[id])
+
+    def _read_policy(self) -> None:
+        key = contract.policy_key(self._engine.name)
+        batch_size, max_wait_ms = self.connection.hmget(key, "batch_size", "max_wait_ms")
+        slots = _bounded(batch_size, self._settings.batch_size, 1, 64)
+        wait_ms = _bounded(max_wait_ms, self._settings.max_wait_ms, 0, 500)
+        self._policy = Policy(slots, wait_ms / 1000)
+
+    def _beat(self) -> None:
+        self.say_alive(self._engine.name)
+        about: dict[Any, Any] = {
+            **self._runner.metrics.snapshot(),
+            "engine": self._engine.name,
+            "licence": self._engine.licence,
+            "is_preview": int(self._engine.is_preview),
+            "pid": os.getpid(),
+            "held": len(self._book),
+            "ts": round(time.time(), 3),
+        }
+        key = contract.worker_key(self.name)
+        with self.connection.pipeline() as pipeline:
+            pipeline.hset(key, mapping=about)
+            pipeline.expire(key, contract.WORKER_TTL_S)
+            pipeline.execute()
+
+    def _is_due(self, what: str, every_s: float) -> bool:
+        now = time.monotonic()
+        if now < self._due.get(what, 0.0):
+            return False
+        self._due[what] = now + every_s
+        return True
+
+    # --- the end -------------------------------------------------------------------------------------
+
+    def _leave(self) -> None:
+        """Hands back what nobody finished, waits for what is on its way out, says good-bye."""
+        self._stopping.set()
+        self._stop_at = min(self._stop_at, time.monotonic() + self._settings.grace_s)
+        unfinished = [held for held in self._book.all() if self._book.start_leaving(held)]
+        with suppress(RedisError):
+            self._leases.hand_back([held.claim for held in unfinished])
+        for held in unfinished:
+            self._book.forget(held)
+        while len(self._book) and time.monotonic() < self._stop_at:
+            self._book.wait(0.1)
+        self._ended.set()
+        with suppress(RedisError):
+            self._leases.hand_back([held.claim for held in self._book.all()])
+            self.connection.delete(contract.worker_key(self.name))
+            self.say_goodbye()
+        self._carriers.shutdown(wait=False, cancel_futures=True)
+        log.info("ended: handed %d jobs back", len(unfinished) + len(self._book))
+
+
+def _bounded(text: bytes | str | None, default: int, low: int, high: int) -> int:
+    try:
+        return min(max(int(text or default), low), high)
+    except ValueError:
+        return default

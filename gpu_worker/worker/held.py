@@ -1,0 +1,150 @@
+"""The jobs a worker holds, shared by its threads: who is coming, who runs, who is leaving.
+
+Memory and locks only: no Redis, no engine.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from rq.job import Job as RqJob
+
+from gpu_worker.contract import Job, Lane
+from gpu_worker.leases import Claim
+from gpu_worker.scheduler import Ticket
+
+
+@dataclass(slots=True, eq=False)
+class Held:
+    """One job, from claim to settlement."""
+
+    claim: Claim
+    rq_job: RqJob
+    job: Job
+    order: Any = None
+    running: bool = False  # it has been given to the runner
+    ending: bool = False  # in its last step: its slot is as good as free
+    leaving: bool = False  # its end is being told; it needs no slot any more
+
+    @property
+    def id(self) -> str:
+        return self.claim.job_id
+
+    def ticket(self, now: float) -> Ticket:
+        return Ticket(
+            id=self.id,
+            lane=self.claim.lane,
+            merchant=self.claim.merchant,
+            joined_at=now,
+            alone=self.claim.runs_alone,
+        )
+
+
+class Book:
+    """Thread-safe. A job leaves once: whoever gets True from `start_leaving` tells its end."""
+
+    def __init__(self) -> None:
+        self._held: dict[str, Held] = {}
+        self._arrived: list[Held] = []
+        self._gone: set[str] = set()
+        self._changed = threading.Condition()
+
+    def __len__(self) -> int:
+        with self._changed:
+            return len(self._held)
+
+    def add(self, held: Held) -> None:
+        with self._changed:
+            self._held[held.id] = held
+
+    def get(self, id: str) -> Held | None:
+        with self._changed:
+            return self._held.get(id)
+
+    def all(self) -> list[Held]:
+        with self._changed:
+            return list(self._held.values())
+
+    def arrive(self, held: Held, order: Any) -> None:
+        """Its inputs are here: it may join the next step."""
+        with self._changed:
+            if self._held.get(held.id) is held and not held.leaving:
+                held.order = order
+                self._arrived.append(held)
+            self._changed.notify_all()
+
+    def start_leaving(self, held: Held) -> bool:
+        """True for the first who asks; the runner forgets it before its next step."""
+        with self._changed:
+            if held.leaving or self._held.get(held.id) is not held:
+                return False
+            held.leaving = True
+            self._gone.add(held.id)
+            self._changed.notify_all()
+            return True
+
+    def forget(self, held: Held) -> None:
+        with self._changed:
+            if self._held.get(held.id) is held:
+                del self._held[held.id]
+            held.order = None
+            self._changed.notify_all()
+
+    def mark_ending(self, ids: Iterable[str]) -> None:
+        with self._changed:
+            for id in ids:
+                if id in self._held:
+                    self._held[id].ending = True
+            self._changed.notify_all()
+
+    def take_arrived(self) -> list[Held]:
+        with self._changed:
+            arrived, self._arrived = self._arrived, []
+            staying = [held for held in arrived if not held.leaving]
+            for held in staying:
+                held.running = True
+            return staying
+
+    def take_gone(self) -> set[str]:
+        with self._changed:
+            gone, self._gone = self._gone, set()
+            return gone
+
+    def room(self, slots: int) -> tuple[int, int]:
+        """How many live jobs, and how many of both lanes, may be claimed now.
+
+        A live job may come while bulk fills the slots: it goes first. In all no more than three
+        times the slots are held, so that a slow store cannot fill the memory.
+        """
+        with self._changed:
+            busy = [h for h in self._held.values() if not h.ending and not h.leaving]
+            most = max(0, 3 * slots - len(self._held))
+            live = sum(held.claim.lane == Lane.LIVE for held in busy)
+            return min(most, max(0, slots - live)), min(most, max(0, slots - len(busy)))
+
+    def wait(self, timeout_s: float) -> None:
+        """Until something changes."""
+        with self._changed:
+            self._changed.wait(timeout_s)
+
+    def wait_for_work(self, timeout_s: float) -> None:
+        with self._changed:
+            if not self._arrived and not self._gone:
+                self._changed.wait(timeout_s)
+
+    def gather(self, slots: int, max_wait_s: float) -> None:
+        """Waits for those who are on their way, once somebody has arrived; never for one alone."""
+        until = time.monotonic() + max_wait_s
+        with self._changed:
+            while self._arrived and len(self._arrived) < slots and self._on_their_way():
+                left = until - time.monotonic()
+                if left <= 0 or not self._changed.wait(left):
+                    return
+
+    def _on_their_way(self) -> bool:
+        here = {held.id for held in self._arrived}
+        return any(not (h.running or h.leaving or h.id in here) for h in self._held.values())

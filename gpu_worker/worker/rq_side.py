@@ -1,0 +1,142 @@
+"""RQ's worker, made safe for many jobs at once: what RQ shows stays right, RQ's commands work.
+
+Knows RQ 2.12's insides (hence its exact pin). No engine, no pictures.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from redis import Redis
+from redis.client import Pipeline, PubSub, PubSubWorkerThread
+from redis.exceptions import RedisError
+from rq import Queue, SimpleWorker, worker_registration
+from rq.command import parse_payload
+from rq.executions import Execution
+from rq.job import Job as RqJob
+from rq.serializers import JSONSerializer
+from rq.utils import now as rq_now
+from rq.worker import WorkerStatus
+
+from gpu_worker import contract
+from gpu_worker.leases import Claim
+
+WORKER_TTL_S = 60
+
+
+class RqSide(SimpleWorker):
+    """A worker without RQ's loop: it listens to no fixed queues and never forks."""
+
+    def __init__(self, connection: Redis, name: str):
+        self._acting = threading.local()
+        super().__init__(
+            [],
+            name=name,
+            connection=connection,
+            serializer=JSONSerializer,
+            default_result_ttl=0,
+            worker_ttl=WORKER_TTL_S,
+            log_job_description=False,
+        )
+
+    def _set_connection(self, connection: Redis) -> Redis:
+        return connection  # RQ would stretch the timeout to minutes; ours stays short
+
+    # RQ keeps one execution per worker; here each thread acts for its own.
+
+    @property
+    def execution(self) -> Execution | None:
+        return getattr(self._acting, "execution", None)
+
+    @execution.setter
+    def execution(self, execution: Execution | None) -> None:
+        self._acting.execution = execution
+
+    @contextmanager
+    def _as(self, claim: Claim) -> Iterator[Queue]:
+        self.execution = Execution(claim.execution_id, claim.job_id, self.connection, self.name)
+        try:
+            yield self._queue(claim.queue)
+        finally:
+            self.execution = None
+
+    def cleanup_execution(self, job: RqJob, pipeline: Pipeline) -> None:
+        if self.execution is not None:
+            pipeline.delete(contract.lease_key(self.execution.composite_key))
+        pipeline.delete(contract.cancel_key(job.id))
+        super().cleanup_execution(job, pipeline)
+
+    def say_hello(self) -> None:
+        self.register_birth()  # type: ignore[no-untyped-call]
+        self.subscribe()  # type: ignore[no-untyped-call]
+        self.set_state(WorkerStatus.IDLE)
+
+    def say_goodbye(self) -> None:
+        self.register_death()  # type: ignore[no-untyped-call]
+        self.unsubscribe()  # type: ignore[no-untyped-call]
+
+    def fetch(self, claims: Sequence[Claim]) -> list[RqJob | None]:
+        ids = [claim.job_id for claim in claims]
+        return RqJob.fetch_many(ids, self.connection, serializer=JSONSerializer)
+
+    def start(self, rq_jobs: Sequence[RqJob]) -> None:
+        """RQ's `started`, for all of them in one MULTI."""
+        with self.connection.pipeline() as pipeline:
+            self.set_state(WorkerStatus.BUSY, pipeline)
+            self.set_current_job_id(rq_jobs[0].id, pipeline)
+            for rq_job in rq_jobs:
+                rq_job.prepare_for_execution(self.name, pipeline)
+            pipeline.execute()
+
+    def settle(self, claim: Claim, rq_job: RqJob, failed: str | None) -> None:
+        """RQ's own end of a job. `failed`: why; our verdict is final, RQ must not try again."""
+        rq_job.started_at = rq_job.started_at or rq_now()
+        rq_job.ended_at = rq_now()
+        with self._as(claim) as queue:
+            if failed is None:
+                self.handle_job_success(rq_job, queue, queue.started_job_registry)
+            else:
+                rq_job.retries_left = 0
+                self.handle_job_failure(rq_job, queue, exc_string=failed)
+
+    def say_alive(self, engine: str) -> None:
+        """Heartbeat that also brings back a registration that Redis lost; names our queues."""
+        self.last_heartbeat = rq_now()
+        self.queues = [queue for queue in self._all_queues() if queue.name.startswith(f"{engine}:")]
+        with self.connection.pipeline() as pipeline:
+            pipeline.hset(self.key, mapping=self.serialize())
+            pipeline.expire(self.key, WORKER_TTL_S)
+            worker_registration.register(self, pipeline)
+            pipeline.execute()
+
+    def _all_queues(self) -> list[Queue]:
+        return Queue.all(connection=self.connection, serializer=JSONSerializer)
+
+    def _queue(self, name: str) -> Queue:
+        return Queue(name, connection=self.connection, serializer=JSONSerializer)
+
+    # --- RQ's commands ---------------------------------------------------------------------------
+
+    def stop_job(self, job_id: str) -> bool:
+        """Takes a running job out. Returns whether it is one of ours."""
+        raise NotImplementedError
+
+    def handle_payload(self, message: dict[str, Any]) -> None:
+        payload = parse_payload(message)
+        if payload.get("command") == "stop-job" and self.stop_job(str(payload.get("job_id"))):
+            return
+        super().handle_payload(message)  # type: ignore[no-untyped-call]
+
+    def _pubsub_exception_handler(
+        self, error: Exception, pubsub: PubSub, thread: PubSubWorkerThread
+    ) -> None:
+        """RQ's ends the thread at a mere timeout, and with it `stop-job` for ever."""
+        if not isinstance(error, RedisError):
+            raise error
+        self._pause_commands()
+
+    def _pause_commands(self) -> None:
+        threading.Event().wait(1)

@@ -1,0 +1,234 @@
+"""The batch worker against a real Redis and a real store, with an engine that takes notes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+
+import pytest
+from rq import Queue
+from rq.job import Job as RqJob
+from rq.registry import FailedJobRegistry
+from rq.serializers import JSONSerializer
+
+from gpu_worker import contract
+from gpu_worker.__main__ import redis_client
+from gpu_worker.contract import EventType, Lane, Reason
+from gpu_worker.courier import TryOnCourier
+from gpu_worker.engine import Refusal
+from gpu_worker.null import NullSample, RecordingEngine
+from gpu_worker.worker import BatchWorker
+from tests.workshop import Workshop, wait_for
+
+
+@contextmanager
+def working(shop: Workshop, engine: RecordingEngine, **settings: int) -> Iterator[BatchWorker]:
+    """A worker in a thread of this process; it is told to stop at the end."""
+    courier = TryOnCourier(shop.store, engine.name, engine.is_preview)
+    told = replace(shop.settings, **settings)
+    worker = BatchWorker(redis_client(shop.redis_url), engine, courier, told)
+    thread = threading.Thread(target=worker.serve)
+    thread.start()
+    try:
+        yield worker
+    finally:
+        worker.stop()
+        thread.join(20)
+        assert not thread.is_alive()
+
+
+def test_four_queued_jobs_arrive_in_one_step(shop: Workshop) -> None:
+    engine = RecordingEngine()
+    shop.enqueue("try_1", "try_2", "try_3", "try_4")
+    with working(shop, engine):
+        shop.wait_until_settled()
+    assert [sorted(ids) for ids in engine.arrived] == [["try_1", "try_2", "try_3", "try_4"]]
+    assert set(shop.ends()) == {"try_1", "try_2", "try_3", "try_4"}
+    assert all(types == [EventType.SUCCEEDED] for types in shop.ends().values())
+
+
+def test_a_picture_is_stored_and_told(shop: Workshop) -> None:
+    shop.enqueue("try_1", seed=7)
+    with working(shop, RecordingEngine(steps=3)):
+        shop.wait_until_settled()
+    event = shop.events("try_1")[-1]
+    assert event.type == EventType.SUCCEEDED
+    assert event.data["model_ms"] >= 0
+    expected = {"width": 96, "height": 128, "engine": "null", "is_preview": True, "seed": 7}
+    assert event.data == expected | {"tier": "full", "model_ms": event.data["model_ms"]}
+    assert shop.store.get("pictures/try_1.jpg", 10**6).startswith(b"\xff\xd8")
+
+
+def test_the_policy_in_redis_sets_how_many_run_together(shop: Workshop) -> None:
+    shop.redis.hset(contract.policy_key("null"), "batch_size", 2)
+    engine = RecordingEngine()
+    shop.enqueue(*(f"try_{n}" for n in range(6)))
+    with working(shop, engine):
+        shop.wait_until_settled()
+    assert max(map(len, engine.arrived)) == 2
+
+
+def test_a_late_comer_joins_between_steps(shop: Workshop) -> None:
+    engine = RecordingEngine(a_ms=30, steps=40)
+    shop.enqueue("try_1")
+    with working(shop, engine):
+        wait_for(lambda: engine.arrived)
+        shop.enqueue("try_2")
+        wait_for(lambda: ["try_1", "try_2"] in engine.arrived)
+        shop.wait_until_settled()
+
+
+def test_live_goes_before_bulk_and_merchants_take_turns(shop: Workshop) -> None:
+    engine = RecordingEngine()
+    shop.enqueue("bulk_1", "bulk_2", lane=Lane.BULK)
+    shop.enqueue("ada_1", "ada_2", "ada_3", merchant="mer_ada")
+    shop.enqueue("cleo_1", merchant="mer_cleo")
+    with working(shop, engine, batch_size=2):
+        shop.wait_until_settled()
+    order = [id for ids in engine.arrived for id in ids]
+    assert set(order[:2]) == {"ada_1", "cleo_1"}
+    assert order[-2:] == ["bulk_1", "bulk_2"]
+
+
+def test_running_is_told_at_most_four_times_a_second(shop: Workshop) -> None:
+    shop.enqueue("try_1")
+    with working(shop, RecordingEngine(a_ms=20, steps=50)):
+        shop.wait_until_settled()
+    told = [event for event in shop.events("try_1") if event.type == EventType.RUNNING]
+    assert 3 <= len(told) <= 6
+    assert told[0].data == {"step": 1, "steps": 50}
+
+
+def test_a_cancelled_job_leaves_at_the_next_step(shop: Workshop) -> None:
+    engine = RecordingEngine(a_ms=20, steps=500)
+    shop.enqueue("try_1")
+    with working(shop, engine):
+        wait_for(lambda: engine.arrived)
+        shop.jobs.cancel("try_1", "null", Lane.LIVE, "mer_ada")
+        shop.wait_until_settled(within_s=5)
+    assert shop.ends()["try_1"] == [EventType.CANCELLED]
+    assert not shop.redis.exists(contract.cancel_key("try_1"))
+
+
+def test_a_stored_result_is_settled_without_running(shop: Workshop) -> None:
+    engine = RecordingEngine()
+    with working(shop, engine):
+        shop.enqueue("try_1")
+        shop.wait_until_settled()
+        first = shop.events("try_1")[-1]
+        shop.jobs.enqueue(shop.job("try_1"), "null")
+        wait_for(lambda: len(shop.ends()["try_1"]) == 2)
+    assert engine.arrived == [["try_1"]]
+    assert shop.events("try_1")[-1].data == first.data
+
+
+class Picky(RecordingEngine):
+    """Refuses, raises or breaks its batch, by the order's id."""
+
+    def admit(self, order):  # type: ignore[no-untyped-def]
+        if order.id.startswith("tight"):
+            raise Refusal(Reason.CROP_TOO_TIGHT, "too tight")
+        return super().admit(order)
+
+    def step(self, samples: Sequence[NullSample]) -> None:
+        super().step(samples)
+        if any(sample.order.id.startswith("poison") for sample in samples):
+            raise RuntimeError("device-side assert")
+
+
+def _drop_photo(shop: Workshop) -> None:
+    shop.enqueue("gone_1", photo_key="deleted.jpg")
+
+
+def _bad_photo(shop: Workshop) -> None:
+    shop.store.put("bad.jpg", b"\xff\xd8\xff garbage", "image/jpeg")
+    shop.enqueue("bad_1", photo_key="bad.jpg")
+
+
+REFUSALS = [
+    (lambda shop: shop.enqueue("tight_1"), Reason.CROP_TOO_TIGHT, False),
+    (lambda shop: shop.enqueue("poison_1"), Reason.ENGINE_FAILED, True),
+    (_drop_photo, Reason.UPLOAD_MISSING, False),
+    (_bad_photo, Reason.TRUNCATED_IMAGE, False),
+]
+
+
+@pytest.mark.parametrize(("enqueue", "reason", "retryable"), REFUSALS, ids=lambda v: str(v))
+def test_one_that_fails_fails_alone(
+    shop: Workshop, enqueue: Callable[[Workshop], None], reason: Reason, retryable: bool
+) -> None:
+    shop.enqueue("try_1", "try_2")
+    enqueue(shop)
+    shop.enqueue("try_3")
+    with working(shop, Picky(steps=2)):
+        shop.wait_until_settled()
+    (bad,) = set(shop.accepted) - {"try_1", "try_2", "try_3"}
+    told = shop.events(bad)[-1]
+    assert told.type == EventType.FAILED
+    assert told.data == {"code": reason.value, "retryable": retryable}
+    assert all(shop.ends()[id] == [EventType.SUCCEEDED] for id in ("try_1", "try_2", "try_3"))
+    assert bad in _failed(shop).get_job_ids()
+
+
+def _failed(shop: Workshop) -> FailedJobRegistry:
+    return FailedJobRegistry("null:live:mer_ada", shop.redis, serializer=JSONSerializer)
+
+
+def test_rq_sees_a_worker_like_any_other(shop: Workshop) -> None:
+    engine = RecordingEngine(a_ms=20, steps=100)
+    shop.enqueue("try_1", "try_2")
+    queue = Queue("null:live:mer_ada", connection=shop.redis, serializer=JSONSerializer)
+    with working(shop, engine) as worker:
+        wait_for(lambda: engine.arrived)
+        assert sorted(queue.started_job_registry.get_job_ids()) == ["try_1", "try_2"]
+        assert RqJob.fetch("try_1", shop.redis, serializer=JSONSerializer).is_started
+        seen = BatchWorker.all_keys(shop.redis)
+        assert seen == [worker.key]
+        shop.wait_until_settled()
+        assert shop.redis.hget(worker.key, "successful_job_count") == b"2"
+    assert BatchWorker.all_keys(shop.redis) == []
+
+
+def test_suspended_workers_claim_nothing(shop: Workshop) -> None:
+    engine = RecordingEngine()
+    shop.redis.set("rq:suspended", 1)
+    with working(shop, engine):
+        shop.enqueue("try_1")
+        wait_for(lambda: not shop.redis.llen(contract.bell_key("null")))
+        assert not engine.arrived
+        shop.redis.delete("rq:suspended")
+        shop.wait_until_settled()
+
+
+def test_rq_stop_job_stops_any_of_the_batch(shop: Workshop) -> None:
+    from rq.command import send_stop_job_command
+
+    engine = RecordingEngine(a_ms=20, steps=200)
+    shop.enqueue("try_1", "try_2")
+    with working(shop, engine):
+        wait_for(lambda: engine.arrived)
+        send_stop_job_command(shop.redis, "try_2", serializer=JSONSerializer)
+        wait_for(lambda: shop.ends()["try_2"])
+        shop.wait_until_settled()
+    assert shop.ends() == {"try_1": [EventType.SUCCEEDED], "try_2": [EventType.CANCELLED]}
+
+
+def test_a_job_nobody_can_read_does_not_stop_the_queue(shop: Workshop) -> None:
+    queue = Queue("null:live:mer_ada", connection=shop.redis, serializer=JSONSerializer)
+    queue.enqueue("proteus.try_on", args=["{}"], job_id="odd_1")
+    shop.enqueue("try_1")
+    with working(shop, RecordingEngine()):
+        shop.wait_until_settled()
+    assert "odd_1" in _failed(shop).get_job_ids()
+
+
+def test_the_worker_says_that_it_lives(shop: Workshop) -> None:
+    with working(shop, RecordingEngine()) as worker:
+        key = contract.worker_key(worker.name)
+        told = wait_for(lambda: shop.redis.hgetall(key))
+        assert told[b"engine"] == b"null"
+        assert told[b"is_preview"] == b"1"
+        assert 0 < shop.redis.ttl(key) <= contract.WORKER_TTL_S
+    assert not shop.redis.exists(key)

@@ -1,0 +1,199 @@
+"""Everything a worker needs around it, real: a Redis, a store with pictures, and processes.
+
+Enqueues as the server does, reads events as the steward does, and counts what became of it.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from redis import Redis
+
+from gpu_worker import contract
+from gpu_worker.config import Settings
+from gpu_worker.contract import Category, Event, EventType, Lane, TryOnJob
+from gpu_worker.storage import Store, connect
+from server.jobs import Jobs
+from server.local.children import Child, spawn, stop
+from tests.services import S3Settings
+
+ENDS = {EventType.SUCCEEDED, EventType.FAILED, EventType.CANCELLED}
+ENDS |= {EventType.READY, EventType.REJECTED}
+
+
+def jpeg(
+    width: int = 96, height: int = 128, colour: tuple[int, int, int] = (200, 120, 80)
+) -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", (width, height), colour).save(out, "JPEG")
+    return out.getvalue()
+
+
+def wait_for(what: Callable[[], Any], within_s: float = 10.0) -> Any:
+    """Waits until `what` is true and gives it back; fails at the deadline."""
+    until = time.monotonic() + within_s
+    while time.monotonic() < until:
+        value = what()
+        if value:
+            return value
+        time.sleep(0.01)
+    raise AssertionError(f"not within {within_s} s: {getattr(what, '__name__', what)}")
+
+
+@dataclass
+class Workshop:
+    """One engine's queue and the processes around it."""
+
+    redis_url: str
+    s3: S3Settings
+    folder: Path
+    engine: str = "null"
+
+    def __post_init__(self) -> None:
+        self.redis = Redis.from_url(self.redis_url)
+        self.settings = Settings(
+            redis_url=self.redis_url,
+            s3_endpoint_url=self.s3.endpoint_url,
+            s3_bucket=self.s3.bucket,
+            aws_access_key_id=self.s3.access_key_id,
+            aws_secret_access_key=self.s3.secret_access_key,
+            lease_s=3,
+            maintenance_s=1,
+            max_wait_ms=500,
+            grace_s=5,
+        )
+        self.store = Store(connect(self.settings), self.s3.bucket)
+        self.jobs = Jobs(self.redis)
+        self.workers: list[Child] = []
+        self.accepted: list[str] = []
+        self.store.put("photo.jpg", jpeg(), "image/jpeg")
+        self.store.put("garment.png", jpeg(64, 64, (10, 20, 200)), "image/png")
+
+    # --- the server's side -------------------------------------------------------------------------
+
+    def job(self, id: str, merchant: str = "mer_ada", **changes: Any) -> TryOnJob:
+        told: dict[str, Any] = {
+            "merchant_id": merchant,
+            "site_id": "sit_1",
+            "accepted_at_ms": round(time.time() * 1000),
+            "try_on_id": id,
+            "engine": self.engine,
+            "category": Category.UPPER,
+            "photo_key": "photo.jpg",
+            "garment_key": "garment.png",
+            "result_key": f"pictures/{id}.jpg",
+        }
+        return TryOnJob(**{**told, **changes})
+
+    def enqueue(
+        self, *ids: str, merchant: str = "mer_ada", lane: Lane = Lane.LIVE, **changes: Any
+    ) -> None:
+        for id in ids:
+            self.jobs.enqueue(self.job(id, merchant, **changes), self.engine, lane)
+            self.accepted.append(id)
+
+    # --- the steward's side ------------------------------------------------------------------------
+
+    def events(self, id: str | None = None) -> list[Event]:
+        entries = self.redis.xrange(contract.EVENTS)
+        events = [Event.from_json(fields[b"event"]) for _, fields in entries]
+        return [event for event in events if id in (None, event.id)]
+
+    def ends(self) -> dict[str, list[EventType]]:
+        """How each job ended, every time that it did."""
+        ends: dict[str, list[EventType]] = {id: [] for id in self.accepted}
+        for event in self.events():
+            if event.type in ENDS:
+                ends[event.id].append(event.type)
+        return ends
+
+    def all_ended(self) -> bool:
+        return all(self.ends().values())
+
+    def is_quiet(self) -> bool:
+        """Nothing waits, nothing is held: RQ's own books are empty."""
+        return not self.redis.keys("rq:wip:*") and not self.redis.keys("rq:queue:*")
+
+    def wait_until_settled(self, within_s: float = 30) -> float:
+        """Seconds until every accepted job had ended and RQ's books were empty."""
+        began = time.monotonic()
+        try:
+            wait_for(lambda: self.all_ended() and self.is_quiet(), within_s)
+        except AssertionError:
+            raise AssertionError(f"unsettled: {self.ends()}\n{self.logs()}") from None
+        return time.monotonic() - began
+
+    def report(self, fault: str, seconds: float) -> Counter[str]:
+        """Prints one line of counts and holds the promise: nothing lost, nobody told two ends."""
+        ends = self.ends()
+        kinds = Counter(types[0].value for types in ends.values() if types)
+        lost = sum(not types for types in ends.values())
+        doubled = sum(len(set(types)) > 1 for types in ends.values())
+        told = ", ".join(f"{kind} {count}" for kind, count in sorted(kinds.items()))
+        print(
+            f"{fault}: accepted {len(ends)}, {told}, lost {lost}, doubled {doubled},"
+            f" recovery {seconds:.1f} s"
+        )
+        assert (lost, doubled) == (0, 0)
+        return kinds
+
+    # --- the processes -----------------------------------------------------------------------------
+
+    def env(self, **changes: str) -> dict[str, str]:
+        return {
+            **os.environ,
+            **self.s3.env(),
+            "REDIS_URL": self.redis_url,
+            "PROTEUS_LEASE_S": "3",
+            "PROTEUS_MAINTENANCE_S": "1",
+            "PROTEUS_MAX_WAIT_MS": "300",
+            "PROTEUS_GRACE_S": "6",
+            "PROTEUS_NULL_CURVE": "2,2,3",
+            **changes,
+        }
+
+    def start(self, *module: str, **changes: str) -> Child:
+        """A worker process; `module` replaces `-m gpu_worker work <engine>`."""
+        argv = [sys.executable, *(module or ("-m", "gpu_worker", "work", self.engine))]
+        child = spawn(
+            argv, log=self.folder / f"worker-{len(self.workers)}.log", env=self.env(**changes)
+        )
+        self.workers.append(child)
+        return child
+
+    def logs(self) -> str:
+        return "\n".join(path.read_text()[-3000:] for path in self.folder.glob("worker-*.log"))
+
+    def kill(self, child: Child) -> None:
+        child.send_signal(signal.SIGKILL)
+        child.wait()
+
+    def end(self) -> None:
+        for child in self.workers:
+            stop(child, grace_s=0.1)
+        self.redis.close()
+
+
+@contextmanager
+def workshop(redis_url: str, s3: S3Settings, folder: Path) -> Iterator[Workshop]:
+    shop = Workshop(redis_url, s3, folder)
+    try:
+        yield shop
+    finally:
+        shop.end()
+
+
+def pixels(data: bytes) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
