@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import ctypes
 import os
+import random
 import signal
 import socket
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 Child = subprocess.Popen[bytes]
@@ -21,9 +22,14 @@ _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
+def die_with_parent(death_signal: int) -> None:
+    """Has the kernel send this process `death_signal` when whoever started it ends."""
+    _libc.prctl(_PR_SET_PDEATHSIG, death_signal, 0, 0, 0)
+
+
 def _die_with(parent_pid: int, death_signal: int) -> None:
     """Runs in the child between fork and exec, after any change of user (which would reset it)."""
-    _libc.prctl(_PR_SET_PDEATHSIG, death_signal, 0, 0, 0)
+    die_with_parent(death_signal)
     if os.getppid() != parent_pid:  # the parent died before the prctl
         os._exit(1)
 
@@ -33,22 +39,25 @@ def spawn(
     *,
     log: Path,
     env: Mapping[str, str] | None = None,
+    stdout: Path | None = None,
     user: str | None = None,
     cwd: Path | None = None,
     death_signal: int = signal.SIGKILL,
 ) -> Child:
     """Starts a child in its own session, so that a terminal's Ctrl-C reaches the parent alone.
 
-    Its output is appended to `log`. `death_signal` is what the kernel sends it when the calling
-    thread ends.
+    What it says is appended to `log`; where `stdout` is given, its standard output replaces that
+    file. `death_signal` is what the kernel sends it when the calling thread ends.
     """
     parent_pid = os.getpid()
-    with log.open("ab") as output:
+    with ExitStack() as files:
+        said = files.enter_context(log.open("ab"))
+        output = files.enter_context(stdout.open("wb")) if stdout else said
         return subprocess.Popen(
             argv,
             stdin=subprocess.DEVNULL,
             stdout=output,
-            stderr=subprocess.STDOUT,
+            stderr=said,
             env=dict(env) if env is not None else None,
             user=user,
             group=user,
@@ -60,7 +69,7 @@ def spawn(
 
 
 def stop(child: Child, *, with_signal: int = signal.SIGTERM, grace_s: float = 10.0) -> int:
-    """Ends a child kindly, then surely; what is left of its group goes too."""
+    """Ends a child kindly, then surely; what is left of its group goes too. Signal 0 only waits."""
     if child.poll() is None:
         child.send_signal(with_signal)
         with suppress(subprocess.TimeoutExpired):
@@ -71,10 +80,22 @@ def stop(child: Child, *, with_signal: int = signal.SIGTERM, grace_s: float = 10
 
 
 def free_port(host: str = "127.0.0.1") -> int:
-    """A port nobody listens on now. Whoever asks should use it soon."""
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
+    """A port nobody listens on now, below the range from which the kernel hands out its own, so
+    that it is still free when a process that died is started again."""
+    while True:
+        port = random.randrange(20_000, 32_768)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind((host, port))
+            return port
+
+
+def is_free(port: int, host: str = "127.0.0.1") -> bool:
+    """Whether a server could listen there; connections that linger do not count."""
+    with socket.socket() as probe, suppress(OSError):
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind((host, port))
+        return True
+    return False
 
 
 def is_listening(port: int, host: str = "127.0.0.1") -> bool:

@@ -1,0 +1,138 @@
+"""`python -m server.local`: the whole service on one machine, until Ctrl-C."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+from server.local import children
+from server.local.config import LocalSettings, SettingsError
+from server.local.home import AlreadyRunningError, Home
+from server.local.parts import Ports, Stack, all_parts
+from server.local.supervisor import EXIT_SETTINGS, StackError, Supervisor
+
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+GRACE_S = 6.0
+PORT_WITHIN_S = 3.0  # a stack that was killed leaves its port within a second
+BUSY_TURN_S, IDLE_TURN_S = 0.05, 0.5
+TASKS = frozenset({"migrate", "seed"})
+
+
+class PortTakenError(Exception):
+    """Somebody else listens where we should."""
+
+
+def say(line: str) -> None:
+    print(f"proteus: {line}", file=sys.stderr, flush=True)
+
+
+def demo_facts(stack: Stack, pids: Mapping[str, int]) -> dict[str, Any]:
+    """What `demo.json` tells tools and tests of the running stack."""
+    settings = stack.settings
+    return {
+        "shop_url": settings.shop_url,
+        "server_url": settings.server_url,
+        **json.loads(stack.seed_path.read_text()),
+        "processes": {name: pid for name, pid in pids.items() if name not in TASKS},
+    }
+
+
+class Attention:
+    """Wakes the loop for a child's death and remembers that we shall stop."""
+
+    def __init__(self) -> None:
+        self.stopping = False
+        self._woken, wake = os.pipe()
+        os.set_blocking(self._woken, False)
+        os.set_blocking(wake, False)
+        signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda number, frame: None)
+        for number in STOP_SIGNALS:
+            signal.signal(number, self._stop)
+
+    def _stop(self, number: int, frame: object) -> None:
+        if self.stopping:  # asked twice: at once; the children die with us
+            os._exit(128 + number)
+        self.stopping = True
+
+    def wait(self, seconds: float) -> None:
+        select.select([self._woken], [], [], seconds)
+        with suppress(BlockingIOError):
+            os.read(self._woken, 4096)
+
+
+def keep_running(stack: Stack, supervisor: Supervisor, attention: Attention) -> None:
+    """Turns until told to stop; tells when all is ready, and of every pid that changed since."""
+    told: dict[str, int] | None = None
+    while not attention.stopping:
+        supervisor.loop(time.monotonic())
+        if supervisor.is_ready and told != supervisor.pids():
+            stack.home.write_demo(demo_facts(stack, supervisor.pids()))
+            if told is None:
+                print(f"proteus: ready {stack.settings.shop_url}", flush=True)
+            told = supervisor.pids()
+        attention.wait(IDLE_TURN_S if supervisor.is_ready else BUSY_TURN_S)
+
+
+def require_ports(settings: LocalSettings) -> None:
+    """
+    Raises:
+        PortTakenError: one of the two ports that browsers know is in use.
+    """
+    for name, port in (("PORT", settings.port), ("SHOP_PORT", settings.shop_port)):
+        if not children.wait_until(partial(children.is_free, port), within_s=PORT_WITHIN_S):
+            raise PortTakenError(f"port {port} is taken; set {name} to a free one")
+
+
+def run(settings: LocalSettings, attention: Attention) -> int:
+    """Runs the stack. Returns the exit code; every child has ended by then."""
+    home = Home(settings.home)
+    with home.locked():
+        require_ports(settings)
+        home.put_logs_aside()
+        home.demo_path.unlink(missing_ok=True)
+        stack = Stack(settings, home, home.secrets(), Ports.free())
+        supervisor = Supervisor(all_parts(stack, os.environ), say)
+        try:
+            keep_running(stack, supervisor, attention)
+        except StackError as error:
+            say(f"{error}; its last lines:")
+            print("\n".join(home.last_lines(error.name)), file=sys.stderr, flush=True)
+            return error.exit_code
+        finally:
+            home.demo_path.unlink(missing_ok=True)
+            supervisor.stop(GRACE_S)
+    say("stopped")
+    return 0
+
+
+def _guarded(act: Callable[[], int]) -> int:
+    try:
+        return act()
+    except SettingsError as error:
+        print("\n".join(error.lines), file=sys.stderr)
+        return EXIT_SETTINGS
+    except AlreadyRunningError as error:
+        say(f"already running here (pid {error}); stop it, or set PROTEUS_HOME and both ports")
+    except PortTakenError as error:
+        say(str(error))
+    return 1
+
+
+def main(argv: list[str]) -> int:
+    if "--die-with-parent" in argv:
+        children.die_with_parent(signal.SIGTERM)
+    attention = Attention()
+    return _guarded(lambda: run(LocalSettings.from_env(os.environ), attention))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

