@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from types import FrameType
 
 from server.config import Settings, SettingsError
+from server.log import configure
 from server.services import Services
 from server.steward.steward import Steward
 
@@ -25,6 +26,7 @@ def main() -> int:
     except SettingsError as error:
         sys.stderr.writelines(f"{line}\n" for line in error.lines)
         return 2
+    configure(settings.log)
     ending = _Ending()
     services = Services.from_settings(settings)
     steward = Steward(services)

@@ -1,0 +1,98 @@
+"""What is said of a row: HTML fragments to a shopper's or merchant's page, JSON events to others.
+
+Knows rows and the modules that render them; no socket and no Redis. The row is all there is: an
+event's type is the row's present status.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from gpu_worker.contract import TryOnStatus
+from server import dashboard_fragments, fragments, garments, photos, try_ons
+from server.live.hub import Messages, Voice
+from server.live.rows import Row, is_gone
+from server.models import Garment, Photo, TryOn, now
+from server.storage import Store
+
+HISTORY = "history"  # beside row ids: a shopper's finished pictures together
+_NOUNS = {"try": "try_on", "pho": "photo", "gar": "garment"}
+
+
+class Speaker:
+    """Renders; needs the store only to sign addresses."""
+
+    def __init__(self, store: Store):
+        self._store = store
+
+    def say(self, session: Session, row: Row, voice: Voice) -> Messages:
+        """What a row's present state sounds like in this voice; nothing where it is no concern
+        of the listener."""
+        if is_gone(row):
+            return self.gone(row.id, row.version, voice)
+        if voice.format == "json":
+            return self._events(row, for_merchant=voice.kind != "shopper")
+        if voice.kind == "shopper":
+            return [] if isinstance(row, Garment) else [self._to_shopper(session, row)]
+        return [] if isinstance(row, Photo) else [self._to_merchant(session, row)]
+
+    def gone(self, row_id: str, version: int, voice: Voice) -> Messages:
+        """A deleted row: its id and nothing else."""
+        if voice.format == "json":
+            noun = _NOUNS.get(row_id.partition("_")[0], "row")
+            return [_event(f"{noun}.deleted", row_id, version, {})]
+        page = fragments if voice.kind == "shopper" else dashboard_fragments
+        return [page.gone(row_id, version)]
+
+    def state(
+        self, session: Session, rows: Iterable[Row], voice: Voice
+    ) -> list[tuple[str, int, Messages]]:
+        """(id, version, messages) of each row; a shopper's finished pictures bring their history
+        once and not each."""
+        if voice != Voice("html", "shopper"):
+            return [(row.id, row.version, self.say(session, row, voice)) for row in rows]
+        told: list[tuple[str, int, Messages]] = []
+        shopper_id: str | None = None
+        for row in rows:
+            if isinstance(row, TryOn) and row.status.is_final:
+                shopper_id = row.shopper_id
+                card = fragments.try_on_card(
+                    fragments.scene_of(session, row), self._store, oob=True
+                )
+                told.append((row.id, row.version, [card]))
+            else:
+                told.append((row.id, row.version, self.say(session, row, voice)))
+        if shopper_id is not None:
+            scenes = fragments.scenes_of(session, shopper_id)
+            history = fragments.history(scenes, self._store, oob=True)
+            told.append((HISTORY, round(now().timestamp() * 1000), [history]))
+        return told
+
+    def _to_shopper(self, session: Session, row: Photo | TryOn) -> str:
+        return fragments.changed(session, row, self._store)
+
+    def _to_merchant(self, session: Session, row: Garment | TryOn) -> str:
+        return dashboard_fragments.changed(session, row, self._store)
+
+    def _events(self, row: Row, *, for_merchant: bool) -> Messages:
+        if isinstance(row, Photo):
+            body = photos.to_dict(row, for_merchant=for_merchant)
+            return [_event(f"photo.{row.status.value}", row.id, row.version, body)]
+        if isinstance(row, Garment):
+            body = garments.to_dict(row, self._store, for_merchant=for_merchant)
+            return [_event(f"garment.{row.status.value}", row.id, row.version, body)]
+        body = try_ons.to_dict(row, self._store, for_merchant=for_merchant)
+        body |= body["error"] or {}
+        said = [_event(f"try_on.{row.status.value}", row.id, row.version, body)]
+        if row.status is TryOnStatus.RUNNING and row.preview_key:
+            url = self._store.presign_get(row.preview_key)
+            said.append(_event("try_on.preview", row.id, row.version, {"url": url}))
+        return said
+
+
+def _event(kind: str, row_id: str, version: int, body: dict[str, Any]) -> str:
+    return json.dumps({"type": kind, "id": row_id, "version": version, **body})

@@ -1,0 +1,104 @@
+"""Reads what sockets are told: rows by id or by owner, and says who may hear of each.
+
+Knows sessions and rows; no socket, no Redis, no Flask.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from server.caller import Caller
+from server.models import Garment, Photo, TryOn
+from server.nudges import Owner
+
+Row = TryOn | Photo | Garment
+
+STATE_FOR = timedelta(hours=24)
+STATE_ROWS = 200  # of each kind, the newest; a page shows no more
+
+_KINDS: dict[str, tuple[Any, ...]] = {
+    "shopper": (Photo, TryOn),
+    "site": (Garment, Photo, TryOn),
+    "merchant": (Garment, TryOn),
+}
+_BY_PREFIX: dict[str, Any] = {"try": TryOn, "pho": Photo, "gar": Garment}
+
+
+def room_of(caller: Caller) -> str:
+    """Where a caller listens."""
+    if caller.kind == "shopper":
+        return f"shopper:{caller.shopper_id}"
+    if caller.kind == "secret":
+        return f"site:{caller.site_id}:{caller.mode}"
+    return f"merchant:{caller.merchant_id}"
+
+
+def rooms_for(row: Row) -> list[str]:
+    """Who may hear of a row. A garment is the shop's; shoppers hear of their own alone."""
+    modes = [row.mode] if hasattr(row, "mode") else ["live", "test"]
+    rooms = [f"merchant:{row.merchant_id}", *(f"site:{row.site_id}:{mode}" for mode in modes)]
+    shopper_id = getattr(row, "shopper_id", None)
+    return [*rooms, f"shopper:{shopper_id}"] if shopper_id else rooms
+
+
+def rooms_of(owner: Owner) -> list[str]:
+    """Who may hear that a row of this owner is gone: an id and nothing else."""
+    rooms = [f"merchant:{owner.merchant_id}"]
+    rooms += [f"site:{owner.site_id}:{mode}" for mode in ("live", "test")]
+    return [*rooms, f"shopper:{owner.shopper_id}"] if owner.shopper_id else rooms
+
+
+def by_id(session: Session, ids: Iterable[str]) -> dict[str, Row]:
+    wanted: defaultdict[str, list[str]] = defaultdict(list)
+    for row_id in ids:
+        wanted[row_id.partition("_")[0]].append(row_id)
+    found: dict[str, Row] = {}
+    for prefix, model in _BY_PREFIX.items():
+        for start in range(0, len(wanted[prefix]), 500):
+            some = wanted[prefix][start : start + 500]
+            query = select(model).where(model.id.in_(some))
+            found |= {row.id: row for row in session.scalars(query)}
+    return found
+
+
+def state(session: Session, room: str, now: datetime) -> list[Row]:
+    """The rows of the last 24 h that a room may hear of, oldest first; garments whatever their
+    age, and to a shopper none."""
+    rows: list[Row] = []
+    for model in _KINDS[room.partition(":")[0]]:
+        query = select(model).where(*_in_room(model, room))
+        if model is not Garment:
+            query = query.where(model.created_at > now - STATE_FOR)
+        newest = session.scalars(query.order_by(model.created_at.desc()).limit(STATE_ROWS))
+        rows += [row for row in reversed(newest.all()) if not is_gone(row)]
+    return rows
+
+
+def state_of_shoppers(session: Session, ids: Sequence[str], now: datetime) -> list[Row]:
+    """The same for many shoppers at once."""
+    rows: list[Row] = []
+    for model in _KINDS["shopper"]:
+        query = select(model).where(model.shopper_id.in_(ids), model.created_at > now - STATE_FOR)
+        rows += [row for row in session.scalars(query) if not is_gone(row)]
+    return rows
+
+
+def is_gone(row: Row) -> bool:
+    return getattr(row, "deleted_at", None) is not None
+
+
+def _in_room(model: Any, room: str) -> list[Any]:
+    kind, _, name = room.partition(":")
+    if kind == "shopper":
+        return [model.shopper_id == name]
+    if kind == "merchant":
+        return [model.merchant_id == name]
+    site_id, _, mode = name.partition(":")
+    narrowed = [model.mode == mode] if hasattr(model, "mode") else []
+    return [model.site_id == site_id, *narrowed]
