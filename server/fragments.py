@@ -161,7 +161,13 @@ def _environment() -> Environment:
     )
     environment.install_null_translations(newstyle=True)  # type: ignore[attr-defined]
     environment.globals.update(
-        roughly=roughly, place=place, ago=ago, left=left, words=words, hint_words=hint_words, oob=False
+        roughly=roughly,
+        place=place,
+        ago=ago,
+        left=left,
+        words=words,
+        hint_words=hint_words,
+        oob=False,
     )
     return environment
 
@@ -182,10 +188,9 @@ class Scene:
     garment: Garment | None
 
 
-def start(shop: str, kept_s: float) -> str:
+def start(shop: str, kept_s: float, *, agreed: bool = False) -> str:
     """Consent and photo in one view. `kept_s`: how long a photo is kept."""
-    kept = span(kept_s)
-    return render("start.html", shop=shop, kept=kept, consent_version=CONSENT_VERSION)
+    return render("start.html", shop=shop, kept=span(kept_s), agreed=agreed)
 
 
 def again(photo: Photo, links: Links) -> str:

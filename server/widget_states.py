@@ -90,11 +90,8 @@ def picture(**values: object) -> TryOn:
     return try_on(TryOnStatus.SUCCEEDED, **{**shown, **values})
 
 
-def _photo(*args: PhotoStatus | Reason, hints: int = 0) -> Callable[[SampleLinks], str]:
-    status, *reasons = args
-    assert isinstance(status, PhotoStatus)
-    codes = [reason for reason in reasons if isinstance(reason, Reason)]
-    return lambda links: fragments.photo_card(photo(status, *codes, hints=hints), links)
+def _photo(status: PhotoStatus, *reasons: Reason, hints: int = 0) -> Callable[[SampleLinks], str]:
+    return lambda links: fragments.photo_card(photo(status, *reasons, hints=hints), links)
 
 
 def _try_on(make: Callable[[], TryOn], title: str = "Sunset tee") -> Callable[[SampleLinks], str]:

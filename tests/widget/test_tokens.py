@@ -27,7 +27,8 @@ EDGES = [(edge, ground) for edge in ("line-strong", *NAMES) for ground in GROUND
 
 def ratio(one: str, other: str, scheme: int) -> float:
     colours = [accent.parse(COLOURS[name][scheme]) for name in (one, other)]
-    assert colours[0] and colours[1]
+    assert colours[0]
+    assert colours[1]
     return accent.contrast(colours[0], colours[1])
 
 

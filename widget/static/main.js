@@ -1,0 +1,336 @@
+// Wires the widget: what each button does, and what happens when a card comes. The one place where
+// the modules meet.
+
+import * as camera from "./camera.js";
+import * as compare from "./compare.js";
+import * as host from "./host.js";
+import * as live from "./live.js";
+import * as people from "./people.js";
+import * as photo from "./photo.js";
+import * as session from "./session.js";
+import * as stage from "./stage.js";
+import * as upload from "./upload.js";
+
+const page = document.body.dataset;
+const isSample = Boolean(page.sample);
+const shop = host.connect(JSON.parse(page.origins ?? "[]"), heard);
+const asking = /** @type {HTMLDialogElement} */ (document.getElementById("ask-delete"));
+
+/** @type {unknown} what the shop's page says is chosen there: size, colour */
+let variant = null;
+let sending = new AbortController();
+let reported = "";
+let remembered = false;
+/** @type {HTMLElement | null} what to return to when the question is answered */
+let askedBy = null;
+
+// --- the shop's page -------------------------------------------------------------------------------
+
+/** @param {import("./messages.js").Down} message */
+function heard(message) {
+  if (message.type === "variant") variant = message.variant ?? null;
+  if (message.type === "closed") camera.close();
+  if (message.type === "init") begin(message);
+}
+
+/** @param {import("./messages.js").Down} message */
+async function begin(message) {
+  const { theme } = message;
+  if (theme === "light" || theme === "dark") document.documentElement.dataset.theme = theme;
+  try {
+    await session.begin(String(message.boot_token));
+    live.connect();
+    await htmx.ajax("GET", "start", { target: "#stage", values: garment() });
+  } catch (error) {
+    fail(error);
+  } finally {
+    stage.stage.removeAttribute("data-starting");
+  }
+}
+
+function garment() {
+  return { garment: page.garment ?? "" };
+}
+
+// --- her photo -------------------------------------------------------------------------------------
+
+/** Whether she has agreed; asks for it where the card has the question. */
+function agreed() {
+  const box = document.getElementById("consent");
+  if (!(box instanceof HTMLInputElement) || box.checked) return true;
+  const missing = /** @type {HTMLElement} */ (document.getElementById("consent-missing"));
+  missing.hidden = false;
+  box.setAttribute("aria-invalid", "true");
+  box.focus();
+  return false;
+}
+
+/** @param {() => Promise<Blob>} prepare */
+async function give(prepare) {
+  sending.abort();
+  sending = new AbortController();
+  const { signal } = sending;
+  try {
+    const blob = await prepare();
+    const card = stage.show("#sending-view");
+    photo.show();
+    const bar = card?.querySelector("[data-sent]");
+    const onProgress = (/** @type {number} */ share) => bar?.setAttribute("value", String(share));
+    const key = await upload.send(blob, { onProgress, signal });
+    const values = { key, consent_version: page.consentVersion ?? "", ...garment() };
+    if (!signal.aborted) await htmx.ajax("POST", "photos", { target: "#stage", values });
+  } catch (error) {
+    if (!signal.aborted) fail(error);
+  }
+}
+
+/** @param {string} id */
+function pick(id) {
+  const input = /** @type {HTMLInputElement} */ (document.getElementById(id));
+  if (agreed()) input.click();
+}
+
+async function openCamera() {
+  if (!agreed()) return;
+  if (!camera.isOffered()) return pick("camera-file");
+  const card = stage.show("#camera-view");
+  if (card === null) return;
+  try {
+    await camera.open(card);
+  } catch (error) {
+    fail(error);
+  }
+}
+
+function useShot() {
+  const shot = camera.shot(/** @type {HTMLElement} */ (stage.card()));
+  camera.close();
+  give(() => photo.fromPicture(shot, shot.width, shot.height));
+}
+
+/** @param {unknown} error */
+function fail(error) {
+  const coded = error instanceof session.Refused || error instanceof photo.Unusable;
+  const code = coded ? error.code : "internal";
+  stage.problem(code);
+  shop.send("error", { code });
+}
+
+// --- her pictures ----------------------------------------------------------------------------------
+
+/** @param {HTMLElement} button @returns {Promise<File>} */
+async function file(button) {
+  const answer = await fetch(button.dataset.url ?? "", { credentials: "omit" });
+  if (!answer.ok) throw new session.Refused("gone");
+  const name = button.dataset.name ?? "picture.jpg";
+  return new File([await answer.blob()], name, { type: "image/jpeg" });
+}
+
+/** @param {HTMLElement} button */
+async function save(button) {
+  const address = URL.createObjectURL(await file(button));
+  const link = document.createElement("a");
+  link.href = address;
+  link.download = button.dataset.name ?? "picture.jpg";
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(address), 10_000);
+}
+
+/** @param {HTMLElement} button */
+async function share(button) {
+  await navigator.share({ files: [await file(button)] }).catch(() => {});
+}
+
+/** @param {HTMLElement} button */
+function addToCart(button) {
+  shop.send("add_to_cart", { garment: button.dataset.sku ?? "", variant });
+  button.dataset.done = "yes";
+}
+
+/** @param {HTMLElement} button */
+function askDelete(button) {
+  askedBy = button;
+  const one = /** @type {HTMLElement} */ (asking.querySelector("[data-action=delete-picture]"));
+  one.hidden = !button.dataset.tryOn;
+  one.dataset.tryOn = button.dataset.tryOn ?? "";
+  asking.showModal();
+}
+
+function keep() {
+  asking.close();
+  askedBy?.focus();
+}
+
+/** @param {HTMLElement} button */
+async function deletePicture(button) {
+  asking.close();
+  const path = `try-ons/${button.dataset.tryOn}`;
+  await htmx.ajax("DELETE", path, { target: "#stage", values: garment() });
+}
+
+async function deleteEverything() {
+  asking.close();
+  await htmx.ajax("DELETE", "shopper", { target: "#stage" });
+  if (stage.card()?.dataset.state !== "deleted") return;
+  live.disconnect();
+  session.forget();
+  photo.forget();
+  remembered = false;
+}
+
+async function start() {
+  await htmx.ajax("GET", "start", { target: "#stage", values: { ...garment(), fresh: "1" } });
+}
+
+function restart() {
+  stage.stage.toggleAttribute("data-starting", true);
+  shop.send("ready");
+}
+
+// --- buttons ---------------------------------------------------------------------------------------
+
+/** @type {Record<string, (button: HTMLElement) => unknown>} */
+const ACTIONS = {
+  "add-to-cart": addToCart,
+  "ask-delete": askDelete,
+  "delete-everything": deleteEverything,
+  "delete-picture": deletePicture,
+  "leave-camera": () => {
+    camera.close();
+    return start();
+  },
+  "shoot-again": () => camera.aim(/** @type {HTMLElement} */ (stage.card())),
+  "stop-sending": () => {
+    sending.abort();
+    return start();
+  },
+  "use-shot": useShot,
+  camera: openCamera,
+  choose: () => pick("photo-file"),
+  close: () => shop.send("close"),
+  keep,
+  restart,
+  save,
+  share,
+  shoot: () => camera.shoot(/** @type {HTMLElement} */ (stage.card())),
+  start,
+};
+
+document.addEventListener("click", (event) => {
+  const button = event.target instanceof Element ? event.target.closest("[data-action]") : null;
+  if (!(button instanceof HTMLElement)) return;
+  Promise.resolve(ACTIONS[button.dataset.action ?? ""]?.(button)).catch(fail);
+});
+
+document.addEventListener("change", (event) => {
+  const input = event.target;
+  if (!(input instanceof HTMLInputElement)) return;
+  if (input.id === "consent" && input.checked) {
+    input.removeAttribute("aria-invalid");
+    document.getElementById("consent-missing")?.setAttribute("hidden", "");
+  }
+  const chosen = input.type === "file" ? input.files?.[0] : null;
+  input.type === "file" && queueMicrotask(() => (input.value = ""));
+  if (chosen) give(() => photo.prepare(chosen));
+});
+
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && !asking.open) shop.send("close");
+});
+
+asking.addEventListener("cancel", () => askedBy?.focus());
+
+for (const name of ["dragover", "dragleave", "drop"]) {
+  document.addEventListener(name, (event) => {
+    event.preventDefault();
+    const place = document.querySelector("[data-drop]");
+    place?.toggleAttribute("data-drop-over", name === "dragover");
+    const dropped = /** @type {DragEvent} */ (event).dataTransfer?.files[0];
+    if (name === "drop" && dropped && place && agreed()) give(() => photo.prepare(dropped));
+  });
+}
+
+// --- cards -----------------------------------------------------------------------------------------
+
+/** A card came, by an answer or by a push. */
+function settle() {
+  photo.show();
+  compare.install(document);
+  people.install(document);
+  for (const button of document.querySelectorAll("[data-action=share]")) {
+    const sample = new File([], "picture.jpg", { type: "image/jpeg" });
+    /** @type {HTMLElement} */ (button).hidden = !navigator.canShare?.({ files: [sample] });
+  }
+  markOpen();
+  report();
+}
+
+/** The strip shows which picture is on the stage. */
+function markOpen() {
+  const shown = stage.card()?.dataset.tryOn;
+  for (const item of document.querySelectorAll("[data-open]")) {
+    if (item.getAttribute("data-open") === shown) item.setAttribute("aria-current", "true");
+    else item.removeAttribute("aria-current");
+  }
+}
+
+/** Tells the shop's page how the try-on on the stage stands. */
+function report() {
+  const shown = stage.card();
+  const progress = shown?.querySelector(".progress");
+  const status = progress?.getAttribute("data-status") ?? shown?.dataset.status;
+  const tryOnId = shown?.dataset.tryOn;
+  if (!tryOnId || !status || reported === `${tryOnId} ${status}`) return;
+  reported = `${tryOnId} ${status}`;
+  shop.send("status", { try_on_id: tryOnId, status });
+  if (status === "succeeded") shop.send("result", { try_on_id: tryOnId });
+}
+
+/** Tells her once where the browser will forget her with this page. */
+async function checkMemory() {
+  if (remembered) return;
+  remembered = true;
+  const banner = /** @type {HTMLElement} */ (document.getElementById("forgets"));
+  banner.hidden = await session.isRemembered();
+}
+
+document.body.addEventListener("htmx:afterSwap", (event) => {
+  if (event.target === stage.stage) stage.arrived();
+});
+document.body.addEventListener("htmx:oobAfterSwap", (event) => {
+  const { target } = /** @type {CustomEvent<{ target: Element }>} */ (event).detail;
+  if (target.matches(".card")) stage.arrived();
+});
+document.body.addEventListener("htmx:afterSettle", settle);
+document.body.addEventListener("htmx:wsAfterMessage", () => {
+  settle();
+  stage.sayProgress();
+});
+document.body.addEventListener("htmx:afterRequest", (event) => {
+  const { pathInfo } = /** @type {CustomEvent<{ pathInfo: { requestPath: string } }>} */ (event)
+    .detail;
+  if (pathInfo.requestPath === "photos") checkMemory();
+});
+document.body.addEventListener("htmx:sendError", () => stage.problem("unavailable"));
+document.body.addEventListener("htmx:beforeSwap", (event) => {
+  const { detail } = /** @type {CustomEvent<HtmxBeforeSwap>} */ (event);
+  const type = detail.xhr.getResponseHeader("Content-Type") ?? "";
+  if (detail.xhr.status < 400 || type.startsWith("text/html")) return;
+  // A proxy or another door answered: never show its words.
+  detail.shouldSwap = false;
+  stage.problem(detail.xhr.status === 401 ? "session_ended" : "unavailable");
+});
+
+if (isSample) {
+  photo.show();
+  settle();
+  if (asking.hasAttribute("data-open-now")) asking.showModal();
+} else {
+  session.signRequests(() => stage.problem("session_ended"));
+  live.install();
+  new ResizeObserver(() =>
+    shop.send("resize", { height: Math.ceil(document.documentElement.scrollHeight) }),
+  ).observe(document.body);
+  if (shop.isFramed) shop.send("ready");
+  else stage.problem("session_ended");
+}

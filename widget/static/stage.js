@@ -1,0 +1,50 @@
+// The place where cards come and go: shows one, moves the focus to its heading, says what a
+// screen reader should hear. Knows no network and no rows.
+
+const QUIET_MS = 4_000; // between two announcements of progress
+
+export const stage = /** @type {HTMLElement} */ (document.getElementById("stage"));
+const announcer = /** @type {HTMLElement} */ (document.getElementById("announce"));
+let announcedAt = 0;
+
+export function card() {
+  return /** @type {HTMLElement | null} */ (stage.querySelector(".card"));
+}
+
+/** Shows a card that the document brought along. @param {string} selector */
+export function show(selector) {
+  const view = document.querySelector(selector);
+  if (!(view instanceof HTMLTemplateElement)) return null;
+  stage.replaceChildren(view.content.cloneNode(true));
+  arrived();
+  return card();
+}
+
+/** Shows what is wrong. @param {string} code */
+export function problem(code) {
+  const known = document.querySelector(`template[data-problem="${CSS.escape(code)}"]`);
+  show(`template[data-problem="${known ? CSS.escape(code) : "internal"}"]`);
+}
+
+/** To be called when a card has come: its heading gets the focus, or is announced. */
+export function arrived() {
+  const heading = stage.querySelector("h1");
+  if (!(heading instanceof HTMLElement)) return;
+  const active = document.activeElement;
+  const elsewhere = active?.closest(".header, dialog, .history");
+  if (document.hasFocus() && !elsewhere) heading.focus({ preventScroll: true });
+  else announce(heading.textContent?.trim() ?? "");
+  window.scrollTo(0, 0);
+}
+
+/** Says how far the picture is, now and then. */
+export function sayProgress() {
+  const said = stage.querySelector(".progress")?.getAttribute("data-said") ?? "";
+  if (said && said !== announcer.textContent && Date.now() - announcedAt > QUIET_MS) announce(said);
+}
+
+/** @param {string} text */
+function announce(text) {
+  announcer.textContent = text;
+  announcedAt = Date.now();
+}
