@@ -20,7 +20,7 @@ from flask import Response, g, request
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from server import shoppers
+from server import limits, shoppers
 from server.caller import Caller, CallerKind
 from server.credentials import hash_token
 from server.errors import Problem
@@ -48,7 +48,9 @@ __all__ = ["Caller", "allow", "current_caller"]
 
 
 def allow(
-    *kinds: CallerKind | Literal["anyone"], role: Literal["owner"] | None = None
+    *kinds: CallerKind | Literal["anyone"],
+    role: Literal["owner"] | None = None,
+    limited: bool = True,
 ) -> Callable[[View], View]:
     """States and checks who may call a view, and hands it the `caller` (not for `anyone`).
 
@@ -57,11 +59,13 @@ def allow(
     """
 
     def decorate(view: View) -> View:
+        rated = limits.limited(view) if limited else view
+
         @wraps(view)
         def checked(*args: Any, **kwargs: Any) -> Any:
             if ANYONE not in kinds and "embed" not in kinds:
                 kwargs["caller"] = g.caller = _authenticate(kinds, role)
-            return view(*args, **kwargs)
+            return rated(*args, **kwargs)
 
         checked.callers = kinds  # type: ignore[attr-defined]
         return cast(View, checked)
@@ -235,11 +239,21 @@ def issue_shopper_token(services: Services, shopper: Shopper) -> ShopperToken:
 
 
 def shopper_caller(services: Services, token: str) -> Caller:
-    """Whose token this is, if the shopper was not erased since.
+    """Raises `Problem` bad_token."""
+    shopper = _shopper_of(services, token)
+    if shopper is None:
+        raise Problem("bad_token", headers={"WWW-Authenticate": 'Bearer error="invalid_token"'})
+    return shoppers.caller_of(shopper)
 
-    Raises:
-        Problem: bad_token.
-    """
+
+def bearer_shopper(services: Services) -> Shopper | None:
+    """Who asks for a renewal; None where the bearer is missing or no good any more."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return _shopper_of(services, token) if scheme.lower() == "bearer" else None
+
+
+def _shopper_of(services: Services, token: str) -> Shopper | None:
+    """Whose token this is, if it has not run out and the shopper was not erased since."""
     try:
         claims = jwt.decode(
             token,
@@ -249,22 +263,18 @@ def shopper_caller(services: Services, token: str) -> Caller:
             issuer=ISSUER,
             options={"require": ["exp", "sub", "site", "mode"]},
         )
-    except jwt.InvalidTokenError as error:
-        raise _bad_token() from error
+    except jwt.InvalidTokenError:
+        return None
     shopper = shoppers.get(services, claims["sub"])
     if shopper is None or (shopper.site_id, shopper.mode) != (claims["site"], claims["mode"]):
-        raise _bad_token()
-    return shoppers.caller_of(shopper)
+        return None
+    return shopper
 
 
 def signing_key(services: Services, purpose: str) -> bytes:
     """A key for one purpose only, derived from PROTEUS_SECRET_KEY."""
     secret = services.settings.secret_key.encode()
     return hmac.digest(secret, f"proteus {purpose}".encode(), "sha256")
-
-
-def _bad_token() -> Problem:
-    return Problem("bad_token", headers={"WWW-Authenticate": 'Bearer error="invalid_token"'})
 
 
 # --- the resume cookie ---------------------------------------------------------------------------

@@ -28,16 +28,16 @@ def hash_password(password: str) -> str:
     return _beside(lambda: _hasher.hash(password))
 
 
-def verify_password(password_hash: str | None, password: str) -> bool:
+def verify(password: str, password_hash: str | None) -> bool:
     """Whether the password is right; None for a user that does not exist takes as long."""
 
-    def verify() -> bool:
+    def check() -> bool:
         try:
             return _hasher.verify(password_hash or _NOBODY, password) and password_hash is not None
         except (VerificationError, InvalidHashError):
             return False
 
-    return _beside(verify)
+    return _beside(check)
 
 
 def _beside(work: Callable[[], Answer]) -> Answer:

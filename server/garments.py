@@ -82,11 +82,19 @@ def by_sku(services: Services, caller: Caller, sku: str) -> Garment:
 
 
 def listing(
-    services: Services, caller: Caller, *, cursor: str | None = None, limit: int = 20
+    services: Services,
+    caller: Caller,
+    *,
+    cursor: str | None = None,
+    limit: int = 20,
+    sku: str | None = None,
 ) -> Page[Garment]:
     """The caller's garments, newest first."""
+    query = owned(select(Garment), Garment, caller)
+    if sku is not None:
+        query = query.where(Garment.sku == sku)
     with services.read() as session:
-        return paging.page(session, owned(select(Garment), Garment, caller), Garment, cursor, limit)
+        return paging.page(session, query, Garment, cursor, limit)
 
 
 def change(

@@ -132,6 +132,15 @@ class Jobs:
                 found.update(member.decode().split(":")[0] for member in members)
         return found
 
+    def rejoin(self, places: Iterable[tuple[str, Lane, str]]) -> None:
+        """Makes sure that these (engine, lane, merchant) have their turns; wakes their engines."""
+        with self._redis.pipeline(transaction=True) as pipe:
+            for engine, lane, merchant_id in places:
+                pipe.eval(contract.JOIN_RING, 1, contract.ring_key(engine, lane), merchant_id)
+                pipe.lpush(contract.bell_key(engine), "1")
+                pipe.ltrim(contract.bell_key(engine), 0, BELL_LENGTH - 1)
+            pipe.execute()
+
     def batch_size(self, engine: str) -> int:
         """How many samples run together now, by the arbitrator's word or the default."""
         word = self._redis.hget(contract.policy_key(engine), "batch_size")
@@ -172,7 +181,7 @@ def _hash_fields(rq_job: RqJob) -> list[str | bytes]:
     fields: list[str | bytes] = []
     for name, value in rq_job.to_dict().items():
         if value is not None:
-            fields += [name, value if isinstance(value, bytes) else str(value)]
+            fields += [name, value if isinstance(value, (bytes, str)) else str(value)]
     return fields
 
 

@@ -6,11 +6,12 @@ caller can name carries `merchant_id` and `site_id`, so that every query can be 
 
 from __future__ import annotations
 
+import enum
 import secrets
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, DateTime, ForeignKey, Index, MetaData, UniqueConstraint
+from sqlalchemy import JSON, DateTime, Enum, ForeignKey, Index, MetaData, UniqueConstraint
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 from sqlalchemy.types import TypeDecorator
@@ -42,6 +43,10 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC)
 
 
+def _values(kind: type[enum.Enum]) -> list[str]:
+    return [member.value for member in kind]
+
+
 class Base(DeclarativeBase):
     metadata = MetaData(
         naming_convention={
@@ -51,7 +56,13 @@ class Base(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
-    type_annotation_map: ClassVar = {datetime: UtcDateTime, dict[str, Any]: JSON, list[Any]: JSON}
+    type_annotation_map: ClassVar = {
+        datetime: UtcDateTime,
+        dict[str, Any]: JSON,
+        list[Any]: JSON,
+        # Words as they are on the wire, in a plain column: a new word needs no migration.
+        enum.Enum: Enum(enum.Enum, native_enum=False, length=20, values_callable=_values),
+    }
 
 
 class Merchant(Base):

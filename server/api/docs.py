@@ -1,0 +1,163 @@
+"""/openapi.json and /docs: the API described for programs and for people, with nothing loaded
+from outside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from apiflask import APIFlask
+from flask import Blueprint, Response, current_app, make_response, render_template
+
+from server.api import schemas
+from server.auth import allow
+from server.config import Settings
+from server.errors import KINDS
+
+blueprint = Blueprint(
+    "docs", __name__, template_folder="templates", static_folder="static", url_prefix="/docs"
+)
+METHODS = ("get", "post", "put", "patch", "delete")
+CSP = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; frame-ancestors 'none'; base-uri 'none'"
+)
+PROBLEM = "application/problem+json"
+
+DESCRIPTION = (
+    "Proteus puts a fitting room on a product page. Send Authorization: Bearer with a shopper "
+    "token (the widget) or a secret key (your own backend, never a browser). Every refusal has "
+    "one shape; unknown and foreign ids both answer 404."
+)
+IDEMPOTENCY_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "The same key and body within 24 h give the same try-on.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 128},
+}
+
+
+def register(app: APIFlask, settings: Settings) -> None:
+    app.config.update(
+        OPENAPI_VERSION="3.1.0",
+        SERVERS=[{"url": settings.server_url}],
+        DESCRIPTION=DESCRIPTION,
+        SECURITY_SCHEMES={
+            "shopper": {"type": "http", "scheme": "bearer", "description": "A shopper token."},
+            "secret": {"type": "http", "scheme": "bearer", "description": "A secret key."},
+        },
+        VALIDATION_ERROR_SCHEMA=schemas.Problem,
+        HTTP_ERROR_SCHEMA=schemas.Problem,
+        VALIDATION_ERROR_DESCRIPTION="A parameter is wrong",
+        AUTO_404_RESPONSE=False,
+        SPEC_DECORATORS=[allow("anyone")],
+    )
+    app.spec_callback = _finish
+    app.register_blueprint(blueprint)
+
+
+# --- the description for programs ----------------------------------------------------------------
+
+
+def _finish(spec: Any) -> Any:
+    """States for each operation who may call it, and the one shape of every refusal."""
+    schema = schemas.Problem.model_json_schema()
+    spec["components"].setdefault("schemas", {})["Problem"] = schema
+    for method, path, operation in _walk(spec):
+        schemes = [kind for kind in _callers(method, path) if kind in ("shopper", "secret")]
+        operation["security"] = [{scheme: []} for scheme in schemes]
+        operation["responses"]["default"] = {
+            "description": "A refusal",
+            "content": {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        }
+        operation["responses"].pop("422", None)  # the refusal above says it
+    spec["paths"]["/v1/try-ons"]["post"].setdefault("parameters", []).append(IDEMPOTENCY_KEY)
+    return spec
+
+
+def _walk(spec: Any) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for path, item in spec["paths"].items():
+        for method in METHODS:
+            if method in item:
+                yield method, path, item[method]
+
+
+def _callers(method: str, path: str) -> tuple[str, ...]:
+    for rule in current_app.url_map.iter_rules():
+        written = rule.rule.replace("<path:", "<").replace("<", "{").replace(">", "}")
+        if written == path and method.upper() in (rule.methods or ()):
+            view = current_app.view_functions[rule.endpoint]
+            return tuple(getattr(view, "callers", ()))
+    return ()
+
+
+# --- the description for people ------------------------------------------------------------------
+
+
+@blueprint.get("")
+@allow("anyone")
+def read_docs() -> Response:
+    app: Any = current_app
+    spec = app.spec
+    operations = [_told(spec, *found) for found in _walk(spec)]
+    page = render_template("api/docs.html", spec=spec, operations=operations, kinds=KINDS)
+    response = make_response(page)
+    response.headers["Content-Security-Policy"] = CSP
+    return response
+
+
+def _told(spec: Any, method: str, path: str, operation: dict[str, Any]) -> dict[str, Any]:
+    body = _schema(spec, operation.get("requestBody"))
+    status = next(code for code in operation["responses"] if code != "default")
+    return {
+        "tag": operation["tags"][0],
+        "method": method.upper(),
+        "path": path,
+        "summary": operation["summary"].rstrip("."),
+        "description": operation.get("description"),
+        "callers": _callers(method, path),
+        "parameters": [
+            _field(spec, p["name"], p["schema"] | p, p.get("required"))
+            for p in operation.get("parameters", [])
+            if p["in"] != "path"
+        ],
+        "body": _fields(spec, body),
+        "example": next(iter(body.get("examples", [])), None),
+        "status": status,
+        "answer": _fields(spec, _schema(spec, operation["responses"][status])),
+    }
+
+
+def _schema(spec: Any, holder: Any) -> dict[str, Any]:
+    content = (holder or {}).get("content", {})
+    return _resolved(spec, content.get("application/json", {}).get("schema", {}))
+
+
+def _resolved(spec: Any, schema: Any) -> dict[str, Any]:
+    while "$ref" in schema:
+        schema = spec["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]]
+    return dict(schema)
+
+
+def _fields(spec: Any, schema: dict[str, Any]) -> list[dict[str, Any]]:
+    required = schema.get("required", [])
+    properties = schema.get("properties", {})
+    return [_field(spec, name, inner, name in required) for name, inner in properties.items()]
+
+
+def _field(spec: Any, name: str, schema: Any, required: bool | None) -> dict[str, Any]:
+    words = schema.get("description", "")
+    return {"name": name, "type": _type(spec, schema), "required": required, "description": words}
+
+
+def _type(spec: Any, schema: Any) -> str:
+    schema = _resolved(spec, schema)
+    if "anyOf" in schema:
+        return " or ".join(_type(spec, option) for option in schema["anyOf"])
+    if "enum" in schema:
+        return " | ".join(str(word) for word in schema["enum"])
+    if "const" in schema:
+        return str(schema["const"])
+    if schema.get("type") == "array":
+        return f"list of {_type(spec, schema.get('items', {}))}"
+    return str(schema.get("format") or schema.get("type", "any"))

@@ -1,0 +1,23 @@
+"""GET /v1/files/{key}: 302 to a presigned download."""
+
+from __future__ import annotations
+
+from apiflask import APIBlueprint
+from flask import redirect
+from werkzeug import Response
+
+from server import files
+from server.auth import allow
+from server.caller import Caller
+from server.services import current_services
+
+blueprint = APIBlueprint("files", __name__, url_prefix="/v1", tag="Files")
+
+
+@blueprint.get("/files/<path:key>")
+@allow("shopper", "secret")
+@blueprint.doc(responses={302: "To a presigned download, good for 5 minutes."})
+def read_file(caller: Caller, key: str) -> Response:
+    """Download a photo, cut-out or picture."""
+    services = current_services()
+    return redirect(services.store.presign_get(files.find(services, caller, key)))

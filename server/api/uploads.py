@@ -1,0 +1,33 @@
+"""POST /v1/uploads: a signed address for exactly one file."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from apiflask import APIBlueprint
+
+from server import uploads
+from server.api.schemas import UploadIn, UploadOut
+from server.auth import allow
+from server.caller import Caller
+from server.errors import Problem
+from server.limits import limited_more
+from server.services import current_services
+
+blueprint = APIBlueprint("uploads", __name__, url_prefix="/v1", tag="Files")
+
+
+@blueprint.post("/uploads")
+@allow("shopper", "secret")
+@limited_more
+@blueprint.input(UploadIn)
+@blueprint.output(UploadOut, status_code=201)
+def create_upload(caller: Caller, json_data: UploadIn) -> dict[str, Any]:
+    """Announce a file and get an address to PUT it to.
+
+    Type and length are signed: the store takes no other file.
+    """
+    if caller.kind == "shopper" and json_data.purpose != "photo":
+        raise Problem("not_allowed", "Shoppers upload photos only.", param="purpose")
+    announced = uploads.create(current_services(), caller, **json_data.model_dump())
+    return announced.to_dict()

@@ -1,0 +1,176 @@
+"""Wires the server together: settings, services, doors, errors, headers. Decides nothing itself."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from typing import Any
+
+import structlog
+from apiflask import APIBlueprint, APIFlask
+from apiflask.exceptions import HTTPError
+from flask import Flask, Response, g, jsonify, request
+from redis.exceptions import RedisError
+from werkzeug.exceptions import HTTPException, TooManyRequests
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from server import api, auth, dashboard, health, limits, live, widget
+from server.config import Settings
+from server.errors import Problem, Unavailable
+from server.services import EXTENSION, Services, current_services
+
+VERSION = "0.1.0"
+MOST_JSON_BYTES = 64 * 1024
+_REQUEST_ID = re.compile(r"^[A-Za-z0-9_.-]{8,64}$")
+_QUIET = ("/healthz", "/readyz")
+log = structlog.get_logger("server.http")
+
+
+def create_app(settings: Settings | None = None) -> APIFlask:
+    """The WSGI application. Connects to nothing yet.
+
+    Raises:
+        SettingsError: the environment is wrong; only where no settings are given.
+    """
+    settings = settings or Settings.from_env()
+    app = APIFlask(__name__, title="Proteus", version=VERSION, docs_path=None)
+    services = Services.from_settings(settings)
+    app.extensions[EXTENSION] = services
+    app.config.update(
+        SECRET_KEY=auth.signing_key(services, "session"),
+        MAX_CONTENT_LENGTH=MOST_JSON_BYTES,
+        MAX_FORM_MEMORY_SIZE=MOST_JSON_BYTES,
+        TRAP_HTTP_EXCEPTIONS=False,
+    )
+    _trust_proxies(app, settings)
+    _number_requests(app)
+    limits.init_app(app, settings)
+    for door in (health, api, widget, dashboard, live):
+        door.register(app, settings)
+    _describe_api_only(app)
+    _answer_problems(app)
+    return app
+
+
+def _describe_api_only(app: APIFlask) -> None:
+    """APIFlask asks every blueprint with a `before_request` whether it is part of the API."""
+    for blueprint in app.blueprints.values():
+        if not isinstance(blueprint, APIBlueprint):
+            blueprint.enable_openapi = False  # type: ignore[attr-defined]
+
+
+def _trust_proxies(app: Flask, settings: Settings) -> None:
+    if settings.trusted_proxies:
+        hops = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, hops, hops, hops)  # type: ignore[method-assign]
+
+
+# --- every request -------------------------------------------------------------------------------
+
+
+def _number_requests(app: Flask) -> None:
+    @app.before_request
+    def begin() -> None:
+        given = request.headers.get("X-Request-Id", "")
+        g.request_id = given if _REQUEST_ID.match(given) else f"req_{secrets.token_hex(8)}"
+        g.began = time.monotonic()
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=g.request_id)
+
+    @app.after_request
+    def end(response: Response) -> Response:
+        response.headers["X-Request-Id"] = _request_id()
+        _protect(response, current_services().settings)
+        if request.path not in _QUIET:
+            _note(response)
+        return response
+
+
+def _protect(response: Response, settings: Settings) -> None:
+    """Headers of every answer; a page's own policy is set by its door and kept."""
+    headers = response.headers
+    headers.setdefault("X-Content-Type-Options", "nosniff")
+    headers.setdefault("Referrer-Policy", "no-referrer")
+    headers.setdefault(
+        "Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; base-uri 'none'"
+    )
+    headers.setdefault("Cache-Control", "no-store")
+    headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
+    if settings.is_https:
+        headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+
+
+def _note(response: Response) -> None:
+    caller = auth.current_caller()
+    log.info(
+        "request",
+        method=request.method,
+        route=str(request.url_rule or "-"),  # not the path: it may hold ids
+        status=response.status_code,
+        ms=round((time.monotonic() - g.get("began", time.monotonic())) * 1000, 1),
+        caller=caller.kind if caller else "-",
+        site=caller.site_id if caller else None,
+    )
+
+
+def _request_id() -> str:
+    return str(g.get("request_id", "-"))
+
+
+# --- every refusal -------------------------------------------------------------------------------
+
+_BY_STATUS = {
+    400: "bad_request",
+    401: "not_authenticated",
+    403: "not_allowed",
+    404: "not_found",
+    405: "method_not_allowed",
+    410: "gone",
+    413: "body_too_large",
+    415: "unsupported_media_type",
+    422: "invalid",
+    429: "rate_limited",
+    503: "unavailable",
+}
+
+
+def _answer_problems(app: APIFlask) -> None:
+    app.register_error_handler(Problem, _problem)
+    app.register_error_handler(RedisError, lambda _: _problem(Unavailable("redis")))
+    app.register_error_handler(HTTPException, _http_exception)
+    app.error_processor(_invalid)
+    app.register_error_handler(HTTPException, _http_exception)  # error_processor replaced it
+
+
+def _problem(problem: Problem) -> Response:
+    if isinstance(problem, Unavailable):
+        log.warning("unavailable", what=problem.what)
+    response = jsonify(problem.to_dict(_request_id()))
+    response.status_code = problem.status
+    response.content_type = "application/problem+json"
+    response.headers.update(problem.headers)
+    return response
+
+
+def _http_exception(error: HTTPException) -> Response:
+    if isinstance(error, TooManyRequests):
+        return _problem(Problem("rate_limited", retry_after_s=limits.retry_after_s()))
+    if error.code is not None and error.code < 400:
+        return Response(status=error.code, headers=error.get_headers())
+    code = _BY_STATUS.get(error.code or 500, "internal")
+    if code == "bad_request" and request.is_json:
+        code = "bad_json"
+    allow = {name: value for name, value in error.get_headers() if name == "Allow"}
+    return _problem(Problem(code, headers=allow))
+
+
+def _invalid(error: HTTPError) -> Response:
+    """What pydantic found at the door: the first wrong parameter, all of them in words."""
+    found: dict[str, Any] = next(iter(error.detail.values()), {}) if error.detail else {}
+    if error.status_code != 422 or not found:
+        return _problem(Problem(_BY_STATUS.get(error.status_code, "internal")))
+    words = [f"{name}: {'; '.join(messages)}" for name, messages in found.items()]
+    first = next(iter(found))
+    param = None if first == "_schema" else first
+    return _problem(Problem("invalid", ". ".join(words) + ".", param=param))

@@ -1,0 +1,128 @@
+"""`python -m server.cli`: tables, merchants, users, keys, and the demo's merchant with garments.
+
+What it makes it prints as JSON; a wrong setting ends it with code 2.
+"""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import json
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from redis.exceptions import RedisError
+
+from server import demo, log, migrate, sites
+from server.caller import Caller
+from server.config import Settings, SettingsError
+from server.errors import Problem
+from server.models import Merchant, Site
+from server.services import Services
+
+
+def main(argv: list[str] | None = None) -> int:
+    args = _parser().parse_args(argv)
+    try:
+        settings = Settings.from_env()
+    except SettingsError as error:
+        print("\n".join(error.lines), file=sys.stderr)
+        return 2
+    log.configure(settings.log)
+    services = Services.from_settings(settings)
+    try:
+        run: Callable[[Services, argparse.Namespace], Any] = args.run
+        answer = run(services, args)
+    except (Problem, RedisError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    finally:
+        services.close()
+    if answer is not None:
+        print(json.dumps(answer))
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m server.cli", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="command")
+    command = _adder(commands)
+    command("migrate", _migrate, "bring the tables up to date")
+    command("demo", _demo, "make the demo's merchant, site, keys and garments, or find them")
+    command("merchant", _merchant, "make a merchant", ["name"])
+    command(
+        "user",
+        _user,
+        "make a dashboard user; asks for the password, or takes PROTEUS_PASSWORD",
+        ["merchant_id", "email", "role"],
+    )
+    command(
+        "site", _site, "make a site with its publishable keys", ["merchant_id", "name"], "origin"
+    )
+    command("key", _key, "make a secret key and show it once", ["site_id", "mode"])
+    return parser
+
+
+def _adder(commands: Any) -> Callable[..., None]:
+    def add(
+        name: str, run: Any, words: str, needs: list[str] | None = None, many: str = ""
+    ) -> None:
+        parser = commands.add_parser(name, help=words, description=words)
+        parser.set_defaults(run=run)
+        for need in needs or []:
+            parser.add_argument(need, choices=_CHOICES.get(need))
+        if many:
+            parser.add_argument(many, nargs="+")
+
+    return add
+
+
+_CHOICES = {"role": ["owner", "staff"], "mode": ["live", "test"]}
+
+
+def _migrate(services: Services, _args: argparse.Namespace) -> None:
+    migrate.to_head(services.database)
+
+
+def _demo(services: Services, _args: argparse.Namespace) -> dict[str, Any]:
+    return demo.seed(services, shop_port=int(os.environ.get("SHOP_PORT", "8081")))
+
+
+def _merchant(services: Services, args: argparse.Namespace) -> dict[str, Any]:
+    return {"merchant_id": sites.create_merchant(services, args.name).id}
+
+
+def _user(services: Services, args: argparse.Namespace) -> dict[str, Any]:
+    _require(services, Merchant, args.merchant_id)
+    password = os.environ.get("PROTEUS_PASSWORD") or getpass.getpass()
+    user = sites.create_user(
+        services, args.merchant_id, email=args.email, password=password, role=args.role
+    )
+    return {"user_id": user.id, "email": user.email, "role": user.role}
+
+
+def _site(services: Services, args: argparse.Namespace) -> dict[str, Any]:
+    _require(services, Merchant, args.merchant_id)
+    site = sites.create(services, args.merchant_id, name=args.name, allowed_origins=args.origin)
+    return {"site": site.id, "publishable_key": site.live_key, "test_key": site.test_key}
+
+
+def _key(services: Services, args: argparse.Namespace) -> dict[str, Any]:
+    site = _require(services, Site, args.site_id)
+    caller = Caller(kind="user", merchant_id=site.merchant_id, role="owner")
+    made = sites.create_secret_key(services, caller, site.id, args.mode)
+    return {"key_id": made.row.id, "secret_key": made.secret_key}
+
+
+def _require(services: Services, model: Any, row_id: str) -> Any:
+    with services.read() as session:
+        row = session.get(model, row_id)
+    if row is None:
+        raise Problem("not_found", f"There is no {model.__name__.lower()} {row_id}.")
+    return row
+
+
+if __name__ == "__main__":
+    sys.exit(main())

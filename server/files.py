@@ -1,0 +1,41 @@
+"""Files by key: which objects of the store a caller may download. Only what the rows name."""
+
+from __future__ import annotations
+
+import re
+
+from server import garments, photos, try_ons
+from server.caller import Caller
+from server.errors import Problem
+from server.services import Services
+
+_KEY = re.compile(r"^(photos|garments|pictures)/([a-z]{3}_[0-9a-f]{24})(?:\.jpg|/(.+))$")
+
+
+def find(services: Services, caller: Caller, key: str) -> str:
+    """The key, if a row of the caller's names it.
+
+    Raises:
+        Problem: file_not_found; gone for a picture that was deleted or has run out.
+    """
+    match = _KEY.match(key)
+    if match is None:
+        raise Problem("file_not_found")
+    try:
+        known = _keys(services, caller, match[1], match[2])
+    except Problem as problem:
+        if problem.status == 404:
+            raise Problem("file_not_found") from problem
+        raise
+    if key not in known:
+        raise Problem("file_not_found")
+    return key
+
+
+def _keys(services: Services, caller: Caller, folder: str, row_id: str) -> list[str | None]:
+    if folder == "photos":
+        return [photos.get(services, caller, row_id).clean_key]
+    if folder == "garments":
+        garment = garments.get(services, caller, row_id)
+        return [garment.clean_key, garment.cutout_key]
+    return [try_ons.get(services, caller, row_id).result_key]

@@ -1,0 +1,49 @@
+"""Probes: /healthz says that the process answers, /readyz that it can do its work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from apiflask import APIBlueprint
+from flask import Flask
+from redis.exceptions import RedisError
+
+from server.auth import allow
+from server.config import Settings
+from server.errors import RETRY_AFTER_S, Unavailable
+from server.services import current_services
+
+blueprint = APIBlueprint("health", __name__, enable_openapi=False)
+
+
+def register(app: Flask, _settings: Settings) -> None:
+    app.register_blueprint(blueprint)
+
+
+@blueprint.get("/healthz")
+@allow("anyone", limited=False)
+def healthz() -> dict[str, str]:
+    return {"status": "ok"}
+
+
+@blueprint.get("/readyz")
+@allow("anyone", limited=False)
+def readyz() -> tuple[dict[str, Any], int, dict[str, str]]:
+    services = current_services()
+    checks = {
+        "database": _answers(services.database.ping),
+        "redis": _answers(services.redis.ping),
+        "store": _answers(services.store.ping),
+    }
+    if all(checks.values()):
+        return {"status": "ok", **checks}, 200, {}
+    return {"status": "unavailable", **checks}, 503, {"Retry-After": str(RETRY_AFTER_S)}
+
+
+def _answers(ping: Callable[[], object]) -> bool:
+    try:
+        ping()
+    except (RedisError, Unavailable):
+        return False
+    return True

@@ -1,0 +1,18 @@
+"""What gunicorn loads. A wrong setting ends the process with code 2 and one line for each."""
+
+from __future__ import annotations
+
+import sys
+
+from server import log
+from server.app import create_app
+from server.config import Settings, SettingsError
+
+try:
+    _settings = Settings.from_env()
+except SettingsError as error:
+    sys.stderr.write("\n".join(error.lines) + "\n")
+    sys.exit(2)
+
+log.configure(_settings.log)
+app = create_app(_settings)
