@@ -31,11 +31,10 @@ class Ports:
 
     redis: int
     store: int
-    internal: int
 
     @classmethod
     def free(cls) -> Ports:
-        return cls(*(children.free_port() for _ in range(3)))
+        return cls(*(children.free_port() for _ in range(2)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +63,6 @@ def environment(stack: Stack, inherited: Mapping[str, str]) -> dict[str, str]:
     own = {
         "PORT": str(settings.port),
         "PROTEUS_ENGINE": settings.engine,
-        "PROTEUS_INTERNAL_PORT": str(stack.ports.internal),
         "PROTEUS_SECRET_KEY": stack.secrets.secret_key,
         "PROTEUS_SERVER_URL": settings.server_url,
         "DATABASE_URL": f"sqlite:///{stack.home.path / 'proteus.db'}",
@@ -162,7 +160,7 @@ def _servers(stack: Stack, env: Mapping[str, str]) -> list[Part]:
     argv = [*PYTHON, "gunicorn", "-c", "server/gunicorn.py", "server.wsgi:app"]
     shop_argv = [*PYTHON, "gunicorn", "--bind", f"{LOOPBACK}:{settings.shop_port}"]
     shop_argv += ["--threads", "4", "embed.demo.shop:app"]
-    shop_env = {**env, "PROTEUS_DEMO": str(stack.seed_path)}
+    shop_env = env
     lives = partial(health.steward_lives, stack.redis_url)
     return [
         _part(

@@ -1,0 +1,64 @@
+"""Every setting in the code has its row in docs/operating.md, and the other way round."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields
+
+from gpu_worker.config import READERS
+from gpu_worker.config import Settings as WorkerSettings
+from server.config import Settings
+from server.local.config import LocalSettings
+from tests.house.source import ROOMS, ROOT, sources, strings
+
+NAME = re.compile(r"(PROTEUS|S3|AWS)_[A-Z0-9_]+|REDIS_URL|DATABASE_URL|PORT|SHOP_PORT")
+ROW = re.compile(r"^\| `([A-Z0-9_]+)` \| ([a-z, ]+) \|([^|]*)\| [^|]+ \|$", re.MULTILINE)
+
+
+def _documented() -> dict[str, tuple[set[str], str]]:
+    """Name of each setting: who reads it, and its default as written."""
+    text = (ROOT / "docs" / "operating.md").read_text()
+    rows = ROW.findall(text)
+    assert len(rows) == len({name for name, _, _ in rows}), "a setting has two rows"
+    return {name: (set(by.split(", ")), default.strip(" `")) for name, by, default in rows}
+
+
+def _in_code() -> set[str]:
+    texts = (text for path in sources(".py", *ROOMS) for text in strings(path))
+    return {text for text in texts if NAME.fullmatch(text)}
+
+
+def test_every_setting_is_documented_and_every_documented_one_exists() -> None:
+    assert set(_documented()) == _in_code()
+
+
+def test_the_server_reads_what_its_rows_say() -> None:
+    documented = _documented()
+    defaults = {}
+    for field in Settings.model_fields.values():
+        default = "required" if field.is_required() else field.default
+        defaults[str(field.validation_alias)] = "" if default is None else str(default)
+    said = {name: default for name, (by, default) in documented.items() if "server" in by}
+    assert said == defaults
+
+
+def test_the_worker_reads_what_its_rows_say() -> None:
+    documented = _documented()
+    assert {name for name, (by, _) in documented.items() if "worker" in by} == {
+        name for name, _ in READERS.values()
+    }
+    for field in fields(WorkerSettings):
+        name, read = READERS[field.name]
+        readers, default = documented[name]
+        if readers == {"worker"}:
+            assert read(default) == field.default, name
+
+
+def test_the_local_stack_reads_what_its_rows_say() -> None:
+    local = {name for name, (by, _) in _documented().items() if "local" in by}
+    read = set(strings(ROOT / "server" / "local" / "config.py"))
+    assert local == {name for name in read if NAME.fullmatch(name)}
+    defaults = LocalSettings.from_env({})
+    documented = _documented()
+    assert documented["SHOP_PORT"][1] == str(defaults.shop_port)
+    assert documented["PROTEUS_HOME"][1] == defaults.home.name
