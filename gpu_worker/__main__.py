@@ -29,23 +29,36 @@ Parts = tuple[Steps, Courier]
 
 
 def null_parts(settings: Settings, store: Store) -> Parts:
-    from gpu_worker.null import NullEngine
+    from gpu_worker.null import NullEngine  # noqa: PLC0415
 
     curve = settings.null_curve
     engine = NullEngine(curve.a_ms, curve.c_ms, curve.steps)
     return engine, TryOnCourier(store, engine.name, engine.is_preview)
 
 
-def preview_parts(settings: Settings, store: Store) -> Parts:
-    from gpu_worker.preview import PreviewEngine
+def preview_parts(_settings: Settings, store: Store) -> Parts:
+    from gpu_worker.preview import PreviewEngine  # noqa: PLC0415
 
     engine = PreviewEngine()
     return engine, TryOnCourier(store, engine.name, engine.is_preview)
 
 
+def tailor_parts(settings: Settings, store: Store) -> Parts:
+    from gpu_worker.fetch import Fetcher  # noqa: PLC0415
+    from gpu_worker.tailor import Tailor  # noqa: PLC0415
+    from gpu_worker.tailor_courier import Limits, TailorCourier  # noqa: PLC0415
+
+    fetcher = Fetcher(settings.max_upload_bytes, settings.allow_loopback_image_urls)
+    limits = Limits(
+        settings.max_upload_bytes, settings.min_photo_side_px, settings.max_photo_side_px
+    )
+    return Tailor(), TailorCourier(store, fetcher, limits)
+
+
 ENGINES: dict[str, Callable[[Settings, Store], Parts]] = {
     "null": null_parts,
     "preview": preview_parts,
+    "tailor": tailor_parts,
 }
 
 
@@ -103,7 +116,7 @@ def main(argv: list[str]) -> int:
     try:
         settings = Settings.from_env(os.environ)
     except SettingsError as error:
-        print("\n".join(error.lines), file=sys.stderr)
+        sys.stderr.write("\n".join([*error.lines, ""]))
         return EXIT_SETTINGS
     work(asked.engine, settings)
     return 0

@@ -6,7 +6,7 @@ Knows names, defaults and bounds. Every row here has a row in docs/operating.md.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 
@@ -45,6 +45,7 @@ class Settings:
     min_photo_side_px: int = 256
     max_pixels: int = 50_000_000
     max_upload_bytes: int = 10_485_760
+    allow_loopback_image_urls: bool = False
     null_curve: NullCurve = NullCurve(5, 15, 4)
     log: str = "text"
 
@@ -103,6 +104,10 @@ def _one_of(*words: str) -> Callable[[str], str]:
     return read
 
 
+def _switch(text: str) -> bool:
+    return _one_of("0", "1")(text) == "1"
+
+
 def _curve(text: str) -> NullCurve:
     try:
         a_ms, c_ms, steps = text.split(",")
@@ -132,7 +137,7 @@ READERS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "min_photo_side_px": ("PROTEUS_MIN_PHOTO_SIDE_PX", _number(int, 1, 4096)),
     "max_pixels": ("PROTEUS_MAX_PIXELS", _number(int, 65_536, 500_000_000)),
     "max_upload_bytes": ("PROTEUS_MAX_UPLOAD_BYTES", _number(int, 1024, 1 << 30)),
+    "allow_loopback_image_urls": ("PROTEUS_ALLOW_LOOPBACK_IMAGE_URLS", _switch),
     "null_curve": ("PROTEUS_NULL_CURVE", _curve),
     "log": ("PROTEUS_LOG", _one_of("text", "json")),
 }
-assert set(READERS) == {f.name for f in fields(Settings)}

@@ -15,7 +15,7 @@ import numpy as np
 from gpu_worker import images
 from gpu_worker.contract import EventType, Job, Reason, TryOnJob
 from gpu_worker.engine import Options, Order, Parts, Picture, Pixels, Refusal, SeededNoise
-from gpu_worker.storage import ObjectMissing, ObjectTooLarge, Store
+from gpu_worker.storage import ObjectMissingError, ObjectTooLargeError, Store
 
 MAX_OBJECT_BYTES = 100_000_000
 OUTCOME = "outcome"  # metadata of the object that is stored last: how the job ended
@@ -132,7 +132,7 @@ class TryOnCourier:
             return {}
         try:
             return load_parts(self._store.get(key, MAX_OBJECT_BYTES))
-        except ObjectMissing:
+        except ObjectMissingError:
             return {}
 
 
@@ -144,9 +144,9 @@ def read_object(store: Store, key: str, max_bytes: int = MAX_OBJECT_BYTES) -> by
     """
     try:
         return store.get(key, max_bytes)
-    except ObjectMissing:
+    except ObjectMissingError:
         raise Refusal(Reason.UPLOAD_MISSING, key) from None
-    except ObjectTooLarge:
+    except ObjectTooLargeError:
         raise Refusal(Reason.FILE_TOO_LARGE, key) from None
 
 

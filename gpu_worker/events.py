@@ -24,8 +24,10 @@ class Events:
     def __init__(self, connection: Redis):
         self._connection = connection
 
-    def send(self, subject: Subject, id: str, type: EventType, data: dict[str, Any]) -> None:
-        event = Event(subject=subject, id=id, type=type, at_ms=round(time.time() * 1000), data=data)
+    def send(self, subject: Subject, about: str, kind: EventType, data: dict[str, Any]) -> None:
+        event = Event(
+            subject=subject, id=about, type=kind, at_ms=round(time.time() * 1000), data=data
+        )
         self._connection.xadd(
             contract.EVENTS, {"event": event.to_json()}, maxlen=STREAM_LENGTH, approximate=True
         )
@@ -38,11 +40,11 @@ class Pace:
         self._every_s = every_s
         self._last: dict[str, float] = {}
 
-    def is_due(self, id: str, now: float) -> bool:
-        if now - self._last.get(id, float("-inf")) < self._every_s:
+    def is_due(self, sample_id: str, now: float) -> bool:
+        if now - self._last.get(sample_id, float("-inf")) < self._every_s:
             return False
-        self._last[id] = now
+        self._last[sample_id] = now
         return True
 
-    def forget(self, id: str) -> None:
-        self._last.pop(id, None)
+    def forget(self, sample_id: str) -> None:
+        self._last.pop(sample_id, None)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import struct
+import threading
 import warnings
 import zlib
 from dataclasses import dataclass
@@ -40,6 +41,7 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_DECODING = threading.BoundedSemaphore(2)  # a large picture needs hundreds of MB while it is read
 _SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
 
 
@@ -91,6 +93,11 @@ def decode(data: bytes, min_side_px: int = 1, max_side_px: int | None = None) ->
     Raises:
         Refusal: with the reason, for everything that is no honest still picture.
     """
+    with _DECODING:
+        return _decode(data, min_side_px, max_side_px)
+
+
+def _decode(data: bytes, min_side_px: int, max_side_px: int | None) -> Decoded:
     kind = sniff(data)
     image = _opened(data, kind)
     if min(image.size) < min_side_px:
@@ -113,6 +120,8 @@ def _opened(data: bytes, kind: str) -> Image.Image:
         raise Refusal(Reason.TOO_MANY_PIXELS) from None
     except _BROKEN as error:  # its first bytes are right and the rest is not
         raise Refusal(Reason.TRUNCATED_IMAGE, str(error)) from error
+    if image.width * image.height > (Image.MAX_IMAGE_PIXELS or MAX_PIXELS):
+        raise Refusal(Reason.TOO_MANY_PIXELS)
     # A phone's JPEG may carry a second picture (MPO: depth, portrait); that is no animation.
     if kind != "JPEG" and getattr(image, "n_frames", 1) > 1:
         raise Refusal(Reason.ANIMATED_IMAGE)
@@ -122,7 +131,8 @@ def _opened(data: bytes, kind: str) -> Image.Image:
 def _loaded(image: Image.Image, max_side_px: int | None) -> Image.Image:
     orientation = _orientation(image)
     if max_side_px is not None:  # a JPEG can be read at 1/2, 1/4, 1/8: saves the memory
-        image.draft(None, (max_side_px * 2, max_side_px * 2))
+        side = max_side_px * 5 // 4
+        image.draft(None, (side, side))
     try:
         image.load()
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):

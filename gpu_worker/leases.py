@@ -80,7 +80,9 @@ for lane, word in ipairs({'live', 'bulk'}) do
       take(name, id, execution, worker, now, tonumber(ARGV[4]), tonumber(ARGV[5]))
       claimed[#claimed + 1] = {id, execution, name, losses(id)}
     end
-    if redis.call('LLEN', 'rq:queue:' .. name) > 0 then redis.call('RPUSH', KEYS[lane], merchant) end
+    if redis.call('LLEN', 'rq:queue:' .. name) > 0 then
+      redis.call('RPUSH', KEYS[lane], merchant)
+    end
   end
 end
 return claimed
@@ -93,7 +95,8 @@ local lost, now = {}, tonumber(ARGV[1])
 for i = 4, #ARGV, 3 do
   local member = ARGV[i + 1] .. ':' .. ARGV[i + 2]
   local wip, execution = 'rq:wip:' .. ARGV[i], 'rq:execution:' .. member
-  if redis.call('EXISTS', 'proteus:lease:' .. member) == 1 and redis.call('ZSCORE', wip, member) then
+  if redis.call('EXISTS', 'proteus:lease:' .. member) == 1
+     and redis.call('ZSCORE', wip, member) then
     redis.call('PEXPIRE', 'proteus:lease:' .. member, ARGV[2])
     redis.call('ZADD', wip, 'XX', now + tonumber(ARGV[3]), member)
     redis.call('HSET', execution, 'last_heartbeat', now)
@@ -148,6 +151,7 @@ for _, key in ipairs(redis.call('SMEMBERS', 'rq:queues')) do
         end
       end
     end
+    redis.call('ZREMRANGEBYSCORE', 'rq:failed:' .. name, 0, now)
     if redis.call('LLEN', key) > 0 then join(engine, name, false) end
   end
 end

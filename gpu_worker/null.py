@@ -26,7 +26,7 @@ class NullEngine:
     """A step of b samples takes a_ms + c_ms * b, as on a device; no picture is drawn."""
 
     name = "null"
-    licence = "Apache-2.0"
+    licence = "MIT"
     is_preview = True
     categories = frozenset(Category)
 

@@ -66,7 +66,7 @@ class Runner:
         engine: Steps,
         scheduler: Scheduler,
         renew: Callable[[Any], Any],
-        on_last_step: Callable[[list[str]], None] = lambda ids: None,
+        on_last_step: Callable[[list[str]], None] = lambda _ids: None,
     ):
         """`renew` gives an order as it was before an engine touched it; `on_last_step` hears, just
         before it, who is about to be through, so that the next can be fetched meanwhile."""
@@ -84,44 +84,44 @@ class Runner:
         self._runs[ticket.id] = _Run(order)
         self._scheduler.add(ticket)
 
-    def remove(self, id: str) -> None:
+    def remove(self, run_id: str) -> None:
         """Forgets an order, at whatever step it is."""
-        self._runs.pop(id, None)
-        self._scheduler.remove(id)
+        self._runs.pop(run_id, None)
+        self._scheduler.remove(run_id)
 
     def turn(self, slots: int, now: float) -> Turn:
         """One step of the samples the scheduler chooses."""
         turn = Turn()
         chosen = self._scheduler.choose(min(slots, self._engine.max_slots), now)
-        batch = [id for id in chosen if self._admitted(id, turn)]
+        batch = [run_id for run_id in chosen if self._admitted(run_id, turn)]
         if batch and self._stepped(batch, turn):
             self._look_at(batch, turn)
         return turn
 
-    def _admitted(self, id: str, turn: Turn) -> bool:
-        run = self._runs[id]
+    def _admitted(self, run_id: str, turn: Turn) -> bool:
+        run = self._runs[run_id]
         if run.sample is None:
             try:
                 run.sample = self._timed(self._engine.admit, run.order, [run])
             except Exception as error:  # noqa: BLE001 whatever an engine raises is that order's end, not ours
-                self._end(id, error, turn)
+                self._end(run_id, error, turn)
                 return False
         return True
 
     def _stepped(self, batch: list[str], turn: Turn) -> bool:
-        runs = [self._runs[id] for id in batch]
-        self._on_last_step([id for id in batch if self._is_last(id)])
+        runs = [self._runs[run_id] for run_id in batch]
+        self._on_last_step([run_id for run_id in batch if self._is_last(run_id)])
         began = time.monotonic()
         try:
             self._timed(self._engine.step, [run.sample for run in runs], runs)
-        except Exception as error:  # one of them is poison: which one, each shows by itself
+        except Exception as error:  # noqa: BLE001 one of them is poison: which one, each shows by itself
             self._part(batch, error, turn)
             return False
         self.metrics.step(len(batch), (time.monotonic() - began) * 1000)
         return True
 
-    def _is_last(self, id: str) -> bool:
-        sample = self._runs[id].sample
+    def _is_last(self, run_id: str) -> bool:
+        sample = self._runs[run_id].sample
         return bool(sample.step >= sample.steps - 1)
 
     def _part(self, batch: list[str], error: Exception, turn: Turn) -> None:
@@ -129,25 +129,25 @@ class Runner:
             self._end(batch[0], error, turn)
             return
         self.metrics.count("batches_parted")
-        for id in batch:  # from the start: nobody knows how far the broken step had come
-            self._runs[id] = _Run(self._renew(self._runs[id].order))
-            self._scheduler.restart_alone(id)
+        for run_id in batch:  # from the start: nobody knows how far the broken step had come
+            self._runs[run_id] = _Run(self._renew(self._runs[run_id].order))
+            self._scheduler.restart_alone(run_id)
 
     def _look_at(self, batch: list[str], turn: Turn) -> None:
-        for id in batch:
-            run = self._runs[id]
+        for run_id in batch:
+            run = self._runs[run_id]
             if run.sample.step < run.sample.steps:
-                turn.progress.append(Progress(id, run.sample.step, run.sample.steps))
+                turn.progress.append(Progress(run_id, run.sample.step, run.sample.steps))
                 continue
             try:
-                self._end(id, self._timed(self._engine.finish, run.sample, [run]), turn)
-            except Exception as error:
-                self._end(id, error, turn)
+                self._end(run_id, self._timed(self._engine.finish, run.sample, [run]), turn)
+            except Exception as error:  # noqa: BLE001
+                self._end(run_id, error, turn)
 
-    def _end(self, id: str, result: Any, turn: Turn) -> None:
-        turn.finished.append(Finished(id, result, round(self._runs[id].model_s * 1000)))
+    def _end(self, run_id: str, result: Any, turn: Turn) -> None:
+        turn.finished.append(Finished(run_id, result, round(self._runs[run_id].model_s * 1000)))
         self.metrics.count("refused" if isinstance(result, Refusal) else "finished")
-        self.remove(id)
+        self.remove(run_id)
 
     @staticmethod
     def _timed(work: Callable[[Any], Any], argument: Any, runs: list[_Run]) -> Any:

@@ -45,15 +45,15 @@ class Scheduler:
         self._tickets[ticket.id] = ticket
         self._served.setdefault(ticket.merchant, self._starts)  # a newcomer does not jump the ring
 
-    def remove(self, id: str) -> None:
+    def remove(self, ticket_id: str) -> None:
         """Frees its slot at the next step."""
-        self._tickets.pop(id, None)
+        self._tickets.pop(ticket_id, None)
         if not self._tickets:
             self._served.clear()
 
-    def restart_alone(self, id: str) -> None:
+    def restart_alone(self, ticket_id: str) -> None:
         """Its batch raised: it begins again, by itself."""
-        ticket = self._tickets[id]
+        ticket = self._tickets[ticket_id]
         ticket.alone, ticket.started = True, None
 
     def choose(self, slots: int, now: float) -> list[str]:

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 
-class ObjectMissing(Exception):
+class ObjectMissingError(Exception):
     """There is no object under this key."""
 
 
-class ObjectTooLarge(Exception):
+class ObjectTooLargeError(Exception):
     """The object has more bytes than the caller is willing to read."""
 
 
@@ -63,7 +63,7 @@ class Store:
         """The object's bytes.
 
         Raises:
-            ObjectMissing, ObjectTooLarge.
+            ObjectMissingError, ObjectTooLargeError.
         """
         try:
             answer = self._client.get_object(Bucket=self._bucket, Key=key)
@@ -71,7 +71,7 @@ class Store:
             raise _missing(error, key) from error
         with answer["Body"] as body:
             if answer["ContentLength"] > max_bytes:
-                raise ObjectTooLarge(key)
+                raise ObjectTooLargeError(key)
             return body.read()
 
     def metadata(self, key: str) -> dict[str, str] | None:
@@ -100,8 +100,8 @@ class Store:
         self._client.delete_object(Bucket=self._bucket, Key=key)
 
 
-def _missing(error: ClientError, key: str) -> ObjectMissing:
+def _missing(error: ClientError, key: str) -> ObjectMissingError:
     """What a 404 means; any other answer is raised as it is."""
     if error.response.get("Error", {}).get("Code") not in _GONE:
         raise error
-    return ObjectMissing(key)
+    return ObjectMissingError(key)

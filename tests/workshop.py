@@ -81,39 +81,39 @@ class Workshop:
         self.store.put("photo.jpg", jpeg(), "image/jpeg")
         self.store.put("garment.png", jpeg(64, 64, (10, 20, 200)), "image/png")
 
-    # --- the server's side -------------------------------------------------------------------------
+    # --- the server's side -----------------------------------------------------------------------
 
-    def job(self, id: str, merchant: str = "mer_ada", **changes: Any) -> TryOnJob:
+    def job(self, job_id: str, merchant: str = "mer_ada", **changes: Any) -> TryOnJob:
         told: dict[str, Any] = {
             "merchant_id": merchant,
             "site_id": "sit_1",
             "accepted_at_ms": round(time.time() * 1000),
-            "try_on_id": id,
+            "try_on_id": job_id,
             "engine": self.engine,
             "category": Category.UPPER,
             "photo_key": "photo.jpg",
             "garment_key": "garment.png",
-            "result_key": f"pictures/{id}.jpg",
+            "result_key": f"pictures/{job_id}.jpg",
         }
         return TryOnJob(**{**told, **changes})
 
     def enqueue(
         self, *ids: str, merchant: str = "mer_ada", lane: Lane = Lane.LIVE, **changes: Any
     ) -> None:
-        for id in ids:
-            self.jobs.enqueue(self.job(id, merchant, **changes), self.engine, lane)
-            self.accepted.append(id)
+        for job_id in ids:
+            self.jobs.enqueue(self.job(job_id, merchant, **changes), self.engine, lane)
+            self.accepted.append(job_id)
 
-    # --- the steward's side ------------------------------------------------------------------------
+    # --- the steward's side ----------------------------------------------------------------------
 
-    def events(self, id: str | None = None) -> list[Event]:
-        entries = self.redis.xrange(contract.EVENTS)
+    def events(self, job_id: str | None = None) -> list[Event]:
+        entries: Any = self.redis.xrange(contract.EVENTS)
         events = [Event.from_json(fields[b"event"]) for _, fields in entries]
-        return [event for event in events if id in (None, event.id)]
+        return [event for event in events if job_id in (None, event.id)]
 
     def ends(self) -> dict[str, list[EventType]]:
         """How each job ended, every time that it did."""
-        ends: dict[str, list[EventType]] = {id: [] for id in self.accepted}
+        ends: dict[str, list[EventType]] = {job_id: [] for job_id in self.accepted}
         for event in self.events():
             if event.type in ENDS:
                 ends[event.id].append(event.type)
@@ -149,7 +149,7 @@ class Workshop:
         assert (lost, doubled) == (0, 0)
         return kinds
 
-    # --- the processes -----------------------------------------------------------------------------
+    # --- the processes ---------------------------------------------------------------------------
 
     def env(self, **changes: str) -> dict[str, str]:
         return {

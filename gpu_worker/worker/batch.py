@@ -79,7 +79,7 @@ class BatchWorker(RqSide):
 
     # --- the main thread -------------------------------------------------------------------------
 
-    def work(self, *args: Any, **options: Any) -> bool:
+    def work(self, *_args: Any, **_options: Any) -> bool:
         """Serves until a signal. RQ's options do not apply."""
         signal.signal(signal.SIGTERM, self.request_stop)
         signal.signal(signal.SIGINT, self.request_stop)
@@ -99,7 +99,7 @@ class BatchWorker(RqSide):
             self._leave()
         return True
 
-    def request_stop(self, signum: int, frame: FrameType | None) -> None:
+    def request_stop(self, _signal: int, _frame: FrameType | None) -> None:
         self.stop()
 
     def stop(self) -> None:
@@ -125,8 +125,8 @@ class BatchWorker(RqSide):
 
     def _step_loop(self) -> None:
         while not self._stopping.is_set() or (len(self._runner) and self._may_go_on()):
-            for id in self._book.take_gone():
-                self._runner.remove(id)
+            for job_id in self._book.take_gone():
+                self._runner.remove(job_id)
             self._join()
             self._busy_since = time.monotonic()
             turn = self._runner.turn(self._policy.slots, self._busy_since)
@@ -158,7 +158,7 @@ class BatchWorker(RqSide):
             if held is not None and self._book.start_leaving(held):
                 self._carriers.submit(self._conclude, held, finished.result, finished.model_ms)
 
-    # --- the carriers: inputs in, results out, each job settled alone ------------------------------
+    # --- the carriers: inputs in, results out, each job settled alone ----------------------------
 
     def _fetch(self, held: Held) -> None:
         try:
@@ -167,7 +167,7 @@ class BatchWorker(RqSide):
                 self._book.arrive(held, self._courier.fetch(held.job))
             elif self._book.start_leaving(held):  # an earlier worker died after it had stored it
                 self._tell(held, lambda: outcome)
-        except Exception as error:  # what cannot be fetched ends that job, and no other
+        except Exception as error:  # noqa: BLE001 what cannot be fetched ends that job, and no other
             if self._book.start_leaving(held):
                 self._conclude(held, error, 0)
 
@@ -236,10 +236,10 @@ class BatchWorker(RqSide):
             data = {"step": progress.step, "steps": progress.steps}
             self._send(job, EventType.RUNNING, data)
 
-    def _send(self, job: Job, type: EventType, data: dict[str, Any]) -> None:
-        self._events.send(Subject(job.KIND), job.id, type, data)
+    def _send(self, job: Job, kind: EventType, data: dict[str, Any]) -> None:
+        self._events.send(Subject(job.KIND), job.id, kind, data)
 
-    # --- the claiming thread -----------------------------------------------------------------------
+    # --- the claiming thread ---------------------------------------------------------------------
 
     def _claim_loop(self) -> None:
         while not self._stopping.is_set():
@@ -300,7 +300,7 @@ class BatchWorker(RqSide):
         outcome = self._courier.refused(held.job, Reason.WORKER_LOST, {}, True)
         self._tell(held, lambda: outcome, failed=f"lost with {held.claim.losses} workers")
 
-    # --- the keeping thread ------------------------------------------------------------------------
+    # --- the keeping thread ----------------------------------------------------------------------
 
     def _keep_loop(self) -> None:
         while not self._ended.wait(WATCH_S):
@@ -348,15 +348,15 @@ class BatchWorker(RqSide):
 
     def _keep_leases(self) -> None:
         held = {one.id: one for one in self._book.all()}
-        for id in self._leases.keep([one.claim for one in held.values()]):
-            log.warning("job %s: its lease is lost", id)
-            if self._book.start_leaving(held[id]):
-                self._book.forget(held[id])
+        for job_id in self._leases.keep([one.claim for one in held.values()]):
+            log.warning("job %s: its lease is lost", job_id)
+            if self._book.start_leaving(held[job_id]):
+                self._book.forget(held[job_id])
 
     def _read_policy(self) -> None:
         key = contract.policy_key(self._engine.name)
         batch_size, max_wait_ms = self.connection.hmget(key, "batch_size", "max_wait_ms")
-        slots = _bounded(batch_size, self._settings.batch_size, 1, 64)
+        slots = _bounded(batch_size, self._settings.batch_size, 1, self._engine.max_slots)
         wait_ms = _bounded(max_wait_ms, self._settings.max_wait_ms, 0, 500)
         self._policy = Policy(slots, wait_ms / 1000)
 
@@ -384,7 +384,7 @@ class BatchWorker(RqSide):
         self._due[what] = now + every_s
         return True
 
-    # --- the end -------------------------------------------------------------------------------------
+    # --- the end ---------------------------------------------------------------------------------
 
     def _leave(self) -> None:
         """Hands back what nobody finished, waits for what is on its way out, says good-bye."""

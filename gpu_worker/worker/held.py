@@ -61,9 +61,9 @@ class Book:
         with self._changed:
             self._held[held.id] = held
 
-    def get(self, id: str) -> Held | None:
+    def get(self, job_id: str) -> Held | None:
         with self._changed:
-            return self._held.get(id)
+            return self._held.get(job_id)
 
     def all(self) -> list[Held]:
         with self._changed:
@@ -96,9 +96,9 @@ class Book:
 
     def mark_ending(self, ids: Iterable[str]) -> None:
         with self._changed:
-            for id in ids:
-                if id in self._held:
-                    self._held[id].ending = True
+            for job_id in ids:
+                if job_id in self._held:
+                    self._held[job_id].ending = True
             self._changed.notify_all()
 
     def take_arrived(self) -> list[Held]:

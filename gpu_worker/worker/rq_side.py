@@ -131,7 +131,7 @@ class RqSide(SimpleWorker):
         super().handle_payload(message)  # type: ignore[no-untyped-call]
 
     def _pubsub_exception_handler(
-        self, error: Exception, pubsub: PubSub, thread: PubSubWorkerThread
+        self, error: Exception, _pubsub: PubSub, _thread: PubSubWorkerThread
     ) -> None:
         """RQ's ends the thread at a mere timeout, and with it `stop-job` for ever."""
         if not isinstance(error, RedisError):

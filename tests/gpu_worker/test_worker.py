@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from rq import Queue
@@ -24,7 +25,7 @@ from tests.workshop import Workshop, wait_for
 
 
 @contextmanager
-def working(shop: Workshop, engine: RecordingEngine, **settings: int) -> Iterator[BatchWorker]:
+def working(shop: Workshop, engine: RecordingEngine, **settings: Any) -> Iterator[BatchWorker]:
     """A worker in a thread of this process; it is told to stop at the end."""
     courier = TryOnCourier(shop.store, engine.name, engine.is_preview)
     told = replace(shop.settings, **settings)
@@ -87,7 +88,7 @@ def test_live_goes_before_bulk_and_merchants_take_turns(shop: Workshop) -> None:
     shop.enqueue("cleo_1", merchant="mer_cleo")
     with working(shop, engine, batch_size=2):
         shop.wait_until_settled()
-    order = [id for ids in engine.arrived for id in ids]
+    order = [job_id for ids in engine.arrived for job_id in ids]
     assert set(order[:2]) == {"ada_1", "cleo_1"}
     assert order[-2:] == ["bulk_1", "bulk_2"]
 
@@ -138,6 +139,14 @@ class Picky(RecordingEngine):
             raise RuntimeError("device-side assert")
 
 
+def _tight(shop: Workshop) -> None:
+    shop.enqueue("tight_1")
+
+
+def _poison(shop: Workshop) -> None:
+    shop.enqueue("poison_1")
+
+
 def _drop_photo(shop: Workshop) -> None:
     shop.enqueue("gone_1", photo_key="deleted.jpg")
 
@@ -148,14 +157,14 @@ def _bad_photo(shop: Workshop) -> None:
 
 
 REFUSALS = [
-    (lambda shop: shop.enqueue("tight_1"), Reason.CROP_TOO_TIGHT, False),
-    (lambda shop: shop.enqueue("poison_1"), Reason.ENGINE_FAILED, True),
+    (_tight, Reason.CROP_TOO_TIGHT, False),
+    (_poison, Reason.ENGINE_FAILED, True),
     (_drop_photo, Reason.UPLOAD_MISSING, False),
     (_bad_photo, Reason.TRUNCATED_IMAGE, False),
 ]
 
 
-@pytest.mark.parametrize(("enqueue", "reason", "retryable"), REFUSALS, ids=lambda v: str(v))
+@pytest.mark.parametrize(("enqueue", "reason", "retryable"), REFUSALS)
 def test_one_that_fails_fails_alone(
     shop: Workshop, enqueue: Callable[[Workshop], None], reason: Reason, retryable: bool
 ) -> None:
@@ -168,7 +177,8 @@ def test_one_that_fails_fails_alone(
     told = shop.events(bad)[-1]
     assert told.type == EventType.FAILED
     assert told.data == {"code": reason.value, "retryable": retryable}
-    assert all(shop.ends()[id] == [EventType.SUCCEEDED] for id in ("try_1", "try_2", "try_3"))
+    good = {"try_1", "try_2", "try_3"}
+    assert all(shop.ends()[job_id] == [EventType.SUCCEEDED] for job_id in good)
     assert bad in _failed(shop).get_job_ids()
 
 

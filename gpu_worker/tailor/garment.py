@@ -1,0 +1,78 @@
+"""Cleans a garment's picture: cuts it from a plain ground, finds its parts. Knows no shopper."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from gpu_worker import cutout, images
+from gpu_worker.contract import EventType
+from gpu_worker.engine import Parts, Pixels, Refusal
+from gpu_worker.tailor.orders import Fitted, GarmentOrder
+
+CUTOUT_SIDE_PX = 512
+_MARGIN = 0.04  # around the cut-out, of its longer side
+_GROUNDS = ((255, 255, 255), (128, 128, 128), (0, 0, 0), (0, 160, 80))
+
+Alpha = NDArray[np.uint8]
+
+
+def fit_garment(order: GarmentOrder) -> Fitted:
+    """The garment, its parts and its cut-out.
+
+    With `clean` off the picture is taken as it is, and parts are kept only where they are found.
+
+    Raises:
+        Refusal: worn by somebody, ground not plain, nothing found; only with `clean` on.
+    """
+    pixels = order.pixels if order.alpha is None else _on_plain_ground(order.pixels, order.alpha)
+    parts = _parts(order, pixels)
+    alpha = order.alpha if order.alpha is not None else _alpha(parts, pixels)
+    height, width = pixels.shape[:2]
+    screen = _for_the_screen(order.pixels, alpha)
+    return Fitted(EventType.READY, {"width": width, "height": height}, pixels, parts, screen)
+
+
+def _parts(order: GarmentOrder, pixels: Pixels) -> Parts:
+    try:
+        return cutout.read_garment(pixels, order.category)
+    except Refusal:
+        if order.clean:
+            raise
+        return {}
+
+
+def _on_plain_ground(on_white: Pixels, alpha: Alpha) -> Pixels:
+    """A transparent picture laid on whichever plain ground its own colours differ most from."""
+    body = np.median(on_white[alpha > 127].reshape(-1, 3), axis=0) if alpha.any() else np.zeros(3)
+    ground = max(_GROUNDS, key=lambda colour: float(np.linalg.norm(body - np.array(colour))))
+    lift = (np.array(ground, dtype=np.float32) - 255) * (1 - alpha[:, :, None] / np.float32(255))
+    return np.clip(np.rint(on_white + lift), 0, 255).astype(np.uint8)
+
+
+def _alpha(parts: Parts, pixels: Pixels) -> Alpha:
+    """The cut-out's alpha at the picture's size; opaque where nothing was cut."""
+    height, width = pixels.shape[:2]
+    if "alpha" not in parts:
+        return np.full((height, width), 255, dtype=np.uint8)
+    small = np.asarray(parts["alpha"], dtype=np.uint8)
+    return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
+
+
+def _for_the_screen(on_white: Pixels, alpha: Alpha) -> Alpha:
+    """uint8 (h, w, 4), cropped to the garment, at most 512 px; no white left in its soft edge."""
+    box = _box(alpha)
+    share = alpha[box][:, :, None] / np.float32(255)
+    colour = (on_white[box] - 255 * (1 - share)) / np.maximum(share, 1 / 255)
+    full = np.dstack([np.clip(colour, 0, 255).astype(np.uint8), alpha[box]])
+    return images.bounded(full, CUTOUT_SIDE_PX)
+
+
+def _box(alpha: Alpha) -> tuple[slice, slice]:
+    ys, xs = np.nonzero(alpha > 8)
+    if not len(ys):
+        return slice(0, alpha.shape[0]), slice(0, alpha.shape[1])
+    margin = round(_MARGIN * max(np.ptp(ys), np.ptp(xs)))
+    top, left = max(0, int(ys.min()) - margin), max(0, int(xs.min()) - margin)
+    return slice(top, int(ys.max()) + margin + 1), slice(left, int(xs.max()) + margin + 1)

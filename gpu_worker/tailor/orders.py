@@ -1,0 +1,44 @@
+"""What the tailor is asked and what it answers: arrays and words, no store, no queue."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gpu_worker.contract import Category, EventType
+from gpu_worker.engine import Parts, Pixels
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoOrder:
+    """A decoded photo to be checked; `person` picks one of several, by index."""
+
+    id: str
+    pixels: Pixels
+    person: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GarmentOrder:
+    """A decoded garment. `clean`: cut it from its ground, and refuse what cannot be cut."""
+
+    id: str
+    pixels: Pixels
+    alpha: NDArray[np.uint8] | None
+    category: Category
+    clean: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """How it went, and what to keep: the clean picture, what was read from it, and for garments
+    the cut-out for the screen, uint8 (h, w, 4)."""
+
+    type: EventType
+    data: dict[str, Any]
+    pixels: Pixels
+    parts: Parts = field(default_factory=dict)
+    cutout: NDArray[np.uint8] | None = None

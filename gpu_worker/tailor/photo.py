@@ -1,0 +1,34 @@
+"""The photo check: is there one whole person who can be dressed? Knows pose; no garment."""
+
+from __future__ import annotations
+
+from gpu_worker import pose
+from gpu_worker.contract import EventType, Reason
+from gpu_worker.engine import Refusal
+from gpu_worker.tailor.orders import Fitted, PhotoOrder
+
+
+def check_photo(order: PhotoOrder) -> Fitted:
+    """The parts of the one person, or of the one who was picked.
+
+    Several people are no refusal here: the clean photo is kept, and the shopper points at herself.
+
+    Raises:
+        Refusal: nobody can be dressed in this photo.
+    """
+    height, width = order.pixels.shape[:2]
+    try:
+        parts = pose.read_photo(order.pixels, order.person)
+    except Refusal as refusal:
+        if refusal.reason is not Reason.SEVERAL_PEOPLE:
+            raise
+        people = refusal.data.get("people", [])
+        reasons = [Reason.SEVERAL_PEOPLE.value]
+        said = {"reasons": reasons, "people": people, "width": width, "height": height}
+        return Fitted(EventType.REJECTED, said, order.pixels)
+    said = {"width": width, "height": height, "people": _people(order), "hints": []}
+    return Fitted(EventType.READY, said, order.pixels, parts)
+
+
+def _people(order: PhotoOrder) -> list[list[float]]:
+    return pose.people_boxes(order.pixels)
