@@ -322,8 +322,11 @@ document.body.addEventListener("htmx:beforeSwap", (event) => {
 });
 
 if (isSample) {
-  photo.show();
   settle();
+  fetch(new URL("sample/photo.jpg", import.meta.url))
+    .then((answer) => answer.blob())
+    .then(photo.prepare)
+    .then(() => photo.show());
   if (asking.hasAttribute("data-open-now")) asking.showModal();
 } else {
   session.signRequests(() => stage.problem("session_ended"));
