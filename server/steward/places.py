@@ -36,7 +36,8 @@ def eta_s(position: int, pace: Pace) -> float | None:
     free = max(0, pace.slots - len(pace.elapsed_s))
     if position <= free:
         return float(math.ceil(pace.duration_s))
-    left = max((pace.duration_s - elapsed for elapsed in pace.elapsed_s), default=0.0)
+    running = [pace.duration_s - elapsed for elapsed in pace.elapsed_s]
+    left = max(running, default=pace.duration_s)  # where none runs, a batch starts now
     batches = math.ceil((position - free) / pace.slots)
     return float(math.ceil(max(0.0, left) + batches * pace.duration_s))
 

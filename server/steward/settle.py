@@ -207,7 +207,9 @@ def _photo_rejected(row: Photo, event: Event) -> Change:
 
 def _int(event: Event, name: str, default: int | None = None) -> int:
     value = event.data.get(name, default)
-    if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > 2**31 - 1:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ContractError(f"{event.type.value}: {name} is {value!r}")
+    if not abs(value) <= 2**31 - 1:  # not a number is not more either
         raise ContractError(f"{event.type.value}: {name} is {value!r}")
     return int(value)
 

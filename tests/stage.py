@@ -1,0 +1,343 @@
+"""Everything around the server's processes, real: database, Redis, store, people, processes.
+
+Ada owns a shop, Ben is her staff, Cleo owns another and must see nothing, Sam shops at Ada's and
+Tom does too. Rows are put on the stage directly; processes are started as in production.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import websocket
+
+from gpu_worker.contract import (
+    EVENTS,
+    Category,
+    Event,
+    EventType,
+    GarmentStatus,
+    PhotoStatus,
+    Subject,
+    TryOnStatus,
+)
+from server import auth, nudges
+from server.caller import Caller
+from server.config import Settings
+from server.local.children import Child, free_port, spawn, stop, wait_until
+from server.models import Garment, Merchant, Photo, Shopper, Site, TryOn, new_id, now
+from server.services import Services
+from server.storage import garment_keys, photo_keys, picture_key
+from tests.services import S3Settings
+
+ENGINE = "null"
+
+
+def wait_for(what: Callable[[], Any], within_s: float = 10.0) -> Any:
+    """Waits until `what` is true and gives it back; fails at the deadline."""
+    until = time.monotonic() + within_s
+    while time.monotonic() < until:
+        value = what()
+        if value:
+            return value
+        time.sleep(0.01)
+    raise AssertionError(f"not within {within_s} s: {getattr(what, '__name__', what)}")
+
+
+@dataclass
+class Stage:
+    redis_url: str
+    database_url: str
+    s3: S3Settings
+    folder: Path
+    children: list[Child] = field(default_factory=list)
+    ears: list[Ear] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.port = free_port()
+        self.url = f"http://localhost:{self.port}"
+        self.env = {
+            "PROTEUS_SECRET_KEY": secrets.token_hex(32),
+            "PROTEUS_SERVER_URL": self.url,
+            "PROTEUS_ENGINE": ENGINE,
+            "PROTEUS_WEB_WORKERS": "1",
+            "PORT": str(self.port),
+            "DATABASE_URL": self.database_url,
+            "REDIS_URL": self.redis_url,
+            **self.s3.env(),
+        }
+        self.settings = Settings.from_env(self.env)
+        self.services = Services.from_settings(self.settings)
+        self.redis = self.services.redis
+        self._people()
+
+    def _people(self) -> None:
+        with self.services.database.session_scope() as session:
+            self.ada, self.cleo = Merchant(name="Ada's"), Merchant(name="Cleo's")
+            session.add_all([self.ada, self.cleo])
+            session.flush()
+            self.shop, self.other_shop = _site(self.ada), _site(self.cleo)
+            session.add_all([self.shop, self.other_shop])
+            session.flush()
+            self.sam, self.tom = _shopper(self.shop), _shopper(self.shop)
+            self.zoe = _shopper(self.other_shop)
+            session.add_all([self.sam, self.tom, self.zoe])
+
+    # --- rows -------------------------------------------------------------------------------------
+
+    def add(self, *rows: Any) -> None:
+        with self.services.database.session_scope() as session:
+            session.add_all(rows)
+
+    def photo(self, shopper: Shopper | None = None, **changes: Any) -> Photo:
+        shopper, photo_id = shopper or self.sam, new_id("pho")
+        keys = photo_keys(photo_id)
+        told: dict[str, Any] = {
+            "status": PhotoStatus.READY, "mode": shopper.mode, "consent_version": "1",
+            "upload_key": f"uploads/{photo_id}", "content_type": "image/jpeg",
+            "expires_at": now() + timedelta(days=1),
+        }  # fmt: skip
+        photo = Photo(
+            id=photo_id, merchant_id=shopper.merchant_id, site_id=shopper.site_id,
+            shopper_id=shopper.id, clean_key=keys.clean, parts_key=keys.parts,
+            **{**told, **changes},
+        )  # fmt: skip
+        self.add(photo)
+        return photo
+
+    def garment(self, site: Site | None = None, **changes: Any) -> Garment:
+        site, garment_id = site or self.shop, new_id("gar")
+        keys = garment_keys(garment_id)
+        told: dict[str, Any] = {
+            "sku": garment_id[-8:], "title": "Linen shirt", "category": Category.UPPER,
+            "status": GarmentStatus.READY, "upload_key": f"uploads/{garment_id}",
+        }  # fmt: skip
+        garment = Garment(
+            id=garment_id, merchant_id=site.merchant_id, site_id=site.id, clean_key=keys.clean,
+            parts_key=keys.parts, cutout_key=keys.cutout or "", **{**told, **changes},
+        )  # fmt: skip
+        self.add(garment)
+        return garment
+
+    def try_on(
+        self,
+        photo: Photo | None = None,
+        garment: Garment | None = None,
+        age_s: float = 0,
+        **changes: Any,
+    ) -> TryOn:
+        photo, garment = photo or self.photo(), garment or self.garment()
+        told: dict[str, Any] = {
+            "mode": photo.mode, "engine": ENGINE, "status": TryOnStatus.QUEUED,
+            "category": garment.category, "seed": 7, "expires_at": now() + timedelta(days=1),
+            "created_at": now() - timedelta(seconds=age_s),
+            "queued_at": now() - timedelta(seconds=age_s),
+        }  # fmt: skip
+        row = TryOn(
+            id=new_id("try"), merchant_id=photo.merchant_id, site_id=photo.site_id,
+            shopper_id=photo.shopper_id, photo_id=photo.id, garment_id=garment.id,
+            **{**told, **changes},
+        )  # fmt: skip
+        self.add(row)
+        return row
+
+    def read(self, row: Any) -> Any:
+        """The row as it stands now, None where it is gone."""
+        with self.services.read() as session:
+            return session.get(type(row), row.id)
+
+    def change(self, row: Any, **values: Any) -> None:
+        """Changes a row as an act does, and nudges."""
+        with self.services.work() as work:
+            fresh = work.session.get_one(type(row), row.id, with_for_update=True)
+            for name, value in values.items():
+                setattr(fresh, name, value)
+            work.nudge(fresh)
+
+    # --- the worker's side ------------------------------------------------------------------------
+
+    def emit(self, row: Any, kind: EventType, **data: Any) -> None:
+        self.redis.xadd(EVENTS, {"event": event(row, kind, **data).to_json()})
+
+    def put(self, *keys: str) -> None:
+        for key in keys:
+            self.s3.client().put_object(Bucket=self.s3.bucket, Key=key, Body=b"x")
+
+    def objects(self) -> set[str]:
+        found = self.s3.client().list_objects_v2(Bucket=self.s3.bucket).get("Contents", [])
+        return {entry["Key"] for entry in found}
+
+    # --- processes --------------------------------------------------------------------------------
+
+    def start(self, *argv: str, log: str, **changes: str) -> Child:
+        env = {**os.environ, **self.env, **changes}
+        child = spawn([sys.executable, *argv], log=self.folder / log, env=env)
+        self.children.append(child)
+        return child
+
+    def serve(self, **changes: str) -> Child:
+        """gunicorn with gevent workers, answering."""
+        child = self.start(
+            "-m", "gunicorn", "-c", "server/gunicorn.py", "server.wsgi:app",
+            log="server.log", **changes,
+        )  # fmt: skip
+        if not wait_until(self.answers, within_s=20, child=child):
+            raise AssertionError(self.log())
+        return child
+
+    def answers(self) -> bool:
+        with suppress(httpx.HTTPError):
+            return httpx.get(f"{self.url}/healthz", timeout=2).status_code == 200
+        return False
+
+    def steward(self, **changes: str) -> Child:
+        name = f"steward-{len(self.children)}.log"
+        return self.start("-m", "server.steward", log=name, **changes)
+
+    def log(self, name: str = "server.log") -> str:
+        return (self.folder / name).read_text()
+
+    def end(self) -> None:
+        for ear in self.ears:
+            ear.close()
+        for child in self.children:
+            stop(child, grace_s=1)
+        self.services.close()
+
+    # --- sockets ----------------------------------------------------------------------------------
+
+    def caller(self, who: Shopper | Site | Merchant, mode: str = "live") -> Caller:
+        if isinstance(who, Shopper):
+            return Caller(
+                kind="shopper", merchant_id=who.merchant_id, site_id=who.site_id,
+                shopper_id=who.id, mode=who.mode,
+            )  # fmt: skip
+        if isinstance(who, Site):
+            return Caller(kind="secret", merchant_id=who.merchant_id, site_id=who.id, mode=mode)
+        return Caller(kind="user", merchant_id=who.id, role="owner")
+
+    def ticket(self, who: Shopper | Site | Merchant, mode: str = "live") -> str:
+        return auth.issue_live_ticket(self.services, self.caller(who, mode))
+
+    def connect(self, **options: Any) -> Ear:
+        """A socket that has said nothing yet; with the server's own Origin, unless told."""
+        options = {"origin": self.url, "timeout": 10, **options}
+        ear = Ear(websocket.create_connection(f"ws://localhost:{self.port}/v1/live", **options))
+        self.ears.append(ear)
+        return ear
+
+    def listen(self, who: Shopper | Site | Merchant, form: str = "json", **options: Any) -> Ear:
+        """A socket that has said hello."""
+        ear = self.connect(**options)
+        ear.hello(self.ticket(who), form)
+        return ear
+
+
+class Ear:
+    """The client's end of a live socket."""
+
+    def __init__(self, ws: websocket.WebSocket):
+        self.ws = ws
+        self.heard: list[str] = []
+
+    def hello(self, ticket: str, form: str = "json") -> None:
+        self.ws.send(json.dumps({"type": "hello", "ticket": ticket, "format": form}))
+
+    def next(self, within_s: float = 5.0) -> str:
+        self.ws.settimeout(within_s)
+        message = self.ws.recv()
+        assert isinstance(message, str)
+        self.heard.append(message)
+        return message
+
+    def events(self) -> list[dict[str, Any]]:
+        return [json.loads(message) for message in self.heard]
+
+    def until(self, kind: str, row: Any = None, within_s: float = 5.0) -> dict[str, Any]:
+        """Reads on until an event of this type (about this row) comes."""
+        deadline = time.monotonic() + within_s
+        while True:
+            said: dict[str, Any] = json.loads(self.next(max(0.01, deadline - time.monotonic())))
+            if said["type"] == kind and (row is None or said["id"] == row.id):
+                return said
+
+    def silence(self, for_s: float = 0.3) -> list[str]:
+        """All that comes until nothing has come for a while."""
+        came: list[str] = []
+        with suppress(websocket.WebSocketTimeoutException):
+            while True:
+                came.append(self.next(for_s))
+        return came
+
+    def close_code(self, within_s: float = 8.0) -> int:
+        """Reads until the server closes; the code it gives."""
+        self.ws.settimeout(within_s)
+        while True:
+            opcode, data = self.ws.recv_data()
+            if opcode == websocket.ABNF.OPCODE_CLOSE:
+                return int.from_bytes(data[:2], "big")
+
+    def close(self) -> None:
+        with suppress(OSError, websocket.WebSocketException):
+            self.ws.close(timeout=0)
+
+
+def _site(merchant: Merchant) -> Site:
+    key = secrets.token_hex(12)
+    return Site(
+        merchant_id=merchant.id, name=merchant.name, live_key=f"pk_live_{key}",
+        test_key=f"pk_test_{key}", allowed_origins=["https://shop.example"],
+    )  # fmt: skip
+
+
+def _shopper(site: Site) -> Shopper:
+    return Shopper(
+        merchant_id=site.merchant_id, site_id=site.id, mode="live",
+        expires_at=now() + timedelta(days=1),
+    )  # fmt: skip
+
+
+def event(row: Any, kind: EventType, at: datetime | None = None, **data: Any) -> Event:
+    """What a worker says of a row, with the data that was agreed where none is given."""
+    subject = {TryOn: Subject.TRY_ON, Photo: Subject.PHOTO, Garment: Subject.GARMENT}[type(row)]
+    agreed: dict[EventType, dict[str, Any]] = {
+        EventType.SUCCEEDED: {
+            "width": 768, "height": 1024, "engine": ENGINE, "is_preview": False, "tier": "full",
+            "seed": 7, "model_ms": 40,
+        },
+        EventType.READY: {"width": 600, "height": 800, "people": [[0, 0, 1, 1]], "hints": []},
+        EventType.RUNNING: {"step": 1, "steps": 4},
+        EventType.FAILED: {"code": "engine_failed", "retryable": True},
+        EventType.REJECTED: {"reasons": ["nobody_found"], "people": []},
+    }  # fmt: skip
+    at_ms = round((at or now()).timestamp() * 1000)
+    body = {**agreed.get(kind, {}), **data}
+    return Event(subject=subject, id=row.id, type=kind, at_ms=at_ms, data=body)
+
+
+@contextmanager
+def stage(redis_url: str, database_url: str, s3: S3Settings, folder: Path) -> Iterator[Stage]:
+    made = Stage(redis_url, database_url, s3, folder)
+    try:
+        yield made
+    finally:
+        made.end()
+
+
+def kill(child: Child) -> None:
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+
+
+__all__ = ["ENGINE", "Ear", "Stage", "event", "kill", "nudges", "picture_key", "stage", "wait_for"]
