@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import select
@@ -127,9 +128,17 @@ def _guarded(act: Callable[[], int]) -> int:
     return 1
 
 
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m server.local", description=__doc__)
+    parser.add_argument("--parent", type=int, metavar="PID", help="end when our parent PID ends")
+    return parser
+
+
 def main(argv: list[str]) -> int:
-    if "--die-with-parent" in argv:
-        children.die_with_parent(signal.SIGTERM)
+    asked = _parser().parse_args(argv)
+    if asked.parent is not None and not children.die_with(asked.parent, signal.SIGTERM):
+        return 1
+    os.umask(0o077)  # photos of people lie in what the parts write
     attention = Attention()
     return _guarded(lambda: run(LocalSettings.from_env(os.environ), attention))
 

@@ -22,15 +22,15 @@ _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def die_with_parent(death_signal: int) -> None:
-    """Has the kernel send this process `death_signal` when whoever started it ends."""
+def die_with(parent_pid: int, death_signal: int) -> bool:
+    """Has the kernel send this process `death_signal` when its parent ends. False: it has ended."""
     _libc.prctl(_PR_SET_PDEATHSIG, death_signal, 0, 0, 0)
+    return os.getppid() == parent_pid
 
 
 def _die_with(parent_pid: int, death_signal: int) -> None:
     """Runs in the child between fork and exec, after any change of user (which would reset it)."""
-    die_with_parent(death_signal)
-    if os.getppid() != parent_pid:  # the parent died before the prctl
+    if not die_with(parent_pid, death_signal):
         os._exit(1)
 
 

@@ -159,7 +159,7 @@ def _servers(stack: Stack, env: Mapping[str, str]) -> list[Part]:
     ready, shop = f"http://{LOOPBACK}:{settings.port}/readyz", settings.shop_url
     argv = [*PYTHON, "gunicorn", "-c", "server/gunicorn.py", "server.wsgi:app"]
     shop_argv = [*PYTHON, "gunicorn", "--bind", f"{LOOPBACK}:{settings.shop_port}"]
-    shop_argv += ["--threads", "4", "embed.demo.shop:app"]
+    shop_argv += ["--threads", "4", "--no-control-socket", "embed.demo.shop:app"]
     shop_env = env
     lives = partial(health.steward_lives, stack.redis_url)
     return [
