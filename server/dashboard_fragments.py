@@ -37,16 +37,16 @@ def try_on_rows(session: Session, store: Store, rows: Sequence[TryOn]) -> list[M
     return [_try_on_row(store, row, garments.get(row.garment_id or "")) for row in rows]
 
 
-def changed(session: Session, row: TryOn | Garment, store: Store) -> str:
-    """What the live socket sends to a merchant's open pages when a row changed, and for each row
-    after a (re)connect. A page takes what it shows and drops the rest."""
+def changed(session: Session, row: Garment | TryOn, store: Store) -> str:
+    """What a merchant's open pages are sent when a row changed, and after each (re)connect. A
+    page takes what it shows and drops the rest."""
     if isinstance(row, Garment):
         return garment_row(store, row) + garment_state(store, row)
     return try_on_rows(session, store, [row])[0]
 
 
 def gone(row_id: str, version: int) -> str:
-    """What it sends for a row that was deleted, or a try-on whose picture was."""
+    """What they are sent for a row that was deleted."""
     return Markup('<tr id="{}" data-version="{}" data-gone></tr>').format(row_id, version)
 
 

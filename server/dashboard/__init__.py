@@ -13,7 +13,7 @@ GET, POST = ["GET"], ["POST"]
 
 def register(app: Flask, settings: Settings) -> None:
     """Adds every page below /dashboard to the app."""
-    login.init_app(app, settings.redis_url, is_https=settings.is_https)
+    login.init_app(app, is_https=settings.is_https)
     frame.init_app(app)
     app.register_blueprint(_blueprint())
 
@@ -28,7 +28,7 @@ def _blueprint() -> Blueprint:
     )
     frame.surround(blueprint)
     for rule, view, methods in (
-        ("/login", login.limited(login.log_in), ["GET", "POST"]),
+        ("/login", login.log_in, ["GET", "POST"]),
         ("/logout", login.log_out, POST),
         ("/", home.home, GET),
         ("/garments", garments.garments, GET),

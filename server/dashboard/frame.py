@@ -5,20 +5,23 @@ Knows no noun.
 
 from __future__ import annotations
 
-import secrets
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Flask, Response, g, jsonify, render_template, request, url_for
+from flask import Blueprint, Flask, Response, g, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_limiter import RateLimitExceeded
 from flask_login import current_user
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from markupsafe import Markup
+from redis.exceptions import RedisError
+from werkzeug.exceptions import HTTPException
 
+from server import limits
+from server.auth import allow
 from server.dashboard import login
 from server.dashboard_fragments import CATEGORIES
-from server.errors import Problem
+from server.errors import Problem, Unavailable
 from server.services import current_services
 
 OPEN_ENDPOINTS = ("dashboard.log_in", "dashboard.static")
@@ -36,6 +39,8 @@ def surround(blueprint: Blueprint) -> None:
     blueprint.after_request(policy)
     blueprint.context_processor(words)
     blueprint.register_error_handler(Problem, problem)
+    blueprint.register_error_handler(RedisError, away)
+    blueprint.register_error_handler(HTTPException, http_problem)
     blueprint.register_error_handler(CSRFError, outdated)
     blueprint.register_error_handler(RateLimitExceeded, too_many)
 
@@ -77,9 +82,9 @@ def policy(response: Response) -> Response:
 def words() -> dict[str, Any]:
     """What the templates may say on every page."""
     return {
-        "user": login.person() if current_user.is_authenticated else None,
+        "user": g.get("_login_user"),
         "categories": CATEGORIES,
-        "widget_static": lambda filename: url_for("widget.static", filename=filename),
+        "widget_static": "/w/static/{}".format,
         "live_attributes": live_attributes,
     }
 
@@ -92,6 +97,8 @@ def live_attributes() -> Markup:
 
 TITLES = {
     404: ("There is nothing here.", "It was deleted, or the address is not right."),
+    429: ("That was a lot at once.", "Wait a minute, then try again."),
+    500: ("Something went wrong on our side.", "Try again in a moment."),
     503: ("A part of Proteus is away.", "It usually is back within a minute. Try again then."),
 }
 
@@ -99,12 +106,23 @@ TITLES = {
 def problem(error: Problem) -> ResponseReturnValue:
     """A refusal that no form could show beside a field."""
     if request.is_json or "application/json" in request.headers.get("Accept", ""):
-        request_id = str(getattr(g, "request_id", "") or secrets.token_hex(8))
-        return jsonify(error.to_dict(request_id)), error.status, error.headers
+        return jsonify(error.to_dict(str(g.get("request_id", "-")))), error.status, error.headers
     title, text = TITLES.get(error.status, (f"{error.kind.title}.", error.detail))
     return _page(title, text), error.status, error.headers
 
 
+def away(_error: RedisError) -> ResponseReturnValue:
+    return problem(Unavailable("redis"))
+
+
+def http_problem(error: HTTPException) -> ResponseReturnValue:
+    if error.code is None or error.code < 400:
+        return error.get_response()  # a redirect, no refusal
+    title, text = TITLES.get(error.code, ("That did not work.", "Go back and try again."))
+    return _page(title, text), error.code
+
+
+@allow("anyone")
 def nothing_here(rest: str) -> ResponseReturnValue:
     raise Problem("not_found", param=rest)
 
@@ -117,8 +135,11 @@ def outdated(_error: CSRFError) -> ResponseReturnValue:
 
 
 def too_many(_error: RateLimitExceeded) -> ResponseReturnValue:
+    wait = {"Retry-After": str(round(limits.retry_after_s()))}
+    if request.endpoint != "dashboard.log_in":
+        return _page(*TITLES[429]), 429, wait
     email = request.form.get("email", "")
-    return login.page(email=email, problem=login.TOO_MANY), 429, {"Retry-After": "60"}
+    return login.page(email=email, problem=login.TOO_MANY), 429, wait
 
 
 def _page(title: str, text: str) -> str:

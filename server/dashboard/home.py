@@ -116,7 +116,7 @@ def _steps(sites: Sequence[Site], site: Site, stock: Stock, *, tried: bool) -> l
 
 
 def _counts(session: Session, query: Any) -> dict[Any, int]:
-    return dict(row._tuple() for row in session.execute(query))
+    return {status: count for status, count in session.execute(query)}  # noqa: C416 - typed rows
 
 
 def _stock(session: Session, caller: Caller) -> Stock:

@@ -10,22 +10,22 @@ from urllib.parse import urlsplit
 
 from flask import Flask, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
-from flask_limiter import Limiter
-from flask_limiter.util import get_remote_address
 from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
-from server import credentials
+from server import credentials, limits
 from server.auth import allow
+from server.errors import Problem
 from server.models import User
 from server.services import current_services
 
 SESSION_LIFETIME = timedelta(days=7)
-TRIES = "10 per minute"
+# Guessing is slowed by address, and by name from wherever it comes.
+TRIES_FROM = "30 per minute"
+TRIES_FOR = "10 per minute"
 
 login_manager = LoginManager()
-limiter = Limiter(get_remote_address, default_limits=[])
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,16 @@ def load(remembered: str) -> Person | None:
         return Person.of(user)
 
 
+def _tried_from() -> str:
+    return f"from:{request.remote_addr}"
+
+
+def _tried_name() -> str:
+    return "name:" + request.form.get("email", "").strip().lower()
+
+
 @allow("anyone")
+@limits.limiter.limit(TRIES_FROM, key_func=_tried_from, methods=["POST"])
 def log_in() -> ResponseReturnValue:
     """The form, and its answer."""
     if current_user.is_authenticated:
@@ -93,6 +102,7 @@ def log_in() -> ResponseReturnValue:
     return redirect(next_page(request.args.get("next")), 303)
 
 
+@limits.limiter.limit(TRIES_FOR, key_func=_tried_name)
 def _authenticated(email: str, password: str) -> Person | None:
     with current_services().read() as db:
         user = _find(db, email=email)
@@ -134,6 +144,8 @@ def next_page(wanted: str | None) -> str:
 def to_login() -> ResponseReturnValue:
     """Sends a page to the login and back; says 401 to what is no page."""
     login_url = url_for("dashboard.log_in", next=request.full_path.rstrip("?"))
+    if request.is_json or "application/json" in request.headers.get("Accept", ""):
+        raise Problem("not_authenticated")
     if request.headers.get("HX-Request"):
         return "", 401, {"HX-Redirect": url_for("dashboard.log_in")}
     if request.method != "GET":
@@ -141,17 +153,7 @@ def to_login() -> ResponseReturnValue:
     return redirect(login_url)
 
 
-def _tried_name() -> str:
-    return "name:" + request.form.get("email", "").strip().lower()
-
-
-def limited(view: Any) -> Any:
-    """Slows guessing: by address, and by name from wherever it comes."""
-    by_name = limiter.limit(TRIES, key_func=_tried_name, methods=["POST"])
-    return limiter.limit(TRIES, methods=["POST"])(by_name(view))
-
-
-def init_app(app: Flask, redis_url: str, *, is_https: bool) -> None:
+def init_app(app: Flask, *, is_https: bool) -> None:
     app.config.update(
         SESSION_COOKIE_NAME="proteus_dashboard",
         SESSION_COOKIE_PATH="/dashboard",
@@ -159,10 +161,6 @@ def init_app(app: Flask, redis_url: str, *, is_https: bool) -> None:
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=is_https,
         PERMANENT_SESSION_LIFETIME=SESSION_LIFETIME,
-        RATELIMIT_STORAGE_URI=redis_url,
-        RATELIMIT_STORAGE_OPTIONS={"socket_timeout": 1, "socket_connect_timeout": 1},
-        RATELIMIT_IN_MEMORY_FALLBACK_ENABLED=True,
-        RATELIMIT_KEY_PREFIX="proteus:login:",
     )
-    login_manager.init_app(app)
-    limiter.init_app(app)
+    # Its context processor would ask the database again for a page that says the database is away.
+    login_manager.init_app(app, add_context_processor=False)

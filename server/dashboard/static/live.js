@@ -4,13 +4,14 @@
 /** @typedef {CustomEvent<{ socketWrapper: { send(text: string): void } }>} OpenEvent */
 /** @typedef {CustomEvent<{ message: string }>} MessageEvent_ */
 
+const TICKET_TRIES = 4; // the server waits 5 s for a hello
+
 document.addEventListener("htmx:wsOpen", async (event) => {
   const { socketWrapper } = /** @type {OpenEvent} */ (event).detail;
-  const ticket = await freshTicket();
-  if (!ticket) return;
+  const ticket = await freshTicket(TICKET_TRIES);
+  if (!ticket) return sayLive("closed", "Not live. Load the page again.");
   socketWrapper.send(JSON.stringify({ type: "hello", ticket, format: "html" }));
   sayLive("open", "Live");
-  await catchUp();
 });
 
 document.addEventListener("htmx:wsClose", () => sayLive("closed", "Reconnecting"));
@@ -20,16 +21,17 @@ document.addEventListener("htmx:wsBeforeMessage", (event) => {
   take(/** @type {MessageEvent_} */ (event).detail.message);
 });
 
-async function freshTicket() {
-  const answer = await fetch("/dashboard/live-tickets", { method: "POST", headers: csrf() });
-  if (answer.status === 401) location.reload(); // logged out meanwhile: the page leads to the login
-  return answer.ok ? /** @type {string} */ ((await answer.json()).ticket) : null;
-}
-
-/** What changed between the page's rendering and this socket's hello. */
-async function catchUp() {
-  const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
-  if (answer.ok && !answer.redirected) take(await answer.text());
+/** @param {number} tries @returns {Promise<string | null>} */
+async function freshTicket(tries) {
+  const answer = await fetch("/dashboard/live-tickets", {
+    method: "POST",
+    headers: { ...csrf(), Accept: "application/json" },
+  }).catch(() => null);
+  if (answer?.status === 401) location.reload(); // logged out meanwhile: that leads to the login
+  if (answer?.ok) return (await answer.json()).ticket;
+  if (tries <= 1) return null;
+  await new Promise((resolve) => setTimeout(resolve, 1000));
+  return freshTicket(tries - 1);
 }
 
 export function csrf() {
@@ -51,7 +53,9 @@ function take(html) {
 /** @param {HTMLElement} fresh */
 function place(fresh) {
   const old = document.getElementById(fresh.id);
-  if (!old) {
+  if ("gone" in fresh.dataset) {
+    if (old) leave(old, fresh.dataset.version ?? "");
+  } else if (!old) {
     insert(fresh);
   } else if (Number(old.dataset.version) < Number(fresh.dataset.version)) {
     const focused = old.contains(document.activeElement);
@@ -60,6 +64,13 @@ function place(fresh) {
     old.replaceWith(fresh);
     if (focused) /** @type {HTMLElement | null} */ (fresh.querySelector("a, button"))?.focus();
   }
+}
+
+/** A garment's row goes; a try-on stays in the list, without its picture. @param {HTMLElement} row @param {string} version */
+function leave(row, version) {
+  if (row.dataset.kind === "garment") return row.remove();
+  for (const picture of row.querySelectorAll('img[data-picture="picture"]')) picture.remove();
+  row.dataset.version = version;
 }
 
 /** Each rendering signs a picture's address anew; what is loaded stays. @param {Element} old @param {Element} fresh */
