@@ -37,12 +37,15 @@ def try_on_rows(session: Session, store: Store, rows: Sequence[TryOn]) -> list[M
     return [_try_on_row(store, row, garments.get(row.garment_id or "")) for row in rows]
 
 
-def changed(session: Session, row: Garment | TryOn, store: Store) -> str:
-    """What a merchant's open pages are sent when a row changed, and after each (re)connect. A
+def try_on(session: Session, store: Store, row: TryOn) -> str:
+    """What a merchant's open pages are sent when a try-on changed, and after each (re)connect. A
     page takes what it shows and drops the rest."""
-    if isinstance(row, Garment):
-        return garment_row(store, row) + garment_state(store, row)
     return try_on_rows(session, store, [row])[0]
+
+
+def garment(store: Store, row: Garment) -> str:
+    """The same for a garment: its row in the list, and its state on its own page."""
+    return garment_row(store, row) + garment_state(store, row)
 
 
 def gone(row_id: str, version: int) -> str:
