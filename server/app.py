@@ -15,7 +15,7 @@ from redis.exceptions import RedisError
 from werkzeug.exceptions import HTTPException, TooManyRequests
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from server import api, auth, dashboard, health, limits, live, widget
+from server import api, auth, dashboard, embed_files, health, limits, live, widget
 from server.config import Settings
 from server.errors import Problem, Unavailable
 from server.services import EXTENSION, Services, current_services
@@ -46,7 +46,7 @@ def create_app(settings: Settings | None = None) -> APIFlask:
     _trust_proxies(app, settings)
     _number_requests(app)
     limits.init_app(app, settings)
-    for door in (health, api, widget, dashboard, live):
+    for door in (health, api, embed_files, widget, dashboard, live):
         door.register(app, settings)
     _describe_api_only(app)
     _answer_problems(app)
