@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 Bytes = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
+Numbers = NDArray[Any]  # of any float type: what a function takes, never what it gives
 
 _SMALLEST_LEVEL_PX = 4
 
 
 def floats(plane: Any) -> Floats:
     """The same values as contiguous float32."""
-    return np.ascontiguousarray(plane, dtype=np.float32)
+    return np.asarray(plane, dtype=np.float32, order="C")
 
 
 def blur(plane: NDArray[Any], sigma: float) -> Floats:

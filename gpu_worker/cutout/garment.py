@@ -13,41 +13,63 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpu_worker.contract import Category, Reason
-from gpu_worker.cutout.ground import Cut, cut
+from gpu_worker.cutout.ground import cut
+from gpu_worker.cutout.shape import Shape, describe
 from gpu_worker.engine import Pixels, Refusal
 from gpu_worker.planes import Floats, floats
 from gpu_worker.pose import find_people
 
-VERSION = 1
+VERSION = 2
 _CATEGORIES = (Category.UPPER, Category.LOWER, Category.OVERALL)
+_SCALARS = ("axis", "top", "hem", "neck_depth")
+_POINTS = ("half", "pit", "shoulder", "neck", "edges")
 
 
 @dataclass(frozen=True, slots=True)
 class Garment:
     """alpha: float32 (h, w) on the garment's canvas, which has `scale` px per px of the picture;
-    size: width and height of the picture."""
+    size: width and height of the picture; shape: its parts on the canvas."""
 
     category: Category
     alpha: Floats
     scale: float
     size: tuple[int, int]
+    shape: Shape
 
     def to_parts(self) -> dict[str, NDArray[Any]]:
+        shape = self.shape
+        scalars = {name: np.array([getattr(shape, name)]) for name in _SCALARS}
+        points = {name: floats(getattr(shape, name)) for name in _POINTS}
         return {
             "garment_version": np.array([VERSION], dtype=np.int32),
             "garment_size": np.array(self.size, dtype=np.int32),
             "category": np.array([_CATEGORIES.index(self.category)], dtype=np.int32),
             "alpha": np.round(self.alpha * 255).astype(np.uint8),
             "scale": np.array([self.scale], dtype=np.float64),
+            "limbed": np.array(shape.limbed, dtype=np.uint8),
+            "limbs": shape.limbs,
+            "back": shape.back.astype(np.uint8),
+            **scalars,
+            **points,
         }
 
     @classmethod
     def from_parts(cls, parts: Mapping[str, NDArray[Any]]) -> Garment:
+        left, right = (bool(value) for value in parts["limbed"])
+        fields: dict[str, Any] = {name: float(parts[name][0]) for name in _SCALARS}
+        fields |= {name: floats(parts[name]) for name in _POINTS}
+        shape = Shape(
+            limbed=(left, right),
+            limbs=np.asarray(parts["limbs"], dtype=np.uint8),
+            back=parts["back"].astype(bool),
+            **fields,
+        )
         return cls(
             category=_CATEGORIES[int(parts["category"][0])],
             alpha=floats(parts["alpha"]) / np.float32(255),
             scale=float(parts["scale"][0]),
             size=(int(parts["garment_size"][0]), int(parts["garment_size"][1])),
+            shape=shape,
         )
 
 
@@ -74,7 +96,9 @@ def read_garment(pixels: Pixels, category: Category) -> dict[str, NDArray[Any]]:
 def read(pixels: Pixels, category: Category) -> Garment:
     """`read_garment`, as a `Garment`."""
     refuse_worn(pixels)
-    return _describe(cut(pixels), category, (pixels.shape[1], pixels.shape[0]))
+    found = cut(pixels)
+    size = (pixels.shape[1], pixels.shape[0])
+    return Garment(category, found.alpha, found.scale, size, describe(found, category))
 
 
 def refuse_worn(pixels: Pixels) -> None:
@@ -85,7 +109,3 @@ def refuse_worn(pixels: Pixels) -> None:
     """
     if find_people(pixels):
         raise Refusal(Reason.GARMENT_ON_MODEL, "a person wears it")
-
-
-def _describe(found: Cut, category: Category, size: tuple[int, int]) -> Garment:
-    return Garment(category, found.alpha, found.scale, size)

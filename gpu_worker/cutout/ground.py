@@ -23,15 +23,20 @@ from gpu_worker.planes import (
     floats,
     lab,
     largest,
+    membrane,
     resize_bytes,
+    shrink,
+    smoothstep,
 )
 
 LONG_SIDE_PX = 900  # the garment's canvas: its outline is read at this size
 _BORDER = 0.02  # of the shorter side
 _PLAIN = 25.0  # Lab distance within which four fifths of a plain border lie
-_NEAR = 4.0
+_NEAR = 2.0
 _SHADOW_CHROMA = 2.5
 _LEAST, _MOST = 0.02, 0.92  # of the picture
+_RIM_PX = 3.0  # px of the canvas in which garment and ground may mix
+_DISTINCT = 12.0  # Lab: less, and a mixed px cannot be told from a pure one
 _HOLE = 0.004  # of the garment: smaller spots of the ground's colour are print
 
 
@@ -63,7 +68,7 @@ def cut(pixels: Pixels) -> Cut:
         raise Refusal(Reason.GARMENT_NOT_FOUND, f"{share:.1%} of the picture differ from it")
     if share > _MOST:
         raise Refusal(Reason.GARMENT_BACKGROUND_NOT_PLAIN, "the garment fills the picture")
-    return Cut(canvas, _soft(mask), mask, scale)
+    return Cut(canvas, _soft(mask, seen, ground), mask, scale)
 
 
 def _ground(seen: Floats) -> tuple[Floats, float]:
@@ -117,7 +122,13 @@ def _without_holes_of_ground(mask: Mask, seen: Floats, ground: Floats, spread: f
     return np.asarray(mask & ~hole[labels])
 
 
-def _soft(mask: Mask) -> Floats:
-    """Alpha 0..1: the mask less its outermost px, softened."""
-    inner = cv2.erode(mask.astype(np.uint8), np.ones((3, 3), dtype=np.uint8))
-    return np.clip(blur(inner.astype(np.float32), 0.8), 0, 1)
+def _soft(mask: Mask, seen: Floats, ground: Floats) -> Floats:
+    """Alpha 0..1. At the rim, how far a px is from the ground towards the garment's own colour."""
+    inner = shrink(mask, _RIM_PX)
+    own = membrane(seen, inner) - ground
+    length2 = np.maximum((own**2).sum(axis=2), 1e-3)
+    mixed = np.clip(((seen - ground) * own).sum(axis=2) / length2, 0, 1)
+    distinct = smoothstep(_DISTINCT, 2 * _DISTINCT, np.sqrt(length2))
+    share = np.clip((mixed - 0.25) / 0.6, 0, 1) * distinct + (1 - distinct)
+    alpha = np.where(inner, 1.0, share) * mask
+    return np.clip(blur(alpha, 0.6), 0, 1)

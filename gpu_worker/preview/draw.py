@@ -1,57 +1,115 @@
-"""Draws the garment onto the photo.
+"""Draws the garment onto the photo: body, garment, light, and what stays in front.
 
 Knows arrays; no order, no engine.
 """
 
 from __future__ import annotations
 
-import cv2
+from dataclasses import dataclass
+
 import numpy as np
-from numpy.typing import NDArray
 
 from gpu_worker.contract import Category
 from gpu_worker.cutout import Garment
 from gpu_worker.engine import Pixels
-from gpu_worker.planes import Floats, floats, resize
+from gpu_worker.planes import Bytes, Floats, Mask, blur, floats, grow, resize
 from gpu_worker.pose import Person
+from gpu_worker.preview.fill import erased_weight, filled
+from gpu_worker.preview.render import Drawn, Texture, draw_layer, over, texture
+from gpu_worker.preview.scene import Zones, zones
+from gpu_worker.preview.shade import GAMMA, on_body, on_garment
+from gpu_worker.preview.worn import Worn, wear
 
-_TOP_V = {Category.UPPER: -0.18, Category.LOWER: 0.85, Category.OVERALL: -0.18}
-_WIDTH_SW = {Category.UPPER: 1.35, Category.LOWER: 1.1, Category.OVERALL: 1.25}
-
-
-def draw(photo: Pixels, person: Person, picture: Pixels, garment: Garment) -> Pixels:
-    """The garment, placed by one similarity, under head and hands. uint8 of the photo's shape."""
-    matrix = _placement(person, garment)
-    size = (photo.shape[1], photo.shape[0])
-    alpha = resize(garment.alpha, picture.shape[1], picture.shape[0])
-    alpha = floats(cv2.warpAffine(alpha, matrix, size, flags=cv2.INTER_AREA))
-    worn = floats(cv2.warpAffine(picture, matrix, size, flags=cv2.INTER_AREA))
-    alpha *= 1 - _in_front(person, photo)
-    mixed = photo + (worn - photo) * alpha[..., None]
-    return np.clip(np.round(mixed), 0, 255).astype(np.uint8)
+_BACK_DARKER = 0.8
 
 
-def _placement(person: Person, garment: Garment) -> NDArray[np.float64]:
-    """Garment's picture px to photo px."""
-    columns = np.nonzero(garment.alpha.max(axis=0) > 0.5)[0] / garment.scale
-    rows = np.nonzero(garment.alpha.max(axis=1) > 0.5)[0] / garment.scale
-    body = person.body
-    middle = (garment.alpha > 0.5).sum(axis=1).max() / garment.scale
-    scale = _WIDTH_SW[garment.category] * body.sw / person.frame.scale / middle
-    target = body.at(0, _TOP_V[garment.category]) / person.frame.scale
-    target += (person.frame.x, person.frame.y)
-    centre = (columns[0] + columns[-1]) / 2
-    return np.array(
-        [[scale, 0, target[0] - scale * centre], [0, scale, target[1] - scale * rows[0]]]
-    )
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """The picture and what it was made of, on the canvas: for the checks.
+
+    pixels: uint8 of the photo's shape; alpha: the garment as seen; torso, limbs: its layers.
+    """
+
+    pixels: Pixels
+    alpha: Floats
+    torso: Floats
+    limbs: Floats
+    zones: Zones
+    worn: Worn
 
 
-def _in_front(person: Person, photo: Pixels) -> Floats:
-    """1 where head or hair hide the garment, at the photo's size."""
-    _, v = person.body.uv(person.person.shape)
-    head = person.person & (v < -0.2)
-    plane = np.zeros(photo.shape[:2], dtype=np.float32)
+def draw(photo: Pixels, person: Person, picture: Pixels, garment: Garment) -> Drawing:
+    """Dresses the person of the photo in the garment."""
+    worn = wear(person, garment)
     frame = person.frame
-    box = (slice(frame.y, frame.y + frame.high), slice(frame.x, frame.x + frame.wide))
-    plane[box] = frame.to_photo(head.astype(np.float32))
-    return plane
+    cloth = texture(picture, garment, worn.fit.s, frame)
+    torso = draw_layer(worn.layers[0], cloth, frame)
+    limbs = _limbs(worn, cloth, person, torso)
+    canvas = frame.crop(photo)
+    low_torso, low_limbs = _to_canvas(torso.alpha, canvas), _to_canvas(limbs.alpha, canvas)
+    alpha = floats(1 - (1 - low_torso) * (1 - low_limbs))
+    zone = zones(person, worn, alpha, garment.category)
+    box = photo[frame.y : frame.y + frame.high, frame.x : frame.x + frame.wide]
+    under = _body(box, canvas, person, zone, alpha)
+    light = frame.to_photo(on_garment(canvas, person, zone, low_torso, low_limbs))
+    visible = 1 - _front(person, zone)
+    under = _with_back(under, worn, cloth, person, visible, garment.category)
+    seen = over(torso, limbs)
+    seen_alpha = seen.alpha * visible
+    out = under + (_lit(seen.pixels, light) - under) * seen_alpha[..., None]
+    pixels = photo.copy()
+    changed = (np.abs(out - box) > 0.5).any(axis=2)
+    drawn = np.clip(np.round(out), 0, 255).astype(np.uint8)
+    pixels[frame.y : frame.y + frame.high, frame.x : frame.x + frame.wide] = np.where(
+        changed[..., None], drawn, box
+    )
+    seen_low = floats(alpha * (1 - zone.front))
+    return Drawing(pixels, seen_low, low_torso, low_limbs, zone, worn)
+
+
+def _limbs(worn: Worn, cloth: Texture, person: Person, torso: Drawn) -> Drawn:
+    """All sleeves or legs as one layer."""
+    drawn = Drawn(torso.pixels, np.zeros_like(torso.alpha))
+    for layer in worn.layers[1:]:
+        drawn = over(drawn, draw_layer(layer, cloth, person.frame))
+    return drawn
+
+
+def _to_canvas(alpha: Floats, canvas: Bytes) -> Floats:
+    return resize(alpha, canvas.shape[1], canvas.shape[0])
+
+
+def _front(person: Person, zone: Zones) -> Floats:
+    """What hides the garment, soft by a px of the canvas, at the photo's size."""
+    soft = np.clip(blur(zone.front, 0.006 * person.body.sw) * 1.6 - 0.3, 0, 1)
+    return person.frame.to_photo(soft)
+
+
+def _body(box: Pixels, canvas: Bytes, person: Person, zone: Zones, alpha: Floats) -> Floats:
+    """float32: the photo's box without the old garment, with the new one's shadow."""
+    weight = person.frame.to_photo(erased_weight(zone, person.body.sw))[..., None]
+    fill = person.frame.to_photo(filled(canvas, person, zone))
+    under = box + (fill - box) * weight
+    shadow = person.frame.to_photo(on_body(alpha, person, zone))
+    return _lit(floats(under), shadow)
+
+
+def _lit(pixels: Floats, factor: Floats) -> Floats:
+    """Scales the light: sRGB values are about light to the power 1 / 2.2."""
+    return floats(pixels * (np.maximum(factor, 0) ** np.float32(1 / GAMMA))[..., None])
+
+
+def _with_back(
+    under: Floats, worn: Worn, cloth: Texture, person: Person, visible: Floats, category: Category
+) -> Floats:
+    """The inside of the back, seen only beside the neck, a little darker."""
+    if category is Category.LOWER or not worn.back.chosen.any():
+        return under
+    back = draw_layer(worn.back, cloth, person.frame)
+    behind = person.frame.to_photo(_not_body(person).astype(np.float32))
+    alpha = back.alpha * behind * visible
+    return floats(under + (back.pixels * _BACK_DARKER - under) * alpha[..., None])
+
+
+def _not_body(person: Person) -> Mask:
+    return ~grow(person.person, 0.01 * person.body.sw)

@@ -51,7 +51,7 @@ class PreviewEngine:
         for sample in samples:
             sample.pixels = draw(
                 sample.order.photo, sample.person, sample.order.garment, sample.garment
-            )
+            ).pixels
             sample.step = 1
 
     def finish(self, sample: PreviewSample) -> Picture:

@@ -1,0 +1,92 @@
+"""Sleeves and trouser legs as pairs of edge curves, sampled from the garment's outline.
+
+Image-left side only; the caller mirrors the mask for the other. Points are x, y in px.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from gpu_worker.planes import Floats, Mask, Numbers, components, floats, polygon
+
+SAMPLES = 26
+_SPREAD = 0.55  # how far a sleeve's corner lies off its axis
+_LEAST = 0.01  # of the garment
+
+
+def sleeve_mask(mask: Mask, shoulder: Floats, pit: Floats) -> Mask:
+    """What lies outside the line shoulder -> arm pit -> straight down.
+
+    Of its parts the one with most px above the arm pit: the biggest can be a skirt's flare.
+    """
+    height = mask.shape[0]
+    outside = polygon(
+        mask.shape,
+        np.array([[-1, -1], [shoulder[0], -1], shoulder, pit, [pit[0], height], [-1, height]]),
+    )
+    labels, _ = components(mask & outside)
+    rows = labels[: int(pit[1]) + 1]
+    counts = np.bincount(rows.ravel())
+    if len(counts) < 2 or counts[1:].max() < _LEAST * mask.sum():
+        return np.zeros_like(mask)
+    return np.asarray(labels == 1 + int(np.argmax(counts[1:])))
+
+
+def edge_curves(sleeve: Mask, shoulder: Floats, pit: Floats) -> Floats:
+    """(2, SAMPLES, 2): the outer edge from the shoulder, the inner edge from the arm pit."""
+    contour = _contour(sleeve)
+    start = floats((shoulder + pit) / 2)
+    direction = _direction(sleeve, shoulder, start)
+    normal = floats([direction[1], -direction[0]])  # to the outer side at the image's left
+    if float(normal @ (shoulder - pit)) < 0:
+        normal = -normal
+    outer = _corner(contour, start, direction + _SPREAD * normal)
+    inner = _corner(contour, start, direction - _SPREAD * normal)
+    first, last = _nearest(contour, shoulder), _nearest(contour, pit)
+    return floats(
+        [_path(contour, first, outer, avoid=inner), _path(contour, last, inner, avoid=outer)]
+    )
+
+
+def _contour(mask: Mask) -> Floats:
+    found, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    longest = max(found, key=len)
+    return floats(np.asarray(longest)[:, 0])
+
+
+def _direction(sleeve: Mask, shoulder: Floats, start: Floats) -> Floats:
+    """Unit vector to the middle of the quarter of the sleeve that is farthest off."""
+    ys, xs = np.nonzero(sleeve)
+    away = np.hypot(xs - shoulder[0], ys - shoulder[1])
+    far = away >= np.percentile(away, 75)
+    vector = np.array([xs[far].mean(), ys[far].mean()]) - start
+    return floats(vector / max(float(np.hypot(*vector)), 1e-6))
+
+
+def _corner(contour: Floats, start: Floats, direction: Numbers) -> int:
+    return int(np.argmax((contour - start) @ direction))
+
+
+def _nearest(contour: Floats, point: Floats) -> int:
+    return int(np.argmin(np.hypot(*(contour - point).T)))
+
+
+def _path(contour: Floats, first: int, last: int, avoid: int) -> NDArray[np.float64]:
+    """Evenly spaced samples between two contour points, the way round that avoids a third."""
+    count = len(contour)
+    forward = (last - first) % count
+    if (avoid - first) % count < forward:
+        indices = (first - np.arange((first - last) % count + 1)) % count
+    else:
+        indices = (first + np.arange(forward + 1)) % count
+    return resample(contour[indices], SAMPLES)
+
+
+def resample(points: Numbers, count: int) -> NDArray[np.float64]:
+    """`count` points evenly spaced by arc length along a polyline (n, 2)."""
+    steps = np.hypot(*np.diff(points, axis=0).T)
+    length = np.concatenate([[0], np.cumsum(steps)])
+    at = np.linspace(0, length[-1], count)
+    return np.stack([np.interp(at, length, points[:, axis]) for axis in (0, 1)], axis=1)

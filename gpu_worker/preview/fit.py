@@ -1,0 +1,173 @@
+"""How large the garment is worn and where: its scale, its place, its width by height.
+
+Knows a garment's `Shape` and a body's `Measures`; draws nothing. Lengths in canvas px along the
+body's axes (bx, by from the middle of the shoulders), garment points in px of the garment's canvas.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.ndimage import gaussian_filter1d
+
+from gpu_worker.contract import Category
+from gpu_worker.cutout import Garment
+from gpu_worker.cutout.shape import Shape
+from gpu_worker.planes import Floats, Numbers, floats, smoothstep
+from gpu_worker.preview.measure import Measures
+
+_EASE = {"sleeved": 1.20, "bare": 1.10, "dress": 1.05}
+_SHOULDER_SW = 0.57
+_SHOULDER_U = 0.48  # sw: where the garment's shoulder point rests on the body
+_MIX = (0.97, 1.12)
+_LARGER = 1.14
+_KY = (0.80, 1.28)
+_HIGHEST_TL, _LOWEST_TL = -0.6, 3.2
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """garment px (x, y) <-> body px (bx, by), before the width is wrapped round the body.
+
+    s: canvas px per garment px; ky: stretch of the height; y0, by0: one row in both;
+    widths: (2, n) worn half width at rows by = first_y + i px; row of it by `width_at`.
+    """
+
+    s: float
+    ky: float
+    y0: float
+    by0: float
+    first_y: float
+    widths: Floats
+
+    def down(self, y: Numbers | float) -> Floats:
+        return floats(self.by0 + (np.asarray(y) - self.y0) * self.s * self.ky)
+
+    def up(self, by: Numbers | float) -> Floats:
+        return floats(self.y0 + (np.asarray(by) - self.by0) / (self.s * self.ky))
+
+    def width_at(self, side: int, by: Numbers | float) -> Floats:
+        index = np.asarray(by) - self.first_y
+        return floats(np.interp(index, np.arange(self.widths.shape[1]), self.widths[side]))
+
+
+def fit(garment: Garment, body: Measures, waist: float) -> Fit:
+    """waist: v in tl of the line between the worn top and bottom."""
+    if garment.category is Category.LOWER:
+        return _fit_lower(garment.shape, body, waist)
+    return _fit_top(garment, body, waist)
+
+
+def _fit_top(garment: Garment, body: Measures, waist: float) -> Fit:
+    shape = garment.shape
+    kind = _kind(garment)
+    s = _scale(shape, body, _EASE[kind])
+    y0 = float(shape.shoulder[:, 1].mean())
+    by0 = float(np.mean([body.top_at(side, _SHOULDER_U * body.sw) for side in (0, 1)]))
+    s, ky = _length(garment, body, waist, s, y0, by0)
+    first_y = _HIGHEST_TL * body.tl
+    bare = Fit(s, ky, y0, by0, first_y, np.zeros((2, 1), dtype=np.float32))
+    widths = floats([_top_widths(shape, body, bare, kind, side) for side in (0, 1)])
+    return Fit(s, ky, y0, by0, first_y, widths)
+
+
+def _kind(garment: Garment) -> str:
+    if garment.category is Category.OVERALL:
+        return "dress"
+    return "sleeved" if any(garment.shape.limbed) else "bare"
+
+
+def _scale(shape: Shape, body: Measures, ease: float) -> float:
+    """By the chest, half-mixed with the shoulders."""
+    below = round(float(shape.pit[:, 1].mean()) + 0.02 * (shape.hem - shape.top))
+    chest = float(np.mean([body.half_at(side, 0.28 * body.tl) for side in (0, 1)]))
+    s = ease * chest / float(shape.half[:, below].mean())
+    shoulders = float(np.abs(shape.shoulder[:, 0] - shape.axis).mean())
+    by_shoulders = _SHOULDER_SW * body.sw / max(shoulders, 1.0)
+    return (s + float(np.clip(by_shoulders, _MIX[0] * s, _MIX[1] * s))) / 2
+
+
+def _length(
+    garment: Garment, body: Measures, waist: float, s: float, y0: float, by0: float
+) -> tuple[float, float]:
+    """Scale and stretch that bring the hem where such a garment ends."""
+    if garment.category is Category.OVERALL:
+        low, high = 1.25, 2.6
+    else:
+        low, high = max(1.0, min(waist + 0.12, 1.25)), 1.38
+    long = garment.shape.hem - y0
+    wanted = float(np.clip((by0 + long * s) / body.tl, low, high)) * body.tl - by0
+    larger = float(np.clip(wanted / (long * s), 1.0, _LARGER))
+    s *= larger
+    return s, float(np.clip(wanted / (long * s), *_KY))
+
+
+def _top_widths(shape: Shape, body: Measures, place: Fit, kind: str, side: int) -> Floats:
+    """Worn half width per px row: by the body below the arm pit, by the shoulders above."""
+    rows = floats(np.arange(place.first_y, _LOWEST_TL * body.tl))
+    flat = _flat(shape, place, side, rows)
+    pit = float(place.down(float(shape.pit[side, 1])))
+    below = _below_pit(rows, flat, body, kind, side, pit)
+    at_pit = float(np.interp(pit, rows, below)) / max(float(np.interp(pit, rows, flat)), 1.0)
+    at_shoulder = _shoulder_ratio(shape, place, body, kind, side)
+    blend = smoothstep(place.by0, pit, rows)
+    above = flat * (at_shoulder + (at_pit - at_shoulder) * blend)
+    return floats(gaussian_filter1d(np.where(rows < pit, above, below), 0.03 * body.tl))
+
+
+def _flat(shape: Shape, place: Fit, side: int, rows: Numbers) -> Floats:
+    """The garment's own half width at body rows, canvas px."""
+    y = place.up(rows)
+    return floats(place.s * np.interp(y, np.arange(shape.half.shape[1]), shape.half[side]))
+
+
+def _below_pit(
+    rows: Numbers, flat: Numbers, body: Measures, kind: str, side: int, pit: float
+) -> Floats:
+    v = rows / body.tl
+    half = body.half_at(side, rows)
+    low = 1.12 if kind == "sleeved" else 1.05
+    loose = np.interp(v, (0.3, 1.0, 1.3, 2.0), (1.16, 1.26, 1.36, 1.9))
+    width = np.clip(0.90 * flat, low * half, loose * half)
+    hips = np.clip(0.90 * flat, 0.8 * half, loose * half)
+    width = np.where(v < 1.15, width, hips)
+    ramp = smoothstep(pit - 0.02 * body.tl, pit + 0.14 * body.tl, rows)
+    cover = np.where(v < 1.1, body.cover_at(side, rows) + 0.02 * body.sw, 0)
+    return floats(np.maximum(width, cover * ramp))
+
+
+def _shoulder_ratio(shape: Shape, place: Fit, body: Measures, kind: str, side: int) -> float:
+    own = place.s * abs(float(shape.shoulder[side, 0]) - shape.axis)
+    low, high = (0.54, 0.60) if any(shape.limbed) else (0.30, 0.52)
+    return float(np.clip(own, low * body.sw, high * body.sw)) / max(own, 1.0)
+
+
+_CROTCH_TL = 1.24
+_HIP_TL = 1.05
+_HIP_EASE = 1.06
+
+
+def _fit_lower(shape: Shape, body: Measures, waist: float) -> Fit:
+    """The waistband at the waist, or under the hem of a top that hangs over it."""
+    by0 = min(waist - 0.03, 0.92) * body.tl
+    hip_row = round(shape.top + 0.5 * (float(shape.pit[:, 1].mean()) - shape.top))
+    hips = float(np.mean([body.half_at(side, _HIP_TL * body.tl) for side in (0, 1)]))
+    s = _HIP_EASE * hips / float(shape.half[:, hip_row].mean())
+    ky = 1.0
+    if any(shape.limbed):
+        wanted = _CROTCH_TL * body.tl - by0
+        ky = float(np.clip(wanted / (s * (float(shape.pit[0, 1]) - shape.top)), 0.7, 1.6))
+    first_y = _HIGHEST_TL * body.tl
+    place = Fit(s, ky, shape.top, by0, first_y, np.zeros((2, 1), dtype=np.float32))
+    rows = floats(np.arange(first_y, _LOWEST_TL * body.tl))
+    widths = [_lower_widths(shape, place, body, rows, side) for side in (0, 1)]
+    return Fit(s, ky, shape.top, by0, first_y, floats(widths))
+
+
+def _lower_widths(shape: Shape, place: Fit, body: Measures, rows: Numbers, side: int) -> Floats:
+    flat = _flat(shape, place, side, rows)
+    half = body.half_at(side, rows)
+    loose = np.interp(rows / body.tl, (0.8, 1.1, 1.3, 2.0), (1.08, 1.16, 1.5, 2.2))
+    width = np.clip(flat, 1.03 * half, loose * half)
+    return floats(gaussian_filter1d(width, 0.03 * body.tl))

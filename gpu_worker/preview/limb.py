@@ -1,0 +1,205 @@
+"""Sleeves and trouser legs: ruled patches between two edge curves, laid along a limb.
+
+Every function looks at the image-left limb; the caller mirrors for the other. Points are canvas
+px, garment points px of the garment's canvas. Knows the torso's map for the seam; no pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.ndimage import gaussian_filter1d
+
+from gpu_worker.cutout.sleeves import SAMPLES, resample
+from gpu_worker.planes import Floats, Mask, Numbers, floats, remap
+
+ARM_SW = (0.165, 0.15, 0.125, 0.085)
+LEG_SW = (0.25, 0.21, 0.165, 0.105)
+_POINTS = 80
+_OUTER, _INNER = (0.80, 1.30), (0.85, 1.35)
+_LONG = 0.72
+_COLUMNS = 15
+_OVER_EDGE = 0.12
+_INSIDE_TORSO = 2
+_BEYOND_END = 3
+_SEAM_FADE_SW = 0.40
+_OUTER_FADE_SW, _INNER_FADE_SW = 0.22, 0.60
+_EASE_SW = 0.012
+
+Forward = Callable[[Floats], Floats]
+
+
+@dataclass(frozen=True, slots=True)
+class Limb:
+    """A limb's middle line and widths: line (n, 2), normal (n, 2) outwards, at (n,) px along it,
+    outer and inner (n,) px from the line to its edges."""
+
+    line: Floats
+    normal: Floats
+    at: Floats
+    outer: Floats
+    inner: Floats
+
+    @property
+    def length(self) -> float:
+        return float(self.at[-1])
+
+    def point(self, t: Numbers) -> Floats:
+        return _along(self.line, self.at, t)
+
+    def out(self, t: Numbers) -> Floats:
+        return _along(self.normal, self.at, t)
+
+    def project(self, point: Floats) -> float:
+        """px along the line of its point nearest to `point`."""
+        return float(self.at[int(np.argmin(np.hypot(*(self.line - point).T)))])
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """A grid of corresponding points (rows, columns, 2); `end` px along the limb."""
+
+    source: Floats
+    target: Floats
+    end: float
+    long: bool
+
+
+def _along(values: Floats, at: Floats, t: Numbers) -> Floats:
+    return floats(np.stack([np.interp(t, at, values[:, axis]) for axis in (0, 1)], axis=-1))
+
+
+def limb(
+    joints: Floats, mask: Mask, inner_mask: Mask, model_sw: tuple[float, ...], sw: float
+) -> Limb:
+    """joints: (3, 2) shoulder, elbow, wrist at the image's left; mask: the person, for the outer
+    edge; inner_mask: the limb's own px, for the inner edge."""
+    line = floats(resample(joints, _POINTS))
+    line = floats(gaussian_filter1d(line, 3.0, axis=0, mode="nearest"))
+    tangent = np.gradient(line, axis=0)
+    tangent /= np.maximum(np.hypot(*tangent.T), 1e-6)[:, None]
+    normal = floats(np.stack([-tangent[:, 1], tangent[:, 0]], axis=1))
+    at = floats(np.concatenate([[0], np.cumsum(np.hypot(*np.diff(line, axis=0).T))]))
+    model = np.interp(np.linspace(0, 1, _POINTS), np.linspace(0, 1, 4), model_sw) * sw
+    outer = _width(mask, line, normal, model, _OUTER)
+    inner = _width(inner_mask, line, floats(-normal), model, _INNER)
+    return Limb(line, normal, at, outer, inner)
+
+
+def _width(
+    mask: Mask, line: Floats, normal: Floats, model: Numbers, bounds: tuple[float, float]
+) -> Floats:
+    """From the line along the normal until leaving the mask, kept near the model."""
+    steps = floats(np.arange(0, bounds[1] * float(model.max()) + 2))
+    x = floats(line[:, :1] + normal[:, :1] * steps)
+    y = floats(line[:, 1:] + normal[:, 1:] * steps)
+    outside = remap(mask.astype(np.float32), x, y) < 0.5
+    outside[:, -1] = True
+    width = np.clip(np.argmax(outside, axis=1), bounds[0] * model, bounds[1] * model)
+    return floats(gaussian_filter1d(width, 4.0, mode="nearest"))
+
+
+def patch(
+    edges: Floats, seam: Floats, limb_: Limb, forward: Forward, scale: float, sw: float
+) -> Patch:
+    """The grid of one sleeve.
+
+    edges: (2, SAMPLES, 2) outer and inner edge in the garment; seam: (2, 2) shoulder and arm pit
+    in the garment; forward: garment px to canvas px by the torso's map; scale: canvas px per
+    garment px.
+    """
+    nu = np.linspace(-_OVER_EDGE, 1 + _OVER_EDGE, _COLUMNS)
+    outer, inner, end, long = _target_edges(edges, limb_, forward, scale, sw)
+    source = _ruled(edges[1], edges[0], nu)
+    target = _ruled(inner, outer, nu)
+    target = _start_on_seam(source, target, forward, sw)
+    source, target = _with_end(source, target)
+    return Patch(*_with_overlap(source, target, seam, forward, scale, sw), end, long)
+
+
+def _ruled(inner: Floats, outer: Floats, nu: Numbers) -> Floats:
+    """(rows, columns, 2): straight lines from inner (nu 0) to outer (nu 1)."""
+    return floats(inner[:, None] + (outer - inner)[:, None] * nu[None, :, None])
+
+
+def _target_edges(
+    edges: Floats, limb_: Limb, forward: Forward, scale: float, sw: float
+) -> tuple[Floats, Floats, float, bool]:
+    ends = forward(floats([edges[0, 0], edges[1, 0]]))
+    start_out, start_in = limb_.project(ends[0]), limb_.project(ends[1])
+    long_out, long_in = (_length(edge) * scale for edge in edges)
+    stop, is_long = _stop(limb_, start_out, start_in, long_out, long_in, sw)
+    f = np.linspace(0, 1, SAMPLES)
+    t_out, t_in = start_out + f * (stop - start_out), start_in + f * (stop - start_in)
+    total = _total_width(limb_, stop, scale * float(np.hypot(*(edges[0, -1] - edges[1, -1]))))
+    grown = 1 + (total - 1) * f
+    outer = limb_.point(t_out) + limb_.out(t_out) * _width_at(limb_.outer, limb_, t_out, grown, sw)
+    inner = limb_.point(t_in) - limb_.out(t_in) * _width_at(limb_.inner, limb_, t_in, grown, sw)
+    outer += (ends[0] - outer[0]) * _fade(t_out - start_out, _OUTER_FADE_SW * sw)
+    inner += (ends[1] - inner[0]) * _fade(t_in - start_in, _INNER_FADE_SW * sw)
+    return floats(outer), floats(inner), stop, is_long
+
+
+def _width_at(widths: Floats, limb_: Limb, t: Numbers, grown: Numbers, sw: float) -> Floats:
+    return floats((np.interp(t, limb_.at, widths) + _EASE_SW * sw) * grown)[:, None]
+
+
+def _fade(distance: Numbers, reach: float) -> Floats:
+    return floats(np.exp(-((np.maximum(distance, 0) / reach) ** 2)))[:, None]
+
+
+def _length(points: Floats) -> float:
+    return float(np.hypot(*np.diff(points, axis=0).T).sum())
+
+
+def _stop(
+    limb_: Limb, start_out: float, start_in: float, long_out: float, long_in: float, sw: float
+) -> tuple[float, bool]:
+    """Where the sleeve ends, px along the limb, and whether it is a long one."""
+    stop = start_out + 0.90 * long_out
+    if stop > _LONG * limb_.length:
+        return float(np.clip(stop, 0.97 * limb_.length, 1.02 * limb_.length)), True
+    least = start_in + max(0.07 * sw, 0.7 * long_in)
+    return float(np.clip(max(stop, least), 0, limb_.length)), False
+
+
+def _total_width(limb_: Limb, stop: float, cuff: float) -> float:
+    """How much wider than the limb the sleeve ends."""
+    own = float(np.interp(stop, limb_.at, limb_.outer + limb_.inner))
+    return float(np.clip(0.84 * cuff / max(own, 1.0), 1.08, 1.5))
+
+
+def _start_on_seam(source: Floats, target: Floats, forward: Forward, sw: float) -> Floats:
+    """The first row lies exactly where the torso's map puts the seam; the difference fades."""
+    shift = forward(floats(source[0])) - target[0]
+    along = np.hypot(*np.moveaxis(target - target[:1], -1, 0))
+    fade = np.exp(-((along / (_SEAM_FADE_SW * sw)) ** 2))
+    fade[0] = 1
+    return floats(target + shift[None] * fade[..., None])
+
+
+def _with_end(source: Floats, target: Floats) -> tuple[Floats, Floats]:
+    """A few rows beyond the cuff, so that its edge is the garment's own and not the grid's."""
+    extended = []
+    for grid in (source, target):
+        step = (grid[-1] - grid[-3]) / 2
+        beyond = [grid[-1] + step * (i + 1) * 0.5 for i in range(_BEYOND_END)]
+        extended.append(floats(np.concatenate([grid, beyond])))
+    return extended[0], extended[1]
+
+
+def _with_overlap(
+    source: Floats, target: Floats, seam: Floats, forward: Forward, scale: float, sw: float
+) -> tuple[Floats, Floats]:
+    """Rows inside the torso, where torso and sleeve show the same: the seam cannot open."""
+    along = seam[1] - seam[0]
+    inwards = floats([along[1], -along[0]]) / max(float(np.hypot(*along)), 1e-6)
+    if float(inwards[0]) < 0:
+        inwards = -inwards
+    depth = 0.05 * sw / scale
+    rows = [source[0] + inwards * depth * (_INSIDE_TORSO - i) for i in range(_INSIDE_TORSO)]
+    inside = floats(rows)
+    moved = forward(floats(inside.reshape(-1, 2))).reshape(inside.shape)
+    return floats(np.concatenate([inside, source])), floats(np.concatenate([moved, target]))

@@ -1,0 +1,145 @@
+"""Measures a body on its canvas: half widths by height, the shoulder's contour, limbs.
+
+Knows a `Person`; no garment. Lengths are canvas px along the body's own axes: bx to the image's
+right, by down, both from the middle of the shoulders. Index [0] is the image's left side.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.ndimage import gaussian_filter1d
+
+from gpu_worker.planes import Floats, Mask, Numbers, floats, remap
+from gpu_worker.pose import Person
+from gpu_worker.pose.body import Body
+from gpu_worker.pose.labels import HAIR
+from gpu_worker.pose.silhouette import limb_core
+
+STEP_TL = 0.01
+_LOWEST_TL = 3.2
+_MODEL_V = (0.0, 0.2, 0.55, 0.8, 1.0, 1.25)
+_MODEL_SW = (0.50, 0.47, 0.42, 0.45, 0.50, 0.54)
+_LIKE_MODEL = (0.82, 1.5)
+_THIN_ARM_SW = (0.09, 0.07, 0.055, 0.10)
+_ARM_SW = (0.17, 0.15, 0.12, 0.18)
+_TOP_U = (0.12, 0.2, 0.3, 0.5, 0.62)
+_TOP_SW = (-0.44, -0.27, -0.18, -0.10, 0.03)
+_TOP_OFF_SW = (-0.10, 0.08)
+_LEGS_FROM_TL = 1.06
+
+
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """Tables over height and width.
+
+    half: (2, n) px from the middle to the side of the body, arms left out, at v = STEP_TL * i tl;
+    cover: (2, n) the same to where the arm begins: what a garment must reach to hide the old one;
+    top: (2, m) by px of the shoulder's contour at bx = 0, 1, .. px to that side.
+    """
+
+    half: Floats
+    cover: Floats
+    top: Floats
+    sw: float
+    tl: float
+
+    def half_at(self, side: int, y: Numbers | float) -> Floats:
+        return _at(self.half[side], np.asarray(y) / (STEP_TL * self.tl))
+
+    def cover_at(self, side: int, y: Numbers | float) -> Floats:
+        return _at(self.cover[side], np.asarray(y) / (STEP_TL * self.tl))
+
+    def top_at(self, side: int, x: Numbers | float) -> Floats:
+        return _at(self.top[side], np.asarray(x))
+
+
+def _at(table: Floats, index: Numbers) -> Floats:
+    return floats(np.interp(index, np.arange(len(table)), table))
+
+
+def measure(person: Person) -> Measures:
+    """The tables of one person."""
+    body = person.body
+    shape = person.person.shape
+    thin, thick = [
+        limb_core(_with_hand(body, 0), shape, radii, body.sw)
+        | limb_core(_with_hand(body, 1), shape, radii, body.sw)
+        for radii in (_THIN_ARM_SW, _ARM_SW)
+    ]
+    without_arms = person.person & ~thick
+    without_bones = person.person & ~thin
+    not_hair = person.person & (person.labels != HAIR)
+    halves = [_profile(without_arms, body, side) for side in (0, 1)]
+    covers = [_cover(without_bones, halves[side], person, side) for side in (0, 1)]
+    tops = [_top(not_hair, body, side) for side in (0, 1)]
+    return Measures(floats(halves), floats(covers), floats(tops), body.sw, body.tl)
+
+
+def _with_hand(body: Body, side: int) -> Floats:
+    """Shoulder, elbow, wrist and finger tips (4, 2)."""
+    arm = body.arm(side)
+    return floats([*arm, arm[2] + 1.6 * (body.hand(side) - arm[2])])
+
+
+def straightened(mask: Mask, body: Body, side: int, ys: Floats, xs: Floats) -> Mask:
+    """mask (len(ys), len(xs)) looked up at body px (bx, by); bx counts away from the middle."""
+    sign = -1 if side == 0 else 1
+    origin, right, down = body.at(0, 0), body.right, body.down
+    grid_y, grid_x = np.meshgrid(ys, xs * sign, indexing="ij")
+    at_x = floats(origin[0] + grid_x * right[0] + grid_y * down[0])
+    at_y = floats(origin[1] + grid_x * right[1] + grid_y * down[1])
+    return np.asarray(remap(mask.astype(np.float32), at_x, at_y) > 0.5)
+
+
+def _rows(body: Body) -> Floats:
+    return floats(np.arange(0, _LOWEST_TL, STEP_TL) * body.tl)
+
+
+def _exits(mask: Mask) -> Floats:
+    """Per row, how many px from the start until the first one outside."""
+    ended = ~mask
+    ended[:, -1] = True
+    return floats(np.argmax(ended, axis=1))
+
+
+def _reach(mask: Mask) -> Floats:
+    """Per row, the outermost px inside: below the hips the middle may be between the legs."""
+    return floats(mask.shape[1] - 1 - np.argmax(mask[:, ::-1], axis=1)) * mask.any(axis=1)
+
+
+def _profile(mask: Mask, body: Body, side: int) -> Floats:
+    rows = _rows(body)
+    columns = floats(np.arange(0, 1.0 * body.sw))
+    seen = straightened(mask, body, side, rows, columns)
+    v = rows / body.tl
+    width = np.where(v < _LEGS_FROM_TL, _exits(seen), _reach(seen))
+    model = np.interp(v, _MODEL_V, _MODEL_SW) * body.sw
+    width = np.where(width > 2, width, model)
+    low = np.where(v < 1.3, _LIKE_MODEL[0], 0.5) * model
+    return _smooth(np.clip(width, low, _LIKE_MODEL[1] * model), 4.0)
+
+
+def _cover(mask: Mask, half: Floats, person: Person, side: int) -> Floats:
+    """As far as the old garment may reach beside the body."""
+    body = person.body
+    rows = _rows(body)
+    seen = straightened(mask, body, side, rows, floats(np.arange(0, 1.2 * body.sw)))
+    most = 1.25 if person.bare[side] else 1.12
+    return _smooth(np.clip(_exits(seen), half, most * half), 4.0)
+
+
+def _top(mask: Mask, body: Body, side: int) -> Floats:
+    """Walking up from .10 sw below the shoulder line until leaving the body."""
+    ys = floats(np.arange(0.10 * body.sw, -0.7 * body.sw, -1.0))
+    xs = floats(np.arange(0, 0.9 * body.sw))
+    seen = straightened(mask, body, side, ys, xs)
+    height = 0.10 * body.sw - _exits(seen.T)
+    model = np.interp(xs / body.sw, _TOP_U, _TOP_SW) * body.sw
+    low, high = _TOP_OFF_SW
+    return _smooth(np.clip(height, model + low * body.sw, model + high * body.sw), 5.0)
+
+
+def _smooth(values: Numbers, sigma: float) -> Floats:
+    return floats(gaussian_filter1d(values, sigma, mode="nearest"))

@@ -1,0 +1,193 @@
+"""The photo's side of the composition: what stays in front, what is removed, what fills it.
+
+Everything on the canvas. Knows the person, the worn garment's alpha and their geometry.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gpu_worker.contract import Category
+from gpu_worker.planes import (
+    Floats,
+    Mask,
+    floats,
+    grow,
+    shrink,
+    to_segment,
+    without_specks,
+)
+from gpu_worker.pose import Person
+from gpu_worker.pose.body import WRISTS
+from gpu_worker.pose.labels import FEET, FRINGE, HAIR, LOWER, SKIN, UPPER
+from gpu_worker.preview.torso import body_planes
+from gpu_worker.preview.worn import Worn
+
+_HEAD_SW = -0.30  # above this height everything of the person stays as it is
+_OLD_GROWN_SW = 0.02
+_COVERED = 0.98
+_TUBE = 1.25
+_HAND_OVERLAP_SW = 0.06
+_TRIM_GROWN_SW = 0.04
+_BELOW_HEM_TL = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Zones:
+    """Planes on the canvas. x, y: body px; front: what hides the garment; erased: where the
+    photo is replaced; bare: of these, where the body's skin shows."""
+
+    x: Floats
+    y: Floats
+    front: Mask
+    erased: Mask
+    bare: Mask
+
+
+def zones(person: Person, worn: Worn, alpha: Floats, category: Category) -> Zones:
+    """alpha: (h, w) the garment's own, before anything is put in front of it."""
+    x, y = body_planes(person.body, person.person.shape)
+    front = in_front(person, worn, x, y, category)
+    erased = _erased(person, worn, alpha, front, x, y, category)
+    bare = erased & _body(person, worn, x, y)
+    return Zones(x, y, front, erased, bare)
+
+
+def in_front(person: Person, worn: Worn, x: Floats, y: Floats, category: Category) -> Mask:
+    """Head, hair, and the bare arms and hands beyond the sleeves; of a bottom, the worn top."""
+    sw = person.body.sw
+    head = person.person & (y < _HEAD_SW * sw)
+    hair = person.labels == HAIR
+    front = head | hair
+    for side in (0, 1):
+        front |= _bare_arm(person, worn, y, side)
+    if category is Category.LOWER:
+        front |= (person.labels == UPPER) | (person.labels == FEET)
+    return without_specks(front, 0.004 * sw**2)
+
+
+def _bare_arm(person: Person, worn: Worn, y: Floats, side: int) -> Mask:
+    """Skin in the tube round the arm, from the sleeve's end on."""
+    body = person.body
+    if float(body.visibility[WRISTS[side]]) < 0.5:
+        return np.zeros(person.person.shape, dtype=bool)
+    shoulder, elbow, wrist = body.arm(side)
+    hand = floats(wrist + 1.6 * (body.hand(side) - wrist))
+    skin = (person.labels == SKIN) | (person.labels == FRINGE)
+    tube = np.zeros_like(skin)
+    length = 0.0
+    end = _sleeve_end(worn, side) - _HAND_OVERLAP_SW * body.sw
+    for a, b, radius in ((shoulder, elbow, 0.16), (elbow, wrist, 0.14), (wrist, hand, 0.22)):
+        distance, along = to_segment(skin.shape, floats(a), floats(b))
+        long = float(np.hypot(*(b - a)))
+        tube |= (distance < radius * body.sw) & (length + along * long > end)
+        length += long
+    low = y > (float(worn.map.fade_to) if worn.patches[side] is None else -1e9)
+    return np.asarray(skin & tube & low)
+
+
+def _sleeve_end(worn: Worn, side: int) -> float:
+    grid = worn.patches[side]
+    return 0.0 if grid is None else grid.end
+
+
+def _erased(
+    person: Person,
+    worn: Worn,
+    alpha: Floats,
+    front: Mask,
+    x: Floats,
+    y: Floats,
+    category: Category,
+) -> Mask:
+    """The old garment where the new one does not hide it, and the body beside new sleeves."""
+    sw = person.body.sw
+    old = grow(_old(person, category), _OLD_GROWN_SW * sw) & grow(person.person, 0.02 * sw)
+    zone = _zone(person, worn, y, category)
+    residue = old & zone
+    trimmed = np.zeros_like(old)
+    if category is not Category.LOWER:
+        for side in (0, 1):
+            trimmed |= _beside_sleeve(person, worn, side)
+        trimmed |= _beside_torso(person, worn, x, y)
+    keep = front & ~_old(person, category)
+    erased = (residue | trimmed) & (alpha < _COVERED) & ~keep
+    return without_specks(erased, 4) & grow(person.person, _TRIM_GROWN_SW * sw)
+
+
+def _old(person: Person, category: Category) -> Mask:
+    """What the new garment replaces."""
+    labels = person.labels
+    if category is Category.UPPER:
+        return np.asarray(labels == UPPER)
+    if category is Category.LOWER:
+        return np.asarray(labels == LOWER)
+    return np.asarray((labels == UPPER) | (labels == LOWER))
+
+
+def _zone(person: Person, worn: Worn, y: Floats, category: Category) -> Mask:
+    """Above the new hem the old garment goes; below it, it reads as worn beneath."""
+    sw, tl = person.body.sw, person.body.tl
+    below_head = y > -0.40 * sw
+    hem = float(worn.fit.down(worn.map.shape.hem)) - _BELOW_HEM_TL * tl
+    if category is Category.LOWER:
+        return below_head
+    return np.asarray(below_head & (y < hem))
+
+
+def _beside_sleeve(person: Person, worn: Worn, side: int) -> Mask:
+    """Person px round the arm up to the sleeve's end that the sleeve leaves uncovered."""
+    grid = worn.patches[side]
+    shape = person.person.shape
+    if grid is None:
+        return np.zeros(shape, dtype=bool)
+    body = person.body
+    margin = (0.06 if grid.long else 0.10) * body.sw
+    shoulder, elbow, wrist = body.arm(side)
+    zone = np.zeros(shape, dtype=bool)
+    length = 0.0
+    for a, b in ((shoulder, elbow), (elbow, wrist)):
+        distance, along = to_segment(shape, floats(a), floats(b))
+        long = float(np.hypot(*(b - a)))
+        zone |= (distance < 0.26 * body.sw) & (length + along * long < grid.end - margin)
+        length += long
+    arm = np.isin(person.labels, (SKIN, FRINGE, UPPER))
+    others = shrink((person.labels == LOWER) | (person.labels == HAIR), 0.02 * body.sw)
+    return np.asarray(zone & grow(arm, _TRIM_GROWN_SW * body.sw) & ~others)
+
+
+def _beside_torso(person: Person, worn: Worn, x: Floats, y: Floats) -> Mask:
+    """Old cloth px beside the torso between arm pit and hem."""
+    cloth = person.labels == UPPER
+    sw = person.body.sw
+    return np.asarray(
+        grow(cloth, 0.02 * sw)
+        & (y > worn.map.fade_to)
+        & (np.abs(x) < 0.9 * sw)
+        & (y < float(worn.fit.down(worn.map.shape.hem)))
+    )
+
+
+def _body(person: Person, worn: Worn, x: Floats, y: Floats) -> Mask:
+    """Where there is body under the clothes: neck, torso, bare arms; not under a sleeve."""
+    torso = np.zeros(x.shape, dtype=bool)
+    for side, chosen in ((0, x < 0), (1, x >= 0)):
+        reach = np.abs(x)
+        inside = (reach < worn.measures.half_at(side, y)) & (y > worn.measures.top_at(side, reach))
+        torso |= chosen & inside
+    for side in (0, 1):
+        if worn.patches[side] is None:
+            torso |= arm_tube(person, side)
+    return torso
+
+
+def arm_tube(person: Person, side: int) -> Mask:
+    """The bare arm as its landmarks and the visible skin say."""
+    body = person.body
+    shoulder, elbow, wrist = body.arm(side)
+    upper, at_upper = to_segment(person.person.shape, shoulder, elbow)
+    lower, at_lower = to_segment(person.person.shape, elbow, wrist)
+    tube = upper < (0.150 - 0.030 * at_upper) * body.sw
+    return np.asarray(tube | (lower < (0.120 - 0.045 * at_lower) * body.sw))
