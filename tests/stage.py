@@ -291,6 +291,11 @@ class Ear:
     def close(self) -> None:
         with suppress(OSError, websocket.WebSocketException):
             self.ws.close(timeout=0)
+        self.ws.shutdown()  # type: ignore[no-untyped-call]
+
+    def vanish(self) -> None:
+        """Goes without a word, as phones do."""
+        self.ws.shutdown()  # type: ignore[no-untyped-call]
 
 
 def _site(merchant: Merchant) -> Site:

@@ -18,7 +18,7 @@ from typing import Any
 from flask import Flask, current_app, request
 from flask_sock import Sock
 from redis.exceptions import RedisError
-from simple_websocket import Server
+from simple_websocket import ConnectionClosed, Server
 
 from server import auth, jobs
 from server.caller import Caller
@@ -42,7 +42,7 @@ IDLE_S = 30.0  # a handler looks up this often even if nothing wakes it
 STUCK_MS = 45_000  # a phone that takes nothing for this long is gone
 
 BAD_FRAME, BAD_TICKET, BAD_ORIGIN, TOO_MANY = 4400, 4401, 4403, 4429
-COME_AGAIN = 1012  # htmx's ws extension reconnects after this one
+FAILED, COME_AGAIN = 1011, 1012  # after these htmx's ws extension reconnects
 
 CALLERS = ("shopper", "secret", "user")
 
@@ -95,6 +95,11 @@ def live(ws: Server) -> None:
     except (RedisError, Unavailable) as error:
         log.warning("a live socket is sent away: %s", error)
         ws.close(COME_AGAIN, "temporarily unavailable")
+    except ConnectionClosed:
+        pass
+    except Exception:
+        log.exception("a live socket fails")
+        ws.close(FAILED, "internal error")
     finally:
         if entered:
             shared.hub.exit()

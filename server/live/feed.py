@@ -130,11 +130,23 @@ class Feed:
         with self._services.read() as session:
             found = reading.by_id(session, heeded)
             for row_id, (nudge, rooms) in heeded.items():
-                row = found.get(row_id)
-                if row is None:
-                    self._tell_gone(rooms, row_id, nudge.version)
-                else:
-                    self._tell_row(session, row, rooms)
+                try:
+                    self._tell_one(session, found.get(row_id), nudge, rooms)
+                except AWAY:
+                    raise
+                except Exception:
+                    log.exception("cannot tell of %s", row_id)
+
+    def _tell_one(self, session: Session, row: Row | None, nudge: Nudge, rooms: list[str]) -> None:
+        if row is None:
+            self._hub.offer(
+                rooms,
+                nudge.id,
+                nudge.version,
+                lambda voice: self._speaker.gone(nudge.id, nudge.version, voice),
+            )
+        else:
+            self._tell_row(session, row, rooms)
 
     def _tell_row(self, session: Session, row: Row, rooms_if_gone: Iterable[str] = ()) -> None:
         rooms = list(rooms_if_gone) if reading.is_gone(row) else reading.rooms_for(row)
@@ -143,9 +155,6 @@ class Feed:
             return list(self._speaker.say(session, row, voice))
 
         self._hub.offer(rooms, row.id, row.version, say)
-
-    def _tell_gone(self, rooms: Iterable[str], row_id: str, version: int) -> None:
-        self._hub.offer(rooms, row_id, version, lambda v: self._speaker.gone(row_id, version, v))
 
     # --- after a silence -------------------------------------------------------------------------
 

@@ -20,6 +20,8 @@ from server.models import Garment, Photo, TryOn, now
 from server.storage import Store
 
 HISTORY = "history"  # beside row ids: a shopper's finished pictures together
+PAGE_OF_SHOPPER = Voice("html", "shopper")
+PAGE_OF_MERCHANT = Voice("html", "user")
 _NOUNS = {"try": "try_on", "pho": "photo", "gar": "garment"}
 
 
@@ -32,13 +34,13 @@ class Speaker:
     def say(self, session: Session, row: Row, voice: Voice) -> Messages:
         """What a row's present state sounds like in this voice; nothing where it is no concern
         of the listener."""
+        if voice == PAGE_OF_MERCHANT:
+            return self._to_merchant(session, row)
         if is_gone(row):
             return self.gone(row.id, row.version, voice)
         if voice.format == "json":
             return self._events(row, for_merchant=voice.kind != "shopper")
-        if voice.kind == "shopper":
-            return [] if isinstance(row, Garment) else [self._to_shopper(session, row)]
-        return [] if isinstance(row, Photo) else [self._to_merchant(session, row)]
+        return [] if isinstance(row, Garment) else [fragments.changed(session, row, self._store)]
 
     def gone(self, row_id: str, version: int, voice: Voice) -> Messages:
         """A deleted row: its id and nothing else."""
@@ -53,7 +55,7 @@ class Speaker:
     ) -> list[tuple[str, int, Messages]]:
         """(id, version, messages) of each row; a shopper's finished pictures bring their history
         once and not each."""
-        if voice != Voice("html", "shopper"):
+        if voice != PAGE_OF_SHOPPER:
             return [(row.id, row.version, self.say(session, row, voice)) for row in rows]
         told: list[tuple[str, int, Messages]] = []
         shopper_id: str | None = None
@@ -72,11 +74,13 @@ class Speaker:
             told.append((HISTORY, round(now().timestamp() * 1000), [history]))
         return told
 
-    def _to_shopper(self, session: Session, row: Photo | TryOn) -> str:
-        return fragments.changed(session, row, self._store)
-
-    def _to_merchant(self, session: Session, row: Garment | TryOn) -> str:
-        return dashboard_fragments.changed(session, row, self._store)
+    def _to_merchant(self, session: Session, row: Row) -> Messages:
+        """Her list keeps a try-on whose picture was deleted, and shows no shopper's photo."""
+        if isinstance(row, TryOn):
+            return [dashboard_fragments.try_on(session, self._store, row)]
+        if isinstance(row, Garment):
+            return [dashboard_fragments.garment(self._store, row)]
+        return []
 
     def _events(self, row: Row, *, for_merchant: bool) -> Messages:
         if isinstance(row, Photo):

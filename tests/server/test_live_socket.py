@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,17 +12,34 @@ from typing import Any
 import httpx
 import pytest
 import websocket
+from redis import Redis
 
 from gpu_worker.contract import GarmentStatus, PhotoStatus, TryOnStatus
+from server import photos, try_ons
 from tests.services import S3Settings
-from tests.stage import Ear, Stage, stage, wait_for
+from tests.stage import Stage, stage, wait_for
 
 
-@pytest.fixture
-def house(redis_url: str, sqlite_url: str, store: S3Settings, tmp_path: Path) -> Iterator[Stage]:
-    with stage(redis_url, sqlite_url, store, tmp_path) as made:
-        made.serve()
+@pytest.fixture(scope="module")
+def house(
+    redis_service: str,
+    sqlite_template: Path,
+    rclone_service: S3Settings,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Stage]:
+    """One server for all tests of this file; each test brings its own rows."""
+    folder = tmp_path_factory.mktemp("live")
+    (folder / "proteus.db").write_bytes(sqlite_template.read_bytes())
+    with stage(redis_service, f"sqlite:///{folder}/proteus.db", rclone_service, folder) as made:
+        made.serve(PROTEUS_MAX_SOCKETS="40")
         yield made
+
+
+@pytest.fixture(autouse=True)
+def close_ears(house: Stage) -> Iterator[None]:
+    yield
+    while house.ears:
+        house.ears.pop().close()
 
 
 def test_sam_sees_her_picture_come(house: Stage) -> None:
@@ -32,7 +51,250 @@ def test_sam_sees_her_picture_come(house: Stage) -> None:
     house.change(row, status=TryOnStatus.RUNNING, step=1, steps=4)
     running = ear.until("try_on.running", row)
     assert (running["step"], running["steps"]) == (1, 4)
+    house.change(row, preview_key=f"pictures/{row.id}-partial.jpg")
+    assert ear.until("try_on.preview", row)["url"].startswith("http")
     house.change(row, status=TryOnStatus.SUCCEEDED, result_key=f"pictures/{row.id}.jpg")
     done = ear.until("try_on.succeeded", row)
     assert done["result_url"].startswith("http")
     assert done["version"] > running["version"] > queued["version"]
+
+
+def test_a_failure_says_what_and_whether_to_try_again(house: Stage) -> None:
+    row = house.try_on()
+    ear = house.listen(house.sam)
+    ear.until("try_on.queued", row)
+    house.change(row, status=TryOnStatus.FAILED, error_code="engine_failed", retryable=True)
+    failed = ear.until("try_on.failed", row)
+    assert (failed["code"], failed["retryable"]) == ("engine_failed", True)
+    assert failed["detail"]
+
+
+def test_the_widget_hears_html(house: Stage) -> None:
+    photo = house.photo(status=PhotoStatus.CHECKING)
+    row = house.try_on(house.photo())
+    ear = house.listen(house.sam, "html")
+    came = "".join(ear.silence())
+    assert f'id="card-{photo.id}"' in came
+    assert f'id="progress-{row.id}"' in came
+    house.change(row, status=TryOnStatus.SUCCEEDED, result_key="k", width=3, height=4)
+    done = ear.next()
+    assert f'id="card-{row.id}"' in done
+    assert 'hx-swap-oob="true"' in done
+    assert 'data-version="2"' in done
+
+
+def test_after_a_reconnect_the_present_state_comes_with_one_history(house: Stage) -> None:
+    shopper = house.tom
+    rows = [
+        house.try_on(house.photo(shopper), status=TryOnStatus.SUCCEEDED, result_key=f"p/{n}")
+        for n in range(3)
+    ]
+    came = house.listen(shopper, "html").silence()
+    assert all(any(f'id="card-{row.id}"' in frame for frame in came) for row in rows)
+    assert sum('id="history"' in frame for frame in came) == 1
+
+
+def test_the_dashboard_hears_of_its_garments_and_try_ons(house: Stage) -> None:
+    garment = house.garment(status=GarmentStatus.CLEANING)
+    row = house.try_on()
+    ear = house.listen(house.ada, "html")
+    came = "".join(ear.silence())
+    assert f'id="{garment.id}"' in came
+    assert f'id="{row.id}"' in came
+    house.change(garment, status=GarmentStatus.READY)
+    assert f'id="{garment.id}" data-version="2"' in ear.next()
+    photo = house.photo(status=PhotoStatus.CHECKING)
+    house.change(photo, status=PhotoStatus.READY)
+    assert ear.silence() == []  # a shopper's photo is no merchant's page's concern
+
+
+def test_a_backend_hears_of_its_site_and_its_mode(house: Stage) -> None:
+    live = house.listen(house.shop, suppress_origin=True, origin=None)
+    test = house.connect(suppress_origin=True, origin=None)
+    test.hello(house.ticket(house.shop, "test"))
+    live.silence()
+    test.silence()
+    garment, row = house.garment(), house.try_on()
+    house.change(garment, title="Silk shirt")
+    assert live.until("garment.ready", garment)["title"] == "Silk shirt"
+    assert test.until("garment.ready", garment)["title"] == "Silk shirt"
+    house.change(row, status=TryOnStatus.RUNNING)
+    live.until("try_on.running", row)
+    assert test.silence() == []
+
+
+def test_nobody_hears_of_what_is_not_theirs(house: Stage) -> None:
+    old = house.try_on()
+    others = {
+        "another shopper": house.listen(house.tom),
+        "a shopper elsewhere": house.listen(house.zoe),
+        "Cleo": house.listen(house.cleo),
+        "Cleo's backend": house.listen(house.other_shop, suppress_origin=True, origin=None),
+    }
+    sam = house.listen(house.sam)
+    sam.until("try_on.queued", old)
+    for ear in others.values():
+        ear.silence()
+    photo = house.photo(status=PhotoStatus.CHECKING)
+    row = house.try_on(photo)
+    house.change(photo, status=PhotoStatus.READY)
+    house.change(row, status=TryOnStatus.RUNNING)
+    house.change(house.garment(), title="Wool coat")
+    sam.until("try_on.running", row)
+    photos.remove(house.services, house.caller(house.sam), photo.id)
+    sam.until("photo.deleted", photo)
+    for name, ear in others.items():
+        assert not any(row.id in said or photo.id in said for said in ear.silence()), name
+        assert not any(old.id in said for said in ear.heard), name
+
+
+def test_what_is_deleted_is_said_to_be_gone(house: Stage) -> None:
+    photo, shopper = house.photo(), house.caller(house.sam)
+    row = house.try_on(photo, status=TryOnStatus.SUCCEEDED, result_key="k")
+    ear, page = house.listen(house.sam), house.listen(house.sam, "html")
+    ear.until("try_on.succeeded", row)
+    page.silence()
+    try_ons.remove(house.services, shopper, row.id)
+    assert ear.until("try_on.deleted", row).keys() == {"type", "id", "version"}
+    assert f'id="card-{row.id}"' in page.next()
+    photos.remove(house.services, shopper, photo.id)
+    ear.until("photo.deleted", photo)
+
+
+def test_an_older_version_never_follows_a_newer_one(house: Stage) -> None:
+    row = house.try_on()
+    ears = [house.listen(house.sam) for _ in range(5)]
+    for ear in ears:
+        ear.until("try_on.queued", row)
+    for step in range(1, 120):
+        house.change(row, status=TryOnStatus.RUNNING, step=step, steps=200)
+    house.change(row, status=TryOnStatus.SUCCEEDED, result_key="k")
+    for ear in ears:
+        ear.until("try_on.succeeded", row)
+        versions = [said["version"] for said in ear.events() if said["id"] == row.id]
+        assert versions == sorted(set(versions))
+        assert versions[-1] == 121
+        assert len(versions) <= 121
+
+
+# --- refusals ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("frame", "code"),
+    [
+        ("hello", 4400),
+        ("[]", 4400),
+        ('{"type": "hello"}', 4400),
+        ('{"type": "hullo", "ticket": "x", "format": "json"}', 4400),
+        ('{"type": "hello", "ticket": 7, "format": "json"}', 4400),
+        ('{"type": "hello", "ticket": "x", "format": "xml"}', 4400),
+        ('{"type": "hello", "ticket": "x", "format": "json"}', 4401),
+        ('{"type": "hello", "ticket": "x' + "y" * 5000 + '"}', 1009),
+    ],
+)
+def test_a_bad_first_frame(house: Stage, frame: str, code: int) -> None:
+    ear = house.connect()
+    ear.ws.send(frame)
+    assert ear.close_code() == code
+
+
+def test_a_binary_first_frame(house: Stage) -> None:
+    ear = house.connect()
+    ear.ws.send_binary(b"\xff\x00")
+    assert ear.close_code() == 4400
+
+
+def test_a_ticket_is_good_once(house: Stage) -> None:
+    ticket, row = house.ticket(house.sam), house.try_on()
+    first = house.connect()
+    first.hello(ticket)
+    first.until("try_on.queued", row)
+    second = house.connect()
+    second.hello(ticket)
+    assert second.close_code() == 4401
+
+
+def test_silence_is_ended_after_five_seconds(house: Stage) -> None:
+    began = time.monotonic()
+    assert house.connect().close_code() == 4401
+    assert 4.5 < time.monotonic() - began < 7
+
+
+@pytest.mark.parametrize(
+    "origin", ["https://shop.example", "null", "http://localhost.evil.example", "file://"]
+)
+def test_a_foreign_page_is_refused_before_it_says_anything(house: Stage, origin: str) -> None:
+    assert house.connect(origin=origin).close_code() == 4403
+
+
+@pytest.mark.parametrize("who", ["sam", "ada"])
+def test_a_pages_ticket_without_an_origin_is_refused(house: Stage, who: str) -> None:
+    ear = house.listen(getattr(house, who), suppress_origin=True, origin=None)
+    assert ear.close_code() == 4403
+
+
+def test_html_is_for_pages(house: Stage) -> None:
+    ear = house.listen(house.shop, "html", suppress_origin=True, origin=None)
+    assert ear.close_code() == 4400
+
+
+# --- many sockets --------------------------------------------------------------------------------
+
+
+def test_more_sockets_than_slots(house: Stage) -> None:
+    row = house.try_on()
+    ears = [house.connect() for _ in range(40)]
+    assert house.connect().close_code() == 4429
+    assert httpx.get(f"{house.url}/healthz").status_code == 200
+    for ear in ears:
+        ear.vanish()
+    wait_for(lambda: _hears(house, row), 10)
+
+
+def _hears(house: Stage, row: Any) -> bool:
+    """Whether there is a free slot."""
+    ear = house.listen(house.sam)
+    try:
+        ear.until("try_on.queued", row, 2)
+    except (AssertionError, ValueError, websocket.WebSocketException):
+        return False
+    return True
+
+
+def test_a_socket_may_talk_on_without_being_answered(house: Stage) -> None:
+    row = house.try_on()
+    ear = house.listen(house.sam)
+    ear.until("try_on.queued", row)
+    for _ in range(50):
+        ear.ws.send(json.dumps({"type": "anything"}))
+    house.change(row, status=TryOnStatus.RUNNING)
+    ear.until("try_on.running", row)
+
+
+def test_one_subscription_for_all_sockets(house: Stage) -> None:
+    ears = [house.listen(house.sam) for _ in range(10)]
+    for ear in ears:
+        ear.silence(0.1)
+    with Redis.from_url(house.redis_url) as redis:
+        subscribers: Any = redis.pubsub_numsub("proteus:nudges")
+    assert subscribers == [(b"proteus:nudges", 1)]
+
+
+# --- the server ends -----------------------------------------------------------------------------
+
+
+def test_a_deploy_closes_open_sockets_with_1012(
+    redis_url: str, sqlite_url: str, store: S3Settings, tmp_path: Path
+) -> None:
+    with stage(redis_url, sqlite_url, store, tmp_path) as made:
+        server = made.serve()
+        row = made.try_on()
+        said_hello, said_nothing = made.listen(made.sam), made.connect()
+        said_hello.until("try_on.queued", row)
+        server.send_signal(signal.SIGTERM)
+        began = time.monotonic()
+        assert said_hello.close_code() == 1012
+        assert said_nothing.close_code() == 1012
+        assert server.wait(10) == 0
+        assert time.monotonic() - began < 5
