@@ -171,7 +171,7 @@ def _page(pk: str, site: Site, **shown: Any) -> str:
         "pictures": fragments.history([], SampleLinks("")),
         "assets": _assets(),
         "modules": MODULES,
-        "origins": _origins(site),
+        "origins": ancestors(site),
         "consent_version": CONSENT_VERSION,
         "htmx_config": HTMX_CONFIG,
         "page_problems": PAGE_PROBLEMS,
@@ -182,7 +182,7 @@ def _page(pk: str, site: Site, **shown: Any) -> str:
 # --- the policy ----------------------------------------------------------------------------------
 
 
-def policy(store_origin: str, server_url: str, ancestors: list[str]) -> str:
+def policy(store_origin: str, server_url: str, origins: list[str]) -> str:
     """The document's Content-Security-Policy: nothing but our own files and the store, framed by
     nobody but the site's own pages."""
     socket = server_url.replace("http", "ws", 1)  # older Safari does not count it as 'self'
@@ -195,21 +195,21 @@ def policy(store_origin: str, server_url: str, ancestors: list[str]) -> str:
             f"connect-src 'self' {socket} {store_origin}",
             "base-uri 'self'",
             "form-action 'none'",
-            "frame-ancestors " + (" ".join(ancestors) or "'none'"),
+            "frame-ancestors " + (" ".join(origins) or "'none'"),
         ]
     )
 
 
 def _with_policy(services: Services, site: Site, response: Response) -> Response:
     response.headers["Content-Security-Policy"] = policy(
-        _store_origin(services), services.settings.server_url, _origins(site)
+        _store_origin(services), services.settings.server_url, ancestors(site)
     )
     response.headers["Permissions-Policy"] = "camera=(self), microphone=(), geolocation=()"
     response.headers["Cross-Origin-Opener-Policy"] = "unsafe-none"  # it is always framed
     return response
 
 
-def _origins(site: Site) -> list[str]:
+def ancestors(site: Site) -> list[str]:
     """The site's allowed origins, those that are origins: whatever a row holds, nothing else may
     come into a header."""
     return [origin for origin in site.allowed_origins if _is_origin(origin)]

@@ -1,0 +1,143 @@
+"""What a shopper sees of her rows: every state, every word, and nothing that was not escaped."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import pytest
+
+from gpu_worker.contract import PhotoStatus, Reason, TryOnStatus
+from server import errors, fragments, widget, widget_states
+from server.fragments import Scene
+from server.models import now
+from server.widget_states import SampleLinks, State
+
+LINKS = SampleLinks("/w/static/")
+NASTY = """"><script>alert(1)</script>'"""
+JARGON = re.compile(r"\b(job|queue|token|upload|engine|server|worker|error|oops|invalid)\b|!", re.I)
+
+
+def words_of(html: str) -> str:
+    """The text and labels of a fragment."""
+    labels = re.findall(r'(?:aria-label|alt|title)="([^"]*)"', html)
+    return " ".join([re.sub(r"<[^>]+>", " ", html), *labels])
+
+
+@pytest.mark.parametrize(("name", "state"), widget_states.STATES.items())
+def test_every_state_has_a_heading_and_no_jargon(name: str, state: State) -> None:
+    card = state.card(LINKS)
+    assert card.count("<h1") == 1
+    assert 'tabindex="-1"' in card
+    assert not JARGON.search(words_of(card))
+
+
+@pytest.mark.parametrize(("name", "state"), widget_states.STATES.items())
+def test_no_state_has_more_than_one_primary_action(name: str, state: State) -> None:
+    visible = re.sub(
+        r'<div class="actions"[^>]* hidden>.*?</div>', "", state.card(LINKS), flags=re.S
+    )
+    assert visible.count("button primary") <= 1
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_every_reason_is_said(reason: Reason) -> None:
+    wrong, advice = fragments.words(reason.value)
+    assert wrong
+    assert advice
+    photo = widget_states.photo(PhotoStatus.REJECTED, reason)
+    photo.people = []
+    assert wrong.replace("'", "&#39;") in fragments.photo_card(photo, LINKS)
+
+
+@pytest.mark.parametrize("code", errors.KINDS)
+def test_every_refusal_of_the_server_has_words(code: str) -> None:
+    assert not JARGON.search(" ".join(fragments.words(code)))
+
+
+def test_every_problem_of_the_page_has_words() -> None:
+    for code in widget.PAGE_PROBLEMS:
+        assert fragments.words(code) != fragments.words("internal") or code == "internal"
+
+
+def test_titles_are_escaped() -> None:
+    garment = widget_states.garment(NASTY)
+    scene = Scene(widget_states.picture(), widget_states.photo(), garment)
+    waiting = Scene(widget_states.try_on(TryOnStatus.QUEUED), widget_states.photo(), garment)
+    for html in (
+        fragments.try_on_card(scene, LINKS),
+        fragments.try_on_card(waiting, LINKS),
+        fragments.history([scene], LINKS),
+        fragments.start(NASTY, 86_400),
+    ):
+        assert "<script>" not in html
+        assert "&lt;script&gt;" in html
+
+
+def test_a_push_carries_id_version_and_swap() -> None:
+    row = widget_states.try_on(TryOnStatus.RUNNING, step=1, steps=4, version=7)
+    html = fragments.progress(row, oob=True)
+    assert 'id="progress-try_sample"' in html
+    assert 'data-version="7"' in html
+    assert 'hx-swap-oob="true"' in html
+
+
+def test_an_answer_is_no_push() -> None:
+    assert "hx-swap-oob" not in fragments.photo_card(widget_states.photo(), LINKS)
+
+
+def test_a_photo_that_is_fine_goes_on_by_itself_and_one_with_a_hint_waits() -> None:
+    assert 'hx-trigger="load"' in fragments.photo_card(widget_states.photo(), LINKS)
+    hinted = fragments.photo_card(widget_states.photo(hints=1), LINKS)
+    assert 'hx-trigger="load"' not in hinted
+    assert "Use this photo" in hinted
+
+
+def test_a_preview_says_so_and_every_picture_says_that_ai_made_it() -> None:
+    scene = Scene(widget_states.picture(), widget_states.photo(), widget_states.garment())
+    html = fragments.try_on_card(scene, LINKS)
+    assert "Made by AI" in html
+    assert "quick preview" in html
+    full = Scene(widget_states.picture(is_preview=False), widget_states.photo(), None)
+    assert "review" not in fragments.try_on_card(full, LINKS)
+
+
+def test_a_deleted_picture_is_not_shown() -> None:
+    row = widget_states.picture(deleted_at=now(), result_key=None)
+    html = fragments.try_on_card(Scene(row, None, None), LINKS)
+    assert "This picture has been deleted." in html
+    assert 'id="card-try_x"' in fragments.gone("try_x", 3)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (0.4, "a few seconds"),
+        (6, "about 6 seconds"),
+        (23, "about 25 seconds"),
+        (100, "about 2 minutes"),
+        (60 * 7, "about 7 minutes"),
+    ],
+)
+def test_seconds_are_said_roughly(seconds: float, said: str) -> None:
+    assert fragments.roughly(seconds) == said
+
+
+@pytest.mark.parametrize(
+    ("position", "said"),
+    [
+        (None, "Your picture is in line"),
+        (1, "You're next"),
+        (2, "1 person ahead of you"),
+        (4, "3 people ahead of you"),
+    ],
+)
+def test_the_place_is_said(position: int | None, said: str) -> None:
+    assert fragments.place(position) == said
+
+
+def test_times_are_relative() -> None:
+    assert fragments.ago(now()) == "just now"
+    assert fragments.ago(now() - timedelta(minutes=1, seconds=5)) == "1 minute ago"
+    assert fragments.left(now() + timedelta(hours=23, minutes=10)) == "23 hours"
+    assert fragments.left(now() + timedelta(minutes=12)) == "12 minutes"
