@@ -42,4 +42,9 @@ def configure(form: Literal["text", "json"], level: int = logging.INFO) -> None:
 def _rendering(form: str) -> list[structlog.typing.Processor]:
     if form == "json":
         return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
-    return [structlog.dev.ConsoleRenderer(colors=False)]
+    return [
+        structlog.dev.ConsoleRenderer(
+            colors=False,
+            exception_formatter=structlog.dev.plain_traceback,  # the other one prints variables
+        )
+    ]
