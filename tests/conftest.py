@@ -18,9 +18,9 @@ from typing import TypeVar
 import psycopg
 import pytest
 import redis
-from sqlalchemy import create_engine
 
-from server.models import Base
+from server import migrate
+from server.db import Database
 from tests import services
 from tests.services import S3Settings
 
@@ -93,9 +93,9 @@ def any_store(request: pytest.FixtureRequest) -> S3Settings:
 
 
 def _make_tables(url: str) -> None:
-    engine = create_engine(url)
-    Base.metadata.create_all(engine)
-    engine.dispose()
+    database = Database(url)
+    migrate.to_head(database)
+    database.dispose()
 
 
 @pytest.fixture(scope="session")
