@@ -9,11 +9,12 @@ import io
 import os
 import signal
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,13 @@ from PIL import Image
 from redis import Redis
 
 from gpu_worker import contract
+from gpu_worker.__main__ import redis_client
 from gpu_worker.config import Settings
-from gpu_worker.contract import Category, Event, EventType, Lane, TryOnJob
+from gpu_worker.contract import Category, Event, EventType, Job, Lane, TryOnJob
+from gpu_worker.courier import Courier
+from gpu_worker.runner import Steps
 from gpu_worker.storage import Store, connect
+from gpu_worker.worker import BatchWorker
 from server.jobs import Jobs
 from server.local.children import Child, spawn, stop
 from tests.services import S3Settings
@@ -39,6 +44,11 @@ def jpeg(
     out = io.BytesIO()
     Image.new("RGB", (width, height), colour).save(out, "JPEG")
     return out.getvalue()
+
+
+def said(event: Event) -> dict[str, Any]:
+    """What an event says, but for how long the pictures were carried."""
+    return {name: value for name, value in event.data.items() if name != "carry_ms"}
 
 
 def wait_for(what: Callable[[], Any], within_s: float = 10.0) -> Any:
@@ -101,8 +111,11 @@ class Workshop:
         self, *ids: str, merchant: str = "mer_ada", lane: Lane = Lane.LIVE, **changes: Any
     ) -> None:
         for job_id in ids:
-            self.jobs.enqueue(self.job(job_id, merchant, **changes), self.engine, lane)
-            self.accepted.append(job_id)
+            self.accept(self.job(job_id, merchant, **changes), lane)
+
+    def accept(self, job: Job, lane: Lane = Lane.LIVE) -> None:
+        self.jobs.enqueue(job, self.engine, lane)
+        self.accepted.append(job.id)
 
     # --- the steward's side ----------------------------------------------------------------------
 
@@ -187,8 +200,27 @@ class Workshop:
 
 
 @contextmanager
-def workshop(redis_url: str, s3: S3Settings, folder: Path) -> Iterator[Workshop]:
-    shop = Workshop(redis_url, s3, folder)
+def working(
+    shop: Workshop, engine: Steps, courier: Courier, **changes: Any
+) -> Iterator[BatchWorker]:
+    """A worker in a thread of this process; it is told to stop at the end."""
+    settings = replace(shop.settings, **changes)
+    worker = BatchWorker(redis_client(shop.redis_url), engine, courier, settings)
+    thread = threading.Thread(target=worker.serve)
+    thread.start()
+    try:
+        yield worker
+    finally:
+        worker.stop()
+        thread.join(20)
+        assert not thread.is_alive()
+
+
+@contextmanager
+def workshop(
+    redis_url: str, s3: S3Settings, folder: Path, engine: str = "null"
+) -> Iterator[Workshop]:
+    shop = Workshop(redis_url, s3, folder, engine)
     try:
         yield shop
     finally:

@@ -162,9 +162,12 @@ class BatchWorker(RqSide):
 
     def _fetch(self, held: Held) -> None:
         try:
+            began = time.monotonic()
             outcome = self._courier.outcome(held.job)
             if outcome is None:
-                self._book.arrive(held, self._courier.fetch(held.job))
+                order = self._courier.fetch(held.job)
+                held.carry_s = time.monotonic() - began
+                self._book.arrive(held, order)
             elif self._book.start_leaving(held):  # an earlier worker died after it had stored it
                 self._tell(held, lambda: outcome)
         except Exception as error:  # noqa: BLE001 what cannot be fetched ends that job, and no other
@@ -205,10 +208,13 @@ class BatchWorker(RqSide):
         """Store, then tell, then RQ: whoever dies in between is followed by one who repeats it."""
         if not self._is_ours(held):
             return
+        began = time.monotonic()
         outcome = end()
+        held.carry_s += time.monotonic() - began
         if not self._is_ours(held):  # storing took longer than the lease: somebody else has it
             return
-        self._insist(lambda: self._send(held.job, outcome.type, outcome.data))
+        data = {**outcome.data, "carry_ms": round(held.carry_s * 1000)}
+        self._insist(lambda: self._send(held.job, outcome.type, data))
         self._courier.tidy(held.job)
         if self._is_ours(held):
             self.settle(held.claim, held.rq_job, failed)

@@ -29,6 +29,7 @@ class Held:
     running: bool = False  # it has been given to the runner
     ending: bool = False  # in its last step: its slot is as good as free
     leaving: bool = False  # its end is being told; it needs no slot any more
+    carry_s: float = 0.0  # spent on its pictures outside the engine: store, decode, encode
 
     @property
     def id(self) -> str:

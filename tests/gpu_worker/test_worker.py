@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,29 +13,20 @@ from rq.registry import FailedJobRegistry
 from rq.serializers import JSONSerializer
 
 from gpu_worker import contract
-from gpu_worker.__main__ import redis_client
 from gpu_worker.contract import EventType, Lane, Reason
 from gpu_worker.courier import TryOnCourier
 from gpu_worker.engine import Refusal
 from gpu_worker.null import NullSample, RecordingEngine
 from gpu_worker.worker import BatchWorker
-from tests.workshop import Workshop, wait_for
+from tests import workshop
+from tests.workshop import Workshop, said, wait_for
 
 
 @contextmanager
-def working(shop: Workshop, engine: RecordingEngine, **settings: Any) -> Iterator[BatchWorker]:
-    """A worker in a thread of this process; it is told to stop at the end."""
+def working(shop: Workshop, engine: RecordingEngine, **changes: Any) -> Iterator[BatchWorker]:
     courier = TryOnCourier(shop.store, engine.name, engine.is_preview)
-    told = replace(shop.settings, **settings)
-    worker = BatchWorker(redis_client(shop.redis_url), engine, courier, told)
-    thread = threading.Thread(target=worker.serve)
-    thread.start()
-    try:
+    with workshop.working(shop, engine, courier, **changes) as worker:
         yield worker
-    finally:
-        worker.stop()
-        thread.join(20)
-        assert not thread.is_alive()
 
 
 def test_four_queued_jobs_arrive_in_one_step(shop: Workshop) -> None:
@@ -58,7 +47,7 @@ def test_a_picture_is_stored_and_told(shop: Workshop) -> None:
     assert event.type == EventType.SUCCEEDED
     assert event.data["model_ms"] >= 0
     expected = {"width": 96, "height": 128, "engine": "null", "is_preview": True, "seed": 7}
-    assert event.data == expected | {"tier": "full", "model_ms": event.data["model_ms"]}
+    assert said(event) == expected | {"tier": "full", "model_ms": event.data["model_ms"]}
     assert shop.store.get("pictures/try_1.jpg", 10**6).startswith(b"\xff\xd8")
 
 
@@ -122,7 +111,7 @@ def test_a_stored_result_is_settled_without_running(shop: Workshop) -> None:
         shop.jobs.enqueue(shop.job("try_1"), "null")
         wait_for(lambda: len(shop.ends()["try_1"]) == 2)
     assert engine.arrived == [["try_1"]]
-    assert shop.events("try_1")[-1].data == first.data
+    assert said(shop.events("try_1")[-1]) == said(first)
 
 
 class Picky(RecordingEngine):
@@ -176,7 +165,7 @@ def test_one_that_fails_fails_alone(
     (bad,) = set(shop.accepted) - {"try_1", "try_2", "try_3"}
     told = shop.events(bad)[-1]
     assert told.type == EventType.FAILED
-    assert told.data == {"code": reason.value, "retryable": retryable}
+    assert said(told) == {"code": reason.value, "retryable": retryable}
     good = {"try_1", "try_2", "try_3"}
     assert all(shop.ends()[job_id] == [EventType.SUCCEEDED] for job_id in good)
     assert bad in _failed(shop).get_job_ids()

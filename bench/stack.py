@@ -1,0 +1,81 @@
+"""The local stack for a benchmark: started on free ports with data of its own, and ended.
+
+Knows how the stack is started and what it tells of itself; nothing of what is measured.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+PATIENCE_S = 120
+
+
+@dataclass(frozen=True, slots=True)
+class RunningStack:
+    """demo: what `demo.json` says. env: the environment of the worker, to reach its Redis."""
+
+    demo: dict[str, Any]
+    env: dict[str, str]
+
+    @property
+    def server_url(self) -> str:
+        return str(self.demo["server_url"])
+
+    @property
+    def origin(self) -> str:
+        return str(self.demo["shop_url"]).rstrip("/")
+
+
+@contextmanager
+def running_stack(**settings: str) -> Iterator[RunningStack]:
+    """Starts `python -m server.local` with these settings; ready when this yields."""
+    with tempfile.TemporaryDirectory(prefix="proteus-bench-") as home:
+        env = {**os.environ, "PROTEUS_HOME": home, **_free_ports("PORT", "SHOP_PORT"), **settings}
+        process = subprocess.Popen(
+            [sys.executable, "-m", "server.local", "--die-with-parent"],
+            cwd=ROOT,
+            env=env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        try:
+            _wait_until_ready(process)
+            demo = json.loads((Path(home) / "demo.json").read_text())
+            yield RunningStack(demo, _environment_of(demo["processes"]["worker"]))
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(PATIENCE_S)
+
+
+def _free_ports(*names: str) -> dict[str, str]:
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in names]
+    try:
+        return {n: str(s.getsockname()[1]) for n, s in zip(names, sockets, strict=True)}
+    finally:
+        for taken in sockets:
+            taken.close()
+
+
+def _wait_until_ready(process: subprocess.Popen[str]) -> None:
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    if not line.startswith("proteus: ready"):
+        raise SystemExit(f"the stack did not start: exit code {process.wait(PATIENCE_S)}")
+
+
+def _environment_of(pid: int) -> dict[str, str]:
+    pairs = Path(f"/proc/{pid}/environ").read_bytes().decode().split("\0")
+    return dict(pair.split("=", 1) for pair in pairs if "=" in pair)

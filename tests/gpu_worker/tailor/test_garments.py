@@ -1,0 +1,128 @@
+"""A garment's picture on its way through the tailor."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from gpu_worker import cutout
+from gpu_worker.contract import Category, Event, EventType, Reason
+from gpu_worker.courier import load_parts
+from tests.tailoring import PICTURES, garment_job
+from tests.workshop import Workshop, jpeg, pixels
+
+TEE = (PICTURES / "garment_tee_geo.jpg").read_bytes()
+
+
+def told(tailor: Workshop, data: bytes | None, **changes: Any) -> Event:
+    job = garment_job(**changes)
+    if data is not None and job.upload_key is not None:
+        tailor.store.put(job.upload_key, data, "image/jpeg")
+    tailor.accept(job)
+    tailor.wait_until_settled()
+    return tailor.events(job.id)[-1]
+
+
+def screen(tailor: Workshop) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    data = tailor.store.get("garments/gar_1/cutout.png", 10**7)
+    image = Image.open(io.BytesIO(data))
+    assert image.mode == "RGBA"
+    return np.asarray(image)
+
+
+def test_a_garment_becomes_ready(tailor: Workshop) -> None:
+    event = told(tailor, TEE)
+    assert event.type == EventType.READY
+    picture = pixels(tailor.store.get("garments/gar_1/garment.png", 10**8))
+    assert picture.shape == (event.data["height"], event.data["width"], 3)
+    parts = load_parts(tailor.store.get("garments/gar_1/parts.npz", 10**7))
+    assert cutout.fits(parts, picture, Category.UPPER)
+    assert tailor.store.metadata("uploads/sit_1/gar_1") is None
+
+
+def test_the_cut_out_is_small_and_transparent_around_the_garment(tailor: Workshop) -> None:
+    told(tailor, TEE)
+    shown = screen(tailor)
+    assert max(shown.shape[:2]) == 512
+    assert shown[0, 0, 3] == 0
+    assert shown[shown.shape[0] // 2, shown.shape[1] // 2, 3] == 255
+
+
+def white_shirt_without_ground() -> bytes:
+    """A white garment as shops send it: transparent all around. On white it would vanish."""
+    alpha = np.asarray(Image.open(io.BytesIO(TEE)).convert("L")) < 215
+    rgba = np.full((*alpha.shape, 4), 250, np.uint8)
+    rgba[..., 3] = alpha * 255
+    out = io.BytesIO()
+    Image.fromarray(rgba).save(out, "PNG")
+    return out.getvalue()
+
+
+def test_a_white_garment_without_ground_is_seen(tailor: Workshop) -> None:
+    assert told(tailor, white_shirt_without_ground()).type == EventType.READY
+    shown = screen(tailor)
+    assert 0.1 < (shown[..., 3] > 127).mean() < 0.95
+    assert shown[shown[..., 3] == 255][:, :3].min() >= 245
+
+
+def noise() -> bytes:
+    out = io.BytesIO()
+    pixels = np.random.default_rng(1).integers(0, 255, (400, 400, 3), np.uint8)
+    Image.fromarray(pixels).save(out, "JPEG", quality=60)
+    return out.getvalue()
+
+
+REFUSED: list[tuple[str, Callable[[], bytes | None], Reason]] = [
+    ("on a model", (PICTURES / "person_anna.jpg").read_bytes, Reason.GARMENT_ON_MODEL),
+    ("no plain ground", noise, Reason.GARMENT_BACKGROUND_NOT_PLAIN),
+    ("nothing on it", lambda: jpeg(400, 400), Reason.GARMENT_NOT_FOUND),
+    ("not an image", lambda: b"%PDF-1.7", Reason.NOT_AN_IMAGE),
+    ("nothing uploaded", lambda: None, Reason.UPLOAD_MISSING),
+]
+
+
+@pytest.mark.parametrize(("make", "reason"), [r[1:] for r in REFUSED], ids=[r[0] for r in REFUSED])
+def test_refusals(tailor: Workshop, make: Callable[[], bytes | None], reason: Reason) -> None:
+    event = told(tailor, make())
+    assert event.type == EventType.REJECTED
+    assert event.data["reasons"] == [reason.value]
+    assert tailor.store.metadata("uploads/sit_1/gar_1") is None
+
+
+def test_without_cleaning_the_picture_is_taken_as_it_is(tailor: Workshop) -> None:
+    assert told(tailor, noise(), clean=False).type == EventType.READY
+    assert tailor.store.metadata("garments/gar_1/parts.npz") is None
+    assert screen(tailor)[..., 3].min() == 255
+
+
+@contextmanager
+def shop_server(body: bytes) -> Iterator[str]:
+    class Shop(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *args: Any) -> None: ...
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Shop)
+    Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/tee.jpg"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_a_garment_is_fetched_by_url(tailor: Workshop) -> None:
+    with shop_server(TEE) as url:
+        assert told(tailor, None, upload_key=None, image_url=url).type == EventType.READY
