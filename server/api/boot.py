@@ -26,7 +26,7 @@ blueprint = APIBlueprint("boot", __name__, url_prefix="/v1", tag="Shoppers")
 PREFLIGHT_S = 600
 
 
-@blueprint.post("/sites/<pk>/boot")
+@blueprint.post("/sites/<pk>/boot", provide_automatic_options=False)
 @allow("embed")
 @limited_more
 @blueprint.input(BootIn)

@@ -1,0 +1,250 @@
+"""The people of the server's tests, and a world for them: real database, Redis, store, app.
+
+Ada owns, Ben is her staff, Cleo (another merchant) must see nothing, Sam shops at Ada's. Kim is
+another shopper in the same shop, who must not see Sam's things either.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import httpx
+from apiflask import APIFlask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from gpu_worker.contract import Category, GarmentStatus, PhotoStatus, TryOnStatus
+from server import sites
+from server.app import create_app
+from server.caller import Caller
+from server.config import Settings
+from server.models import Garment, Photo, Shopper, Site, TryOn, User, new_id, now
+from server.services import EXTENSION, Services
+from server.storage import Store, garment_keys, photo_keys, picture_key
+from tests.services import S3Settings
+
+SERVER = "http://localhost:8080"
+SHOP = "https://shop.example"
+JPEG = b"\xff\xd8\xff\xe0 not a whole picture, but the server never looks \xff\xd9"
+
+
+def settings(redis_url: str, database_url: str, store: S3Settings, **more: Any) -> Settings:
+    known: dict[str, Any] = {
+        "secret_key": "tests only tests only tests only",
+        "server_url": SERVER,
+        "redis_url": redis_url,
+        "database_url": database_url,
+        "s3_endpoint_url": store.endpoint_url,
+        "s3_bucket": store.bucket,
+        "aws_access_key_id": store.access_key_id,
+        "aws_secret_access_key": store.secret_access_key,
+        "aws_default_region": store.region,
+        "rate_limit": 100_000,
+    }
+    return Settings(**(known | more))
+
+
+class Actor:
+    """Somebody who calls: a browser with its own cookies, and what she proves herself with."""
+
+    def __init__(self, app: APIFlask, bearer: str | None = None, caller: Caller | None = None):
+        self.client: FlaskClient = app.test_client()
+        self.bearer = bearer
+        self.caller = caller
+
+    def call(self, method: str, path: str, body: Any = None, **headers: str) -> TestResponse:
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        if self.bearer:
+            sent.setdefault("Authorization", f"Bearer {self.bearer}")
+        return self.client.open(path, method=method, json=body, headers=sent, base_url=SERVER)
+
+    def get(self, path: str, **headers: str) -> TestResponse:
+        return self.call("GET", path, **headers)
+
+    def post(self, path: str, body: Any = None, **headers: str) -> TestResponse:
+        return self.call("POST", path, body, **headers)
+
+    def patch(self, path: str, body: Any = None, **headers: str) -> TestResponse:
+        return self.call("PATCH", path, body, **headers)
+
+    def delete(self, path: str, **headers: str) -> TestResponse:
+        return self.call("DELETE", path, **headers)
+
+    def announce(
+        self, purpose: str = "photo", content: bytes = JPEG, content_type: str = "image/jpeg"
+    ) -> Any:
+        body = {"purpose": purpose, "content_type": content_type, "size_bytes": len(content)}
+        answer = self.post("/v1/uploads", body)
+        assert answer.status_code == 201, answer.text
+        return answer.json
+
+    def upload(
+        self, purpose: str = "photo", content: bytes = JPEG, content_type: str = "image/jpeg"
+    ) -> str:
+        """Announces a file and PUTs it to the real store; its key."""
+        announced = self.announce(purpose, content, content_type)
+        put = httpx.put(announced["url"], content=content, headers=announced["headers"])
+        assert put.status_code == 200, put.text
+        return str(announced["key"])
+
+
+@dataclass
+class World:
+    """Two merchants with a site each."""
+
+    app: APIFlask
+    services: Services
+
+    def __post_init__(self) -> None:
+        self.site = self._merchant("Ada's", ("ada@example.com", "owner"), SHOP)
+        sites.create_user(
+            self.services, self.site.merchant_id,
+            email="ben@example.com", password="correct horse", role="staff",
+        )  # fmt: skip
+        self.other_site = self._merchant(
+            "Cleo's", ("cleo@example.com", "owner"), "https://cleo.example"
+        )
+        self.ada, self.cleo = self.backend(self.site), self.backend(self.other_site)
+        self.sam, self.kim = self.shopper(self.site), self.shopper(self.site)
+
+    def _merchant(self, name: str, person: tuple[str, Any], origin: str) -> Site:
+        merchant = sites.create_merchant(self.services, name)
+        email, role = person
+        sites.create_user(
+            self.services, merchant.id, email=email, password="correct horse", role=role
+        )
+        return sites.create(self.services, merchant.id, name=name, allowed_origins=[origin])
+
+    def user(self, email: str) -> Caller:
+        """A dashboard user's caller: Ada, Ben or Cleo."""
+        with self.services.read() as session:
+            user = session.query(User).filter_by(email=email).one()
+        return Caller.of_user(user)
+
+    def anybody(self) -> Actor:
+        return Actor(self.app)
+
+    def backend(self, site: Site, mode: Any = "live") -> Actor:
+        """The site's own server, with a secret key."""
+        owner = Caller(kind="user", merchant_id=site.merchant_id, role="owner")
+        made = sites.create_secret_key(self.services, owner, site.id, mode)
+        caller = Caller(kind="secret", merchant_id=site.merchant_id, site_id=site.id, mode=mode)
+        return Actor(self.app, made.secret_key, caller)
+
+    def shopper(self, site: Site, key: str | None = None, origin: str | None = None) -> Actor:
+        """Somebody who opened the widget on the site's page."""
+        actor = Actor(self.app)
+        token = self.boot(site, key, origin)
+        answer = actor.post("/v1/shopper-tokens", {"boot_token": token}, Origin=SERVER)
+        assert answer.status_code == 200, answer.text
+        body: Any = answer.json
+        actor.bearer = body["shopper_token"]
+        return actor
+
+    def boot(self, site: Site, key: str | None = None, origin: str | None = None) -> str:
+        origin = origin or site.allowed_origins[0]
+        path = f"/v1/sites/{key or site.live_key}/boot"
+        answer = self.anybody().post(path, {}, Origin=origin)
+        assert answer.status_code == 200, answer.text
+        body: Any = answer.json
+        return str(body["boot_token"])
+
+    # --- rows, put there without the doors --------------------------------------------------------
+
+    def add(self, row: Any) -> Any:
+        with self.services.database.session_scope() as session:
+            session.add(row)
+        return row
+
+    def shopper_id(self, actor: Actor) -> str:
+        from server.auth import shopper_caller
+
+        with self.app.app_context():
+            return str(shopper_caller(self.services, actor.bearer or "").shopper_id)
+
+    def photo(self, actor: Actor, **changes: Any) -> Photo:
+        """A photo of this shopper or backend, ready unless told otherwise."""
+        photo_id = new_id("pho")
+        keys = photo_keys(photo_id)
+        site = self.other_site if actor is self.cleo else self.site
+        told: dict[str, Any] = {
+            "id": photo_id, "merchant_id": site.merchant_id, "site_id": site.id,
+            "shopper_id": None if actor.caller else self.shopper_id(actor),
+            "mode": "live", "status": PhotoStatus.READY, "consent_version": "1",
+            "upload_key": f"uploads/{site.id}/{photo_id}", "content_type": "image/jpeg",
+            "clean_key": keys.clean, "parts_key": keys.parts,
+            "expires_at": now() + timedelta(days=1),
+        }  # fmt: skip
+        photo: Photo = self.add(Photo(**(told | changes)))
+        return photo
+
+    def garment(self, site: Site | None = None, **changes: Any) -> Garment:
+        site = site or self.site
+        garment_id = new_id("gar")
+        keys = garment_keys(garment_id)
+        told: dict[str, Any] = {
+            "id": garment_id, "merchant_id": site.merchant_id, "site_id": site.id,
+            "sku": f"SKU-{garment_id[-6:]}", "title": "Tee", "category": Category.UPPER,
+            "status": GarmentStatus.READY, "clean_key": keys.clean, "parts_key": keys.parts,
+            "cutout_key": keys.cutout,
+        }  # fmt: skip
+        garment: Garment = self.add(Garment(**(told | changes)))
+        return garment
+
+    def try_on(self, photo: Photo, garment: Garment, **changes: Any) -> TryOn:
+        try_on_id = new_id("try")
+        told: dict[str, Any] = {
+            "id": try_on_id, "merchant_id": photo.merchant_id, "site_id": photo.site_id,
+            "shopper_id": photo.shopper_id, "photo_id": photo.id, "garment_id": garment.id,
+            "mode": photo.mode, "engine": "preview", "category": garment.category, "seed": 7,
+            "expires_at": photo.expires_at,
+        }  # fmt: skip
+        row: TryOn = self.add(TryOn(**(told | changes)))
+        return row
+
+    def finished(self, photo: Photo, garment: Garment, **changes: Any) -> TryOn:
+        row = self.try_on(
+            photo, garment, status=TryOnStatus.SUCCEEDED, width=768, height=1024, tier="full",
+            is_preview=True, queue_ms=10, model_ms=500, total_ms=530, **changes,
+        )  # fmt: skip
+        with self.services.database.session_scope() as session:
+            session.add(row)
+            row.result_key = picture_key(row.id)
+        return row
+
+    def lose_redis(self) -> None:
+        """From here on nobody answers where Redis was."""
+        pool = self.services.redis.connection_pool
+        pool.disconnect()
+        pool.reset()
+        pool.connection_kwargs["port"] = 1
+
+    def lose_store(self) -> None:
+        """From here on nobody answers where the store was."""
+        lost = self.services.settings.model_copy(update={"s3_endpoint_url": "http://127.0.0.1:1"})
+        self.services.store._client = Store(lost)._client
+
+    def fetch(self, model: Any, row_id: str) -> Any:
+        with self.services.read() as session:
+            return session.get(model, row_id)
+
+    def shopper_row(self, actor: Actor) -> Shopper | None:
+        row: Shopper | None = self.fetch(Shopper, self.shopper_id(actor))
+        return row
+
+
+def world_of(configured: Settings) -> World:
+    app = create_app(configured)
+    return World(app, app.extensions[EXTENSION])
+
+
+def code(answer: TestResponse) -> tuple[int, str]:
+    """Status and code of a refusal, after checking that it has the one shape."""
+    assert answer.mimetype == "application/problem+json", answer.text
+    body: Any = answer.json
+    assert set(body) == {"type", "title", "status", "code", "detail", "param", "request_id"}
+    assert body["status"] == answer.status_code
+    assert body["request_id"] == answer.headers["X-Request-Id"]
+    return answer.status_code, str(body["code"])
