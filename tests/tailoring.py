@@ -1,0 +1,37 @@
+"""Jobs for the tailor, as the server makes them."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from gpu_worker.contract import Category, GarmentJob, PhotoJob
+
+PICTURES = Path(__file__).parent.parent / "embed/demo/static"
+OWNED = {"merchant_id": "mer_ada", "site_id": "sit_1"}
+
+
+def photo_job(id: str = "pho_1", **changes: Any) -> PhotoJob:  # noqa: A002
+    told: dict[str, Any] = {
+        "photo_id": id,
+        "accepted_at_ms": round(time.time() * 1000),
+        "upload_key": f"uploads/sit_1/{id}",
+        "content_type": "image/jpeg",
+        "clean_key": f"photos/{id}/photo.jpg",
+        "parts_key": f"photos/{id}/parts.npz",
+    }
+    return PhotoJob(**{**OWNED, **told, **changes})
+
+
+def garment_job(id: str = "gar_1", **changes: Any) -> GarmentJob:  # noqa: A002
+    told: dict[str, Any] = {
+        "garment_id": id,
+        "accepted_at_ms": round(time.time() * 1000),
+        "category": Category.UPPER,
+        "clean_key": f"garments/{id}/garment.png",
+        "parts_key": f"garments/{id}/parts.npz",
+        "cutout_key": f"garments/{id}/cutout.png",
+        "upload_key": f"uploads/sit_1/{id}",
+    }
+    return GarmentJob(**{**OWNED, **told, **changes})
