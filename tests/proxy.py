@@ -1,0 +1,91 @@
+"""A TCP proxy on loopback that can cut every connection, refuse new ones, or fall silent.
+
+For a network that fails the way networks do. Knows nothing of what goes through it.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+
+class Proxy:
+    """Forwards to `target` (host, port). Starts at once; `end` it."""
+
+    def __init__(self, target: tuple[str, int]):
+        self._target = target
+        self._sockets: set[socket.socket] = set()
+        self._flows = threading.Event()
+        self._flows.set()
+        self._is_up = True
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def cut(self) -> None:
+        """Ends every connection and refuses new ones, until `restore`."""
+        self._is_up = False
+        for sock in list(self._sockets):
+            _end(sock)
+
+    def restore(self) -> None:
+        self._is_up = True
+
+    def fall_silent(self) -> None:
+        """Connections stay, nothing passes in either direction, until `wake`."""
+        self._flows.clear()
+
+    def wake(self) -> None:
+        self._flows.set()
+
+    def end(self) -> None:
+        self.cut()
+        self.wake()
+        _end(self._listener)
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                if self._is_up:
+                    self._join(client)
+                else:
+                    _end(client)
+
+    def _join(self, client: socket.socket) -> None:
+        try:
+            server = socket.create_connection(self._target)
+        except OSError:
+            _end(client)
+            return
+        for one, other in ((client, server), (server, client)):
+            one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._sockets.add(one)
+            threading.Thread(target=self._pump, args=(one, other), daemon=True).start()
+
+    def _pump(self, source: socket.socket, sink: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(65536):
+                self._flows.wait()
+                sink.sendall(data)
+        self._flows.wait()
+        for sock in (source, sink):
+            self._sockets.discard(sock)
+            _end(sock)
+
+
+def _end(sock: socket.socket) -> None:
+    with suppress(OSError):
+        sock.shutdown(socket.SHUT_RDWR)
+    sock.close()
+
+
+@contextmanager
+def proxy(host: str, port: int) -> Iterator[Proxy]:
+    made = Proxy((host, port))
+    try:
+        yield made
+    finally:
+        made.end()
