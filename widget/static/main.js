@@ -11,6 +11,10 @@ import * as session from "./session.js";
 import * as stage from "./stage.js";
 import * as upload from "./upload.js";
 
+// What the widget asks of the shop's page, in px; a screen may have less, and then it scrolls.
+const NARROW = { width: 440, height: 680 };
+const WIDE = { width: 880, height: 720 };
+
 const page = document.body.dataset;
 const isSample = Boolean(page.sample);
 const shop = host.connect(JSON.parse(page.origins ?? "[]"), heard);
@@ -153,7 +157,13 @@ function askDelete(button) {
   const one = /** @type {HTMLElement} */ (asking.querySelector("[data-action=delete-picture]"));
   one.hidden = !button.dataset.tryOn;
   one.dataset.tryOn = button.dataset.tryOn ?? "";
+  ask();
+}
+
+/** Opens the question on the answer that does no harm. */
+function ask() {
   asking.showModal();
+  /** @type {HTMLElement} */ (asking.querySelector("[data-action=keep]")).focus();
 }
 
 function keep() {
@@ -261,6 +271,7 @@ function settle() {
     const sample = new File([], "picture.jpg", { type: "image/jpeg" });
     /** @type {HTMLElement} */ (button).hidden = !navigator.canShare?.({ files: [sample] });
   }
+  shop.send("resize", stage.card()?.dataset.state === "result" ? WIDE : NARROW);
   markOpen();
   report();
 }
@@ -327,13 +338,10 @@ if (isSample) {
     .then((answer) => answer.blob())
     .then(photo.prepare)
     .then(() => photo.show());
-  if (asking.hasAttribute("data-open-now")) asking.showModal();
+  if (asking.hasAttribute("data-open-now")) ask();
 } else {
   session.signRequests(() => stage.problem("session_ended"));
   live.install();
-  new ResizeObserver(() =>
-    shop.send("resize", { height: Math.ceil(document.documentElement.scrollHeight) }),
-  ).observe(document.body);
   if (shop.isFramed) shop.send("ready");
   else stage.problem("session_ended");
 }

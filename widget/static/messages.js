@@ -13,7 +13,7 @@ export const DOWN = /** @type {const} */ ({
 /** Widget -> shop's page. */
 export const UP = /** @type {const} */ ({
   ready: {},
-  resize: { height: "number" },
+  resize: { height: "number", "width?": "number" },
   close: {},
   status: { try_on_id: "string", status: "string" },
   result: { try_on_id: "string", "url?": "string" },
