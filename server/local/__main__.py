@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import select
 import signal
@@ -41,7 +40,7 @@ def demo_facts(stack: Stack, pids: Mapping[str, int]) -> dict[str, Any]:
     return {
         "shop_url": settings.shop_url,
         "server_url": settings.server_url,
-        **json.loads(stack.seed_path.read_text()),
+        **stack.seeded(),
         "processes": {name: pid for name, pid in pids.items() if name not in TASKS},
     }
 

@@ -6,6 +6,7 @@ Pure: decides and starts nothing.
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import shutil
 import sys
@@ -54,6 +55,9 @@ class Stack:
     def seed_path(self) -> Path:
         """What seeding said: keys, password and garments of the demo merchant."""
         return self.home.path / "seed.json"
+
+    def seeded(self) -> dict[str, Any]:
+        return dict(json.loads(self.seed_path.read_text()))
 
 
 def environment(stack: Stack, inherited: Mapping[str, str]) -> dict[str, str]:
@@ -160,7 +164,6 @@ def _servers(stack: Stack, env: Mapping[str, str]) -> list[Part]:
     argv = [*PYTHON, "gunicorn", "-c", "server/gunicorn.py", "server.wsgi:app"]
     shop_argv = [*PYTHON, "gunicorn", "--bind", f"{LOOPBACK}:{settings.shop_port}"]
     shop_argv += ["--threads", "4", "--no-control-socket", "embed.demo.shop:app"]
-    shop_env = env
     lives = partial(health.steward_lives, stack.redis_url)
     return [
         _part(
@@ -169,11 +172,12 @@ def _servers(stack: Stack, env: Mapping[str, str]) -> list[Part]:
         _part(stack, env, "steward", [*PYTHON, "server.steward"], after=after, is_healthy=lives),
         _part(
             stack,
-            shop_env,
+            env,
             "shop",
             shop_argv,
             after=after | {"seed"},
             is_healthy=lambda pid: health.answers(shop),
+            learned=lambda: {"PROTEUS_PUBLISHABLE_KEY": stack.seeded()["publishable_key"]},
         ),
     ]
 

@@ -28,7 +28,8 @@ Health = Callable[[int], bool]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
     """One process of the stack. `is_healthy(pid)` opens the gate for those that come `after` it;
-    without one the part is a task, whose exit with 0 opens the gate."""
+    without one the part is a task, whose exit with 0 opens the gate. `learned` is asked at the
+    start for what of the environment an earlier part has made."""
 
     name: str
     argv: Sequence[str]
@@ -38,6 +39,7 @@ class Part:
     stdout: Path | None = None
     after: frozenset[str] = frozenset()
     is_healthy: Health | None = None
+    learned: Callable[[], Mapping[str, str]] = dict
 
 
 class StackError(Exception):
@@ -119,8 +121,9 @@ class Supervisor:
 
     def _start(self, run: Run, now: float) -> None:
         part = run.part
+        env = {**part.env, **part.learned()}
         run.child = children.spawn(
-            part.argv, env=part.env, log=part.log, stdout=part.stdout, cwd=part.cwd
+            part.argv, env=env, log=part.log, stdout=part.stdout, cwd=part.cwd
         )
         run.state, run.started_at = State.STARTING, now
 

@@ -71,6 +71,23 @@ def test_a_part_starts_when_what_it_needs_is_up(
     assert set(supervisor.pids()) == {"redis", "shop"}
 
 
+def test_a_part_is_told_what_an_earlier_one_has_made(
+    supervise: Callable[..., Supervisor], part: Callable[..., Part], tmp_path: Path
+) -> None:
+    made = tmp_path / "made"
+    supervisor = supervise(
+        part("seed", ["echo", "pk_live_1"], stdout=made),
+        part(
+            "shop",
+            ["sh", "-c", "echo $KEY"],
+            after=frozenset({"seed"}),
+            learned=lambda: {"KEY": made.read_text().strip()},
+        ),
+    )
+    turn_until(supervisor, lambda: supervisor.is_ready)
+    assert (tmp_path / "shop.log").read_text() == "pk_live_1\n"
+
+
 def test_a_part_that_dies_is_started_again(
     supervise: Callable[..., Supervisor], part: Callable[..., Part], said: list[str]
 ) -> None:
