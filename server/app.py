@@ -137,6 +137,8 @@ _BY_STATUS = {
 
 def _answer_problems(app: APIFlask) -> None:
     app.register_error_handler(Problem, _problem)
+    # JSON nested deeper than Python can follow; a loop of our own would be our bug, and is logged.
+    app.register_error_handler(RecursionError, _too_deep)
     app.register_error_handler(RedisError, lambda _: _problem(Unavailable("redis")))
     app.register_error_handler(HTTPException, _http_exception)
     app.error_processor(_invalid)
@@ -151,6 +153,11 @@ def _problem(problem: Problem) -> Response:
     response.content_type = "application/problem+json"
     response.headers.update(problem.headers)
     return response
+
+
+def _too_deep(_error: RecursionError) -> Response:
+    log.warning("too deep", exc_info=True)
+    return _problem(Problem("bad_json"))
 
 
 def _http_exception(error: HTTPException) -> Response:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from gpu_worker.contract import GarmentStatus, PhotoStatus
 from server import garments, photos, try_ons
 from server.caller import Caller
 from server.errors import Problem
@@ -34,8 +35,10 @@ def find(services: Services, caller: Caller, key: str) -> str:
 
 def _keys(services: Services, caller: Caller, folder: str, row_id: str) -> list[str | None]:
     if folder == "photos":
-        return [photos.get(services, caller, row_id).clean_key]
+        photo = photos.get(services, caller, row_id)
+        return [photo.clean_key] if photo.status == PhotoStatus.READY else []
     if folder == "garments":
         garment = garments.get(services, caller, row_id)
-        return [garment.clean_key, garment.cutout_key]
+        ready = garment.status == GarmentStatus.READY
+        return [garment.clean_key, garment.cutout_key] if ready else []
     return [try_ons.get(services, caller, row_id).result_key]

@@ -104,14 +104,21 @@ def change(
     *,
     title: str | None = None,
     sku: str | None = None,
+    category: Category | None = None,
 ) -> Garment:
-    """Raises `Problem` garment_not_found or sku_taken."""
+    """None leaves a thing as it is. Another category needs no new cleaning: an engine reads anew
+    what it needs of the picture.
+
+    Raises:
+        Problem: garment_not_found or sku_taken.
+    """
     with services.work() as work:
         garment = get_owned(
             work.session, Garment, caller, garment_id, missing="garment_not_found", lock=True
         )
         garment.title = garment.title if title is None else title
         garment.sku = garment.sku if sku is None else sku
+        garment.category = category or garment.category
         work.nudge(garment)
         _flush(work)
     return garment
@@ -120,20 +127,16 @@ def change(
 def clean_again(
     services: Services, caller: Caller, garment_id: str, *, category: Category | None = None
 ) -> Garment:
-    """Has the picture of a garment cleaned anew, perhaps as another category. One that is being
-    cleaned is left alone.
+    """Has the picture cleaned once more, as another category if one is given. It cannot be tried
+    on meanwhile.
 
     Raises:
-        Problem: garment_not_found, or garment_not_ready for another category while it is cleaned.
+        Problem: garment_not_found.
     """
     with services.work() as work:
         garment = get_owned(
             work.session, Garment, caller, garment_id, missing="garment_not_found", lock=True
         )
-        if garment.status == GarmentStatus.CLEANING:
-            if category not in (None, garment.category):
-                raise Problem("garment_not_ready", param="category", retry_after_s=1)
-            return garment
         garment.category = category or garment.category
         garment.status, garment.reasons = GarmentStatus.CLEANING, []
         garment.queued_at = work.now

@@ -171,6 +171,7 @@ class GarmentChangeIn(BaseModel):
     model_config = _in({"title": "Sunset tee, organic"})
     sku: Sku | None = None
     title: Title | None = None
+    category: Category | None = None
 
 
 class GarmentOut(BaseModel):

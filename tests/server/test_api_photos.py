@@ -133,9 +133,7 @@ def test_a_rejected_photo_says_why_in_the_callers_words(world: World, sam: Actor
 
 def test_sam_chooses_one_of_two(world: World, sam: Actor) -> None:
     people = [[0.1, 0.1, 0.3, 0.8], [0.6, 0.1, 0.3, 0.8]]
-    photo = world.photo(
-        sam, status=PhotoStatus.REJECTED, reasons=["several_people"], people=people
-    )
+    photo = world.photo(sam, status=PhotoStatus.REJECTED, reasons=["several_people"], people=people)
     path = f"/v1/photos/{photo.id}"
     assert code(sam.patch(path, {"person": 2})) == (422, "person_unknown")
     assert code(sam.patch(path, {"person": -1})) == (422, "invalid")

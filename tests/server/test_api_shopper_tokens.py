@@ -75,9 +75,7 @@ def test_a_boot_token_runs_out(world: World) -> None:
 def test_the_cookie_of_another_site_does_not_count(world: World) -> None:
     sam = consented(world)
     sam.bearer = None
-    body: Any = sam.post(
-        PATH, {"boot_token": world.boot(world.other_site)}, Origin=SERVER
-    ).json
+    body: Any = sam.post(PATH, {"boot_token": world.boot(world.other_site)}, Origin=SERVER).json
     assert body["resumed"] is False
 
 
