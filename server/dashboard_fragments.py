@@ -66,12 +66,12 @@ def garment_row(store: Store, row: Garment) -> Markup:
 
 def garment_state(store: Store, row: Garment) -> Markup:
     """The pictures and the status on a garment's own page."""
-    key = row.upload_key or (row.clean_key if row.status == GarmentStatus.READY else None)
+    ready = row.status == GarmentStatus.READY
     return _render(
         "_garment_state",
         garment=row,
         garment_url=_cutout_url(store, row),
-        picture_url=store.presign_get(key) if key else None,
+        picture_url=store.presign_get(row.clean_key) if ready else None,
         reasons=_sentences(row),
     )
 

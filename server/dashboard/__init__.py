@@ -36,7 +36,6 @@ def _blueprint() -> Blueprint:
         ("/garments/add", garments.add_garment, GET),
         ("/garments/<garment_id>", garments.garment, GET),
         ("/garments/<garment_id>", garments.change_garment, POST),
-        ("/garments/<garment_id>/retry", garments.retry_garment, POST),
         ("/garments/<garment_id>/delete", garments.delete_garment, POST),
         ("/uploads", uploads.create_upload, POST),
         ("/try-ons", try_ons.try_ons, GET),

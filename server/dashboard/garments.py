@@ -9,8 +9,8 @@ from flask.typing import ResponseReturnValue
 from markupsafe import Markup, escape
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from gpu_worker.contract import Category
-from server import dashboard_fragments
+from gpu_worker.contract import Category, GarmentStatus
+from server import dashboard_fragments, uploads
 from server import garments as acts
 from server.auth import allow
 from server.caller import Caller
@@ -46,6 +46,7 @@ class GarmentForm(BaseModel):
 class NewGarmentForm(GarmentForm):
     sku: str = Field(min_length=1, max_length=100)
     image_key: str = Field(min_length=1, max_length=300)
+    replaces: str = ""
 
 
 @allow("user")
@@ -91,37 +92,66 @@ def _page(
 
 @allow("user")
 def add_garment(caller: Caller) -> str:
+    """`replaces`: a rejected garment that gets another picture."""
     settings = current_services().settings
-    sites, site = scope.choose(caller, request.args.get("site"))
+    replaced = _rejected(caller, request.args.get("replaces", ""))
+    named = replaced.site_id if replaced else request.args.get("site")
+    sites, site = scope.choose(caller, named)
     return render_template(
         "dashboard/garment_add.html",
         section="dashboard.garments",
         sites=sites,
         site=site,
-        draft={"name": "draft", "site_id": site.id},
+        replaced=replaced,
+        draft={"name": "draft", "site_id": site.id} | _told(replaced),
         errors={},
         max_bytes=settings.max_upload_bytes,
         max_mib=settings.max_upload_bytes // 1_048_576,
     )
 
 
+def _rejected(caller: Caller, garment_id: str) -> Garment | None:
+    if not garment_id:
+        return None
+    row = acts.get(current_services(), caller, garment_id)
+    return row if row.status == GarmentStatus.REJECTED else None
+
+
+def _told(replaced: Garment | None) -> dict[str, str]:
+    if replaced is None:
+        return {}
+    return {
+        "replaces": replaced.id,
+        "title": replaced.title,
+        "sku": replaced.sku,
+        "category": replaced.category.value,
+    }
+
+
 @allow("user")
 def create_garment(caller: Caller) -> ResponseReturnValue:
     """Answers htmx with the row, or with the form again and the errors beside their fields."""
-    services = current_services()
     caller = scope.at(caller, request.form.get("site_id", ""))
     try:
-        form = NewGarmentForm.model_validate(request.form.to_dict())
-        new = acts.NewGarment(
-            title=form.title, sku=form.sku, category=form.category, image_key=form.image_key
-        )
-        row = acts.create(services, caller, new)
+        row = _create(caller, NewGarmentForm.model_validate(request.form.to_dict()))
     except (ValidationError, Problem) as error:
         return _draft_again(_errors(error)), 422
     if not request.headers.get("HX-Request"):
         return redirect(url_for("dashboard.garments"), 303)
-    added = dashboard_fragments.garment_row(services.store, row)
+    added = dashboard_fragments.garment_row(current_services().store, row)
     return Markup('<tbody hx-swap-oob="afterbegin:#rows">{}</tbody>').format(added)
+
+
+def _create(caller: Caller, form: NewGarmentForm) -> Garment:
+    services = current_services()
+    # The new picture is known to be there before the rejected garment makes room for it.
+    uploads.find(services, caller, form.image_key, purpose="garment", param="image_key")
+    if replaced := _rejected(caller, form.replaces):
+        acts.remove(services, caller, replaced.id)
+    new = acts.NewGarment(
+        title=form.title, sku=form.sku, category=form.category, image_key=form.image_key
+    )
+    return acts.create(services, caller, new)
 
 
 def _draft_again(errors: dict[str, str]) -> str:
@@ -156,16 +186,8 @@ def change_garment(garment_id: str, caller: Caller) -> ResponseReturnValue:
         form = GarmentForm.model_validate(request.form.to_dict())
     except ValidationError as error:
         return _page(caller, row, form=request.form, errors=_errors(error)), 422
-    acts.change(services, caller, garment_id, title=form.title)
-    if form.category != row.category:
-        acts.clean_again(services, caller, garment_id, category=form.category)
+    acts.change(services, caller, garment_id, title=form.title, category=form.category)
     flash("Details saved.", "good")
-    return redirect(url_for("dashboard.garment", garment_id=garment_id), 303)
-
-
-@allow("user")
-def retry_garment(garment_id: str, caller: Caller) -> ResponseReturnValue:
-    acts.clean_again(current_services(), caller, garment_id)
     return redirect(url_for("dashboard.garment", garment_id=garment_id), 303)
 
 

@@ -69,14 +69,12 @@ function add(file) {
   copy.dataset.draft = name;
   field(copy, "draft").value = name;
   const stem = file.name.replace(/\.[^.]*$/, "");
-  field(copy, "title").value = sentence(stem);
-  field(copy, "sku").value = stem.trim().replace(/\s+/g, "-").slice(0, 100);
+  field(copy, "title").value ||= sentence(stem);
+  field(copy, "sku").value ||= stem.trim().replace(/\s+/g, "-").slice(0, 100);
   pictures.set(name, URL.createObjectURL(file));
   list.append(copy);
-  show(copy);
   htmx.process(copy);
   if (list.children.length === 1) field(copy, "title").focus();
-  countDrafts();
   return name;
 }
 
@@ -98,7 +96,7 @@ function sentence(stem) {
 function show(form) {
   const url = pictures.get(/** @type {HTMLElement} */ (form).dataset.draft ?? "");
   const place = form.querySelector("[data-shot]");
-  if (!url || !place) return;
+  if (!url || !place || place.querySelector("img")) return;
   const picture = new Image();
   picture.src = url;
   picture.alt = "";
@@ -202,7 +200,7 @@ function word(form, words) {
 document.addEventListener("click", (event) => {
   if (!(event.target instanceof Element)) return;
   if (event.target.closest("[data-drops-draft]")) {
-    forget(/** @type {HTMLElement | null} */ (event.target.closest("[data-draft]")));
+    event.target.closest("[data-draft]")?.remove();
     input.focus();
   }
   if (event.target.closest("[data-add-all]")) {
@@ -210,28 +208,27 @@ document.addEventListener("click", (event) => {
   }
 });
 
-/** @param {HTMLElement | null} form */
-function forget(form) {
-  const name = form?.dataset.draft ?? "";
-  form?.remove();
-  URL.revokeObjectURL(pictures.get(name) ?? "");
-  pictures.delete(name);
-  countDrafts();
-}
+// What htmx swapped, whichever way: a form that came back with errors, one that is done, a new row.
+const added = /** @type {HTMLElement} */ (document.getElementById("rows"));
+const watcher = new MutationObserver(refresh);
+watcher.observe(list, { childList: true });
+watcher.observe(added, { childList: true });
 
-document.addEventListener("htmx:afterSettle", () => {
+function refresh() {
   for (const form of list.children) show(form);
-  const rows = document.querySelectorAll("#rows tr").length;
-  document.querySelector("[data-shown-when-filled]")?.toggleAttribute("hidden", rows === 0);
+  const card = document.querySelector("[data-shown-when-filled]");
+  card?.toggleAttribute("hidden", added.children.length === 0);
   for (const [name, url] of pictures) {
     if (find(name)) continue;
     URL.revokeObjectURL(url);
     pictures.delete(name);
-    say("Garment added. It is being cut out now.");
   }
   countDrafts();
-});
+}
 
+document.addEventListener("htmx:oobAfterSwap", () =>
+  say("Garment added. It is being cut out now."),
+);
 document.addEventListener("htmx:responseError", () => say("That did not work. Try again."));
 document.addEventListener("htmx:sendError", () => say("Your connection is away. Try again."));
 

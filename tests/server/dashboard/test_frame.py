@@ -20,7 +20,6 @@ CHANGES = [
     "/dashboard/logout",
     "/dashboard/garments",
     "/dashboard/garments/gar_1",
-    "/dashboard/garments/gar_1/retry",
     "/dashboard/garments/gar_1/delete",
     "/dashboard/uploads",
     "/dashboard/live-tickets",

@@ -94,18 +94,32 @@ def test_titles_are_escaped_everywhere(house: House, ada: Person) -> None:
         assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
 
 
-def test_rejected_garment_says_why_and_can_be_tried_again(house: House, ada: Person) -> None:
+def test_rejected_garment_says_why_and_takes_another_picture(house: House, ada: Person) -> None:
     garment = house.garment(
+        title="Plaid skirt",
+        sku="SKIRT-1",
+        category=Category.LOWER,
         status=GarmentStatus.REJECTED,
         reasons=[Reason.GARMENT_ON_MODEL.value],
-        upload_key="uploads/x/y",
     )
     page = ada.get(f"/dashboard/garments/{garment.id}").text
     assert "Rejected" in page
     assert escape(reasons.merchant(Reason.GARMENT_ON_MODEL)) in page
-    again = ada.post(f"/dashboard/garments/{garment.id}/retry")
-    assert again.status_code == 303
-    assert "Cleaning" in ada.get(again.location).text
+    assert f"/dashboard/garments/add?replaces={garment.id}" in page
+    form_again = ada.get(f"/dashboard/garments/add?replaces={garment.id}").text
+    assert 'value="Plaid skirt"' in form_again
+    assert 'value="SKIRT-1"' in form_again
+    told = form(ada, sku="SKIRT-1", image_key=upload(ada), replaces=garment.id)
+    assert ada.post("/dashboard/garments", told, headers=HTMX).status_code == 200
+    assert _row(house, garment.id) is None
+    assert "Cleaning" in ada.get("/dashboard/garments").text
+
+
+def test_ready_garment_is_never_replaced(house: House, ada: Person) -> None:
+    garment = house.garment(sku="TEE-1")
+    told = form(ada, sku="TEE-1", image_key=upload(ada), replaces=garment.id)
+    assert ada.post("/dashboard/garments", told, headers=HTMX).status_code == 422
+    assert _row(house, garment.id) is not None
 
 
 def test_ada_changes_title_and_category(house: House, ada: Person) -> None:
@@ -118,7 +132,6 @@ def test_ada_changes_title_and_category(house: House, ada: Person) -> None:
     row = _row(house, garment.id)
     assert row is not None
     assert (row.title, row.category) == ("Sunrise tee", Category.OVERALL)
-    assert row.status == GarmentStatus.CLEANING  # another category is cut out anew
 
 
 def test_ada_deletes_a_garment_after_reading_what_goes(house: House, ada: Person) -> None:
@@ -199,11 +212,12 @@ def test_cleo_finds_nothing_of_adas(house: House, ada: Person, cleo: Person) -> 
     garment = house.garment()
     assert garment.id not in cleo.get("/dashboard/garments").text
     assert cleo.get(f"/dashboard/garments/{garment.id}").status_code == 404
-    for action in ("", "/retry", "/delete"):
+    for action in ("", "/delete"):
         cleo.get("/dashboard/")
         path = f"/dashboard/garments/{garment.id}{action}"
         assert cleo.post(path, {"title": "Mine", "category": "upper"}).status_code == 404
     assert _row(house, garment.id) is not None
+    assert cleo.get(f"/dashboard/garments/add?replaces={garment.id}").status_code == 404
     assert announce(cleo, site_id=ada.site.id).status_code == 404
     stolen = form(cleo, image_key=upload(ada))
     cleo.get("/dashboard/garments/add")
