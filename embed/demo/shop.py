@@ -65,9 +65,7 @@ class ShopSettings:
         key = env.get("PROTEUS_PUBLISHABLE_KEY") or ""
         wrong = []
         if urlsplit(server_url).scheme not in ("http", "https") or urlsplit(server_url).path:
-            wrong.append(
-                "PROTEUS_SERVER_URL: must be an http:// or https:// address without a path"
-            )
+            wrong.append("PROTEUS_SERVER_URL: must be an http(s):// address without a path")
         if not key.startswith(("pk_live_", "pk_test_")):
             wrong.append("PROTEUS_PUBLISHABLE_KEY: must be a key such as pk_live_…")
         if wrong:
