@@ -40,6 +40,12 @@ class Proxy:
     def wake(self) -> None:
         self._flows.set()
 
+    def lose(self) -> None:
+        """Connections that are open now stay silent for ever; new ones are fine."""
+        self._flows.clear()
+        self._flows = threading.Event()
+        self._flows.set()
+
     def end(self) -> None:
         self.cut()
         self.wake()
@@ -66,11 +72,12 @@ class Proxy:
             threading.Thread(target=self._pump, args=(one, other), daemon=True).start()
 
     def _pump(self, source: socket.socket, sink: socket.socket) -> None:
+        flows = self._flows
         with suppress(OSError):
             while data := source.recv(65536):
-                self._flows.wait()
+                flows.wait()
                 sink.sendall(data)
-        self._flows.wait()
+        flows.wait()
         for sock in (source, sink):
             self._sockets.discard(sock)
             _end(sock)

@@ -80,6 +80,7 @@ class Stage:
         self.settings = Settings.from_env(self.env)
         self.services = Services.from_settings(self.settings)
         self.redis = self.services.redis
+        self.store = self.s3.client()
         self._people()
 
     def _people(self) -> None:
@@ -172,10 +173,10 @@ class Stage:
 
     def put(self, *keys: str) -> None:
         for key in keys:
-            self.s3.client().put_object(Bucket=self.s3.bucket, Key=key, Body=b"x")
+            self.store.put_object(Bucket=self.s3.bucket, Key=key, Body=b"x")
 
     def objects(self) -> set[str]:
-        found = self.s3.client().list_objects_v2(Bucket=self.s3.bucket).get("Contents", [])
+        found = self.store.list_objects_v2(Bucket=self.s3.bucket).get("Contents", [])
         return {entry["Key"] for entry in found}
 
     # --- processes --------------------------------------------------------------------------------
@@ -213,6 +214,7 @@ class Stage:
             ear.close()
         for child in self.children:
             stop(child, grace_s=1)
+        self.store.close()
         self.services.close()
 
     # --- sockets ----------------------------------------------------------------------------------
