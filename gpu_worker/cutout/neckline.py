@@ -5,19 +5,23 @@ Knows colours and the two neck points on the garment's canvas.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
-from gpu_worker.planes import Bytes, Floats, Mask, floats, lab, shrink
+from gpu_worker.planes import Bytes, Floats, Mask, Numbers, floats, lab, shrink
 
-_WIDTHS = (1.0, 0.84)
+_WIDTHS = (1.0, 0.92, 0.84)
 _POWERS = (0.9, 1.1, 1.3, 1.7, 2.2, 3.0)
 _SAMPLES = 60
+_TOLERANCE = 0.006  # of the garment's width
 _DEEPEST = 0.85  # of the garment's width
-_LEAST_STEP = 2.5  # Lab per px
+_LEAST_STEP = 1.3  # Lab per px
 _ABOVE_USUAL = 1.5
+_CLEAR = 0.42  # of the clearest edge
+_SHALLOWEST = 0.05  # of the garment's width
+_ROUND_DEEPEST, _V_POWER = 0.45, 1.7  # deeper ones are V-shaped
 _RIM = 0.012  # of the garment's width: the outline is no neckline
 _SHALLOW = 0.30  # of the neck's width
 
@@ -53,49 +57,70 @@ def find_neckline(pixels: Bytes, mask: Mask, necks: Floats, width: float) -> Nec
     """necks: (2, 2) left and right neck point; width: of the torso, px."""
     inside = shrink(mask, _RIM * width)
     gradients = _gradients(lab(pixels)) * inside[..., None, None]
-    best_score, best = -1.0, None
-    for candidates in _candidates(necks, width):
-        scores = [_score(gradients, candidate) for candidate in candidates]
-        index = int(np.argmax(scores))
-        if scores[index] > best_score:
-            best_score, best = scores[index], candidates[index]
+    reach = np.arange(-1, 2) * max(1.0, _TOLERANCE * width)
     usual = float(np.percentile(np.linalg.norm(gradients, axis=(2, 3))[inside], 60))
-    if best is not None and best_score > max(_LEAST_STEP, _ABOVE_USUAL * usual):
-        return best
-    return _assumed(mask, necks)
+    tried: list[tuple[float, Neckline]] = []
+    for shape in _shapes(necks):
+        depths = np.arange(_SHALLOWEST * width, _DEEPEST * width, max(1.0, 0.008 * width))
+        scores = _scores(gradients, shape, depths, reach)
+        tried += [
+            (float(score), replace(shape, depth=float(depth), found=True))
+            for score, depth in zip(scores, depths, strict=True)
+            if depth < _ROUND_DEEPEST * width or shape.power <= _V_POWER
+        ]
+    return _deepest(tried, max(_LEAST_STEP, _ABOVE_USUAL * usual)) or _assumed(mask, necks)
+
+
+def _deepest(tried: list[tuple[float, Neckline]], least: float) -> Neckline | None:
+    """The back's collar has edges too: of all clear ones the deepest is the front's."""
+    best = max(score for score, _ in tried)
+    if best < least:
+        return None
+    clear = [(score, curve) for score, curve in tried if score > max(least, _CLEAR * best)]
+    deepest = max(curve.depth for _, curve in clear)
+    near = [(score, curve) for score, curve in clear if curve.depth > 0.93 * deepest]
+    return max(near, key=lambda pair: pair[0])[1]
 
 
 def _gradients(seen: Floats) -> Floats:
     """(h, w, 2, 3): d/dx and d/dy of Lab per px."""
-    smooth = cv2.GaussianBlur(seen, (0, 0), 1.0)
+    smooth = cv2.GaussianBlur(seen, (0, 0), 1.5)
     dx = cv2.Sobel(smooth, cv2.CV_32F, 1, 0) / 8
     dy = cv2.Sobel(smooth, cv2.CV_32F, 0, 1) / 8
     return floats(np.stack([dx, dy], axis=2))
 
 
-def _candidates(necks: Floats, width: float) -> list[list[Neckline]]:
+def _shapes(necks: Floats) -> list[Neckline]:
+    """Every width and roundness, still without depth."""
     middle = float(necks[:, 0].mean())
     half = float(necks[1, 0] - necks[0, 0]) / 2
     line = float(necks[:, 1].mean())
     tilt = float(necks[1, 1] - necks[0, 1]) / max(2 * half, 1)
-    depths = np.arange(0.10 * 2 * half, _DEEPEST * width, max(1.0, 0.008 * width))
     return [
-        [Neckline(middle, line, half * f, float(d), p, tilt, True) for d in depths]
-        for f in _WIDTHS
-        for p in _POWERS
+        Neckline(middle, line, half * f, 0.0, p, tilt, False) for f in _WIDTHS for p in _POWERS
     ]
 
 
-def _score(gradients: Floats, curve: Neckline) -> float:
-    """30th percentile of the colour step across the curve: a mean is fooled by a label."""
-    xs = floats(curve.middle + curve.half * np.linspace(-0.93, 0.93, _SAMPLES))
-    ys = curve.at(xs)
-    slope = np.gradient(ys, xs)
+def _scores(gradients: Floats, shape: Neckline, depths: Numbers, reach: Numbers) -> Floats:
+    """Per depth, the 30th percentile of the colour step across the curve.
+
+    A mean is fooled by a label. The step may lie `reach` px off the curve.
+    """
+    across = np.linspace(-0.93, 0.93, _SAMPLES)
+    xs = shape.middle + shape.half * across
+    bow = 1 - np.abs(across) ** shape.power
+    ys = shape.line + shape.tilt * (xs - shape.middle) + depths[:, None] * bow
+    slope = np.gradient(ys, xs, axis=1)
+    steps = [_step_at(gradients, xs, ys + offset, slope) for offset in reach]
+    return floats(np.percentile(np.max(steps, axis=0), 30, axis=1))
+
+
+def _step_at(gradients: Floats, xs: Numbers, ys: Numbers, slope: Numbers) -> Floats:
     rows = np.clip(np.round(ys), 0, gradients.shape[0] - 1).astype(np.int32)
     columns = np.clip(np.round(xs), 0, gradients.shape[1] - 1).astype(np.int32)
-    here = gradients[rows, columns]
-    across = (here[:, 1] - slope[:, None] * here[:, 0]) / np.sqrt(1 + slope[:, None] ** 2)
-    return float(np.percentile(np.linalg.norm(across, axis=1), 30))
+    here = gradients[rows, np.broadcast_to(columns, rows.shape)]
+    across = here[..., 1, :] - slope[..., None] * here[..., 0, :]
+    return floats(np.linalg.norm(across, axis=-1) / np.sqrt(1 + slope**2))
 
 
 def _assumed(mask: Mask, necks: Floats) -> Neckline:

@@ -186,7 +186,7 @@ def _strap_end(contour: Floats, neck: Floats, pit: Floats, width: float) -> Floa
     normal = floats([-along[1], along[0]]) / max(float(np.hypot(*along)), 1.0)
     rows = contour[columns]
     outside = (columns - neck[0]) * normal[0] + (rows - neck[1]) * normal[1]
-    outside[rows > neck[1] + 0.6 * (pit[1] - neck[1])] = -1
+    outside[rows > neck[1] + 0.45 * (pit[1] - neck[1])] = -1
     if not len(columns) or float(outside.max()) < 0.03 * width:
         return neck
     best = int(np.argmax(outside))

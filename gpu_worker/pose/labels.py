@@ -12,6 +12,7 @@ import numpy as np
 
 from gpu_worker.planes import Bytes, Floats, Mask, connected_to, floats, to_segment, without_specks
 from gpu_worker.pose.body import EARS, EYES, MOUTH, NOSE, Body
+from gpu_worker.pose.silhouette import limb_core
 from gpu_worker.pose.skin import Tones
 
 NOTHING, SKIN, HAIR, UPPER, LOWER, FRINGE, FEET = range(7)
@@ -20,6 +21,8 @@ _WEIGHTS = (0.5, 1.2, 1.2)
 _WAIST_AT_TL, _WAIST_SPREAD_TL = 0.85, 0.25
 _CLIP = 30.0
 _SPECK_SW2 = 0.004
+_STRAY_SW2 = 0.05
+_ARM_SW = (0.17, 0.14, 0.11)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,8 @@ class Worn:
 def label(seen: Floats, person: Mask, tones: Tones, body: Body) -> Worn:
     """seen: Lab (h, w, 3), slightly smoothed; person: mask (h, w)."""
     u, v = body.uv(person.shape)
-    upper = _clusters(seen, person & (v > 0.25) & (v < 0.7) & (np.abs(u) < 0.38), 3)
+    torso = ~_arms(body, person.shape) & (np.abs(u) < 0.5)
+    upper = _clusters(seen, person & torso & (v > 0.25) & (v < 0.8), 4)
     lower = _clusters(seen, _lower_zone(person, u, v), 3)
     hair = _clusters(seen, person & _above_eyes(body, person.shape), 2, tones)
     d_upper, d_lower = _distance(seen, upper), _distance(seen, lower)
@@ -46,13 +50,14 @@ def label(seen: Floats, person: Mask, tones: Tones, body: Body) -> Worn:
     labels = np.where(
         person, HAIR + np.argmin(np.stack([d_hair + 6, d_upper, d_lower]), axis=0), NOTHING
     ).astype(np.uint8)
-    skin = person & _skin(seen, tones, np.minimum(d_upper, d_lower), d_hair, _dressed(u, v, waist))
+    skin = person & _skin(seen, tones, np.minimum(d_upper, d_lower), d_hair, _dressed(u, v, waist, torso))
     labels[skin] = SKIN
     labels = _head(labels, person, v, body)
     labels = _rooted_hair(labels, d_upper, d_lower, tones.is_skin(seen), v)
     bare = (_is_bare(labels, body, 0), _is_bare(labels, body, 1))
     labels = _fringe(labels, body, bare)
     labels = _feet(labels, body, v)
+    labels = _strays(labels, body)
     return Worn(_without_label_specks(labels, body), waist, bare)
 
 
@@ -63,9 +68,15 @@ def _lower_zone(person: Mask, u: Floats, v: Floats) -> Mask:
     return low if low.any() else middle & (v > 1.02) & (v < 1.35)
 
 
-def _dressed(u: Floats, v: Floats, waist: float) -> Mask:
+def _arms(body: Body, shape: tuple[int, ...]) -> Mask:
+    return limb_core(body.arm(0), shape, _ARM_SW, body.sw) | limb_core(
+        body.arm(1), shape, _ARM_SW, body.sw
+    )
+
+
+def _dressed(u: Floats, v: Floats, waist: float, torso: Mask) -> Mask:
     """Where bare skin would be a surprise: the middle of the torso and the hips."""
-    torso = (v > 0.32) & (v < waist - 0.12) & (np.abs(u) < 0.40)
+    torso = torso & (v > 0.32) & (v < waist - 0.12)
     hips = (v > waist + 0.1) & (v < 1.3) & (np.abs(u) < 0.36)
     return np.asarray(torso | hips)
 
@@ -128,7 +139,7 @@ def _waist(d_upper: Floats, d_lower: Floats, zone: Mask, v: Floats) -> float:
 
 def _skin(seen: Floats, tones: Tones, d_cloth: Floats, d_hair: Floats, dressed: Mask) -> Mask:
     distance = tones.distance(seen) * np.where(dressed, np.float32(1.8), np.float32(1))
-    likely = tones.is_skin(seen) & ~((d_cloth < 5) & (1.3 * d_cloth < distance))
+    likely = tones.is_skin(seen) & ~((d_cloth < 12) & (1.1 * d_cloth < distance))
     likely &= ~dressed | (distance < d_cloth)
     nearer = (distance < 0.75 * d_cloth) & (distance < 20)
     return np.asarray((likely | nearer) & ~((d_hair < 20) & (1.2 * d_hair < distance)))
@@ -187,6 +198,15 @@ def _feet(labels: Bytes, body: Body, v: Floats) -> Bytes:
     ankle_v = [float((body.leg(s)[2] - body.mid((12, 11))) @ body.down) / body.tl for s in (0, 1)]
     cloth = (labels == UPPER) | (labels == LOWER)
     labels[cloth & (v > min(ankle_v) - 0.02)] = FEET
+    return labels
+
+
+def _strays(labels: Bytes, body: Body) -> Bytes:
+    """Small cloth parts away from the torso are wall or shadow seen past the arms."""
+    for value in (UPPER, LOWER):
+        cloth = labels == value
+        whole = without_specks(cloth, _STRAY_SW2 * body.sw**2)
+        labels[cloth & ~whole] = FRINGE
     return labels
 
 

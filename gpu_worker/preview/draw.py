@@ -12,15 +12,17 @@ import numpy as np
 from gpu_worker.contract import Category
 from gpu_worker.cutout import Garment
 from gpu_worker.engine import Pixels
-from gpu_worker.planes import Bytes, Floats, Mask, blur, floats, grow, resize
+from gpu_worker.planes import Bytes, Floats, Mask, blur, floats, grow, resize, shrink
 from gpu_worker.pose import Person
 from gpu_worker.preview.fill import erased_weight, filled
 from gpu_worker.preview.render import Drawn, Texture, draw_layer, over, texture
 from gpu_worker.preview.scene import Zones, zones
 from gpu_worker.preview.shade import GAMMA, on_body, on_garment
+from gpu_worker.preview.skin_limb import Painted, paint_arm
 from gpu_worker.preview.worn import Worn, wear
 
 _BACK_DARKER = 0.8
+_UNDER_CLOTH_SW = 0.015  # the old cloth's thickness
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +50,12 @@ def draw(photo: Pixels, person: Person, picture: Pixels, garment: Garment) -> Dr
     canvas = frame.crop(photo)
     low_torso, low_limbs = _to_canvas(torso.alpha, canvas), _to_canvas(limbs.alpha, canvas)
     alpha = floats(1 - (1 - low_torso) * (1 - low_limbs))
-    zone = zones(person, worn, alpha, garment.category)
+    arms = _arms(canvas, person, worn, garment.category)
+    painted = np.any([np.zeros_like(person.person), *(arm.mask for arm in arms)], axis=0)
+    bare = painted & shrink(person.person, _UNDER_CLOTH_SW * person.body.sw)
+    zone = zones(person, worn, alpha, garment.category, bare)
     box = photo[frame.y : frame.y + frame.high, frame.x : frame.x + frame.wide]
-    under = _body(box, canvas, person, zone, alpha)
+    under = _body(box, canvas, person, zone, alpha, arms)
     light = frame.to_photo(on_garment(canvas, person, zone, low_torso, low_limbs))
     visible = 1 - _front(person, zone)
     under = _with_back(under, worn, cloth, person, visible, garment.category)
@@ -65,6 +70,15 @@ def draw(photo: Pixels, person: Person, picture: Pixels, garment: Garment) -> Dr
     )
     seen_low = floats(alpha * (1 - zone.front))
     return Drawing(pixels, seen_low, low_torso, low_limbs, zone, worn)
+
+
+def _arms(canvas: Bytes, person: Person, worn: Worn, category: Category) -> list[Painted]:
+    """The arms that the new garment bares."""
+    if category is Category.LOWER:
+        return []
+    ends = [0.0 if grid is None else grid.end for grid in worn.patches]
+    arms = [paint_arm(canvas, person, side, ends[side]) for side in (0, 1)]
+    return [arm for arm in arms if arm is not None]
 
 
 def _limbs(worn: Worn, cloth: Texture, person: Person, torso: Drawn) -> Drawn:
@@ -85,10 +99,17 @@ def _front(person: Person, zone: Zones) -> Floats:
     return person.frame.to_photo(soft)
 
 
-def _body(box: Pixels, canvas: Bytes, person: Person, zone: Zones, alpha: Floats) -> Floats:
+def _body(
+    box: Pixels,
+    canvas: Bytes,
+    person: Person,
+    zone: Zones,
+    alpha: Floats,
+    arms: list[Painted],
+) -> Floats:
     """float32: the photo's box without the old garment, with the new one's shadow."""
     weight = person.frame.to_photo(erased_weight(zone, person.body.sw))[..., None]
-    fill = person.frame.to_photo(filled(canvas, person, zone))
+    fill = person.frame.to_photo(filled(canvas, person, zone, alpha, arms))
     under = box + (fill - box) * weight
     shadow = person.frame.to_photo(on_body(alpha, person, zone))
     return _lit(floats(under), shadow)

@@ -12,17 +12,23 @@ from gpu_worker.planes import grow as grown
 from gpu_worker.pose import Person
 from gpu_worker.pose.labels import SKIN
 from gpu_worker.preview.scene import Zones
+from gpu_worker.preview.skin_limb import Painted
 
 _WALL_MARGIN_SW = 0.05
-_EDGE_DARKER, _EDGE_SW = 0.30, 0.05
+_EDGE_DARKER, _EDGE_SW = 0.25, 0.05
+_SEAM_SW = 0.05  # over which painted arm and plain skin blend
+_SURE_SW = 0.035  # so far from its outline skin has its own tone
 
 
-def filled(pixels: Bytes, person: Person, zone: Zones) -> Floats:
+def filled(
+    pixels: Bytes, person: Person, zone: Zones, alpha: Floats, arms: list[Painted]
+) -> Floats:
     """float32 (h, w, 3): the canvas with `zone.erased` replaced by wall or skin."""
     sw = person.body.sw
     wall = membrane(pixels, ~grown(person.person, _WALL_MARGIN_SW * sw))
-    skin = _skin(pixels, person, zone)
-    soft = blur(zone.bare, 0.008 * sw)[..., None]
+    skin = _skin(pixels, person, zone, alpha, arms)
+    body = zone.bare | (person.person & ~zone.erased)
+    soft = blur(body, 0.008 * sw)[..., None]
     inside = wall + (skin - wall) * soft
     weight = erased_weight(zone, sw)[..., None]
     return floats(pixels + (inside - pixels) * weight)
@@ -33,14 +39,22 @@ def erased_weight(zone: Zones, sw: float) -> Floats:
     return floats(np.clip(2 * blur(zone.erased, 0.008 * sw), 0, 1) * grown(zone.erased, 0.01 * sw))
 
 
-def _skin(pixels: Bytes, person: Person, zone: Zones) -> Floats:
-    """Skin continued from what is bare, darker towards the body's edges."""
+def _skin(pixels: Bytes, person: Person, zone: Zones, alpha: Floats, arms: list[Painted]) -> Floats:
+    """Skin continued from what is bare, darker towards the body's outer edges."""
     sw = person.body.sw
-    sure = shrink(person.labels == SKIN, 0.02 * sw) & ~zone.erased & _below_face(zone, sw)
-    tone = (membrane(pixels, sure) + np.median(pixels[sure], axis=0)) / 2 if sure.any() else pixels
-    depth = distance_inside(zone.bare | (person.labels == SKIN))
+    sure = shrink(person.labels == SKIN, _SURE_SW * sw) & ~zone.erased & _below_face(zone, sw)
+    known, painted = floats(pixels), np.zeros_like(sure)
+    for arm in arms:
+        known = np.where(arm.mask[..., None], arm.pixels, known)
+        painted |= arm.mask
+    tone = membrane(known, sure | shrink(painted, _SURE_SW * sw))
+    depth = distance_inside(zone.bare | (person.labels == SKIN) | (alpha > 0.5))
     darker = 1 - _EDGE_DARKER * np.exp(-depth / (_EDGE_SW * sw))
-    return floats(tone * darker[..., None])
+    shaded = tone * darker[..., None]
+    spread = _SEAM_SW * sw
+    own = (blur(painted, spread) / np.maximum(blur(painted | zone.bare, spread), 1e-3))[..., None]
+    own *= painted[..., None]
+    return floats(shaded + (known - shaded) * own)
 
 
 def _below_face(zone: Zones, sw: float) -> Mask:

@@ -21,7 +21,7 @@ _EASE = {"sleeved": 1.20, "bare": 1.10, "dress": 1.05}
 _SHOULDER_SW = 0.57
 _SHOULDER_U = 0.48  # sw: where the garment's shoulder point rests on the body
 _MIX = (0.97, 1.12)
-_LARGER = 1.14
+_LARGER = 1.22
 _KY = (0.80, 1.28)
 _HIGHEST_TL, _LOWEST_TL = -0.6, 3.2
 
@@ -125,16 +125,23 @@ def _flat(shape: Shape, place: Fit, side: int, rows: Numbers) -> Floats:
 def _below_pit(
     rows: Numbers, flat: Numbers, body: Measures, kind: str, side: int, pit: float
 ) -> Floats:
-    v = rows / body.tl
     half = body.half_at(side, rows)
     low = 1.12 if kind == "sleeved" else 1.05
-    loose = np.interp(v, (0.3, 1.0, 1.3, 2.0), (1.16, 1.26, 1.36, 1.9))
+    loose = np.interp(rows / body.tl, (0.3, 1.0, 1.3), (1.16, 1.26, 1.36))
     width = np.clip(0.90 * flat, low * half, loose * half)
-    hips = np.clip(0.90 * flat, 0.8 * half, loose * half)
-    width = np.where(v < 1.15, width, hips)
     ramp = smoothstep(pit - 0.02 * body.tl, pit + 0.14 * body.tl, rows)
-    cover = np.where(v < 1.1, body.cover_at(side, rows) + 0.02 * body.sw, 0)
-    return floats(np.maximum(width, cover * ramp))
+    cover = np.where(rows < 1.1 * body.tl, body.cover_at(side, rows) + 0.02 * body.sw, 0)
+    width = np.maximum(width, cover * ramp)
+    return _hanging(rows, flat, width, half, body)
+
+
+def _hanging(rows: Numbers, flat: Numbers, width: Numbers, half: Numbers, body: Measures) -> Floats:
+    """Below the hips a skirt hangs: its own flare, as wide as the hips made it."""
+    hips = _HIP_TL * body.tl
+    ratio = float(np.interp(hips, rows, width) / max(float(np.interp(hips, rows, flat)), 1.0))
+    hung = np.maximum(ratio * flat, np.minimum(1.02 * half, width))
+    blend = smoothstep(hips, hips + 0.15 * body.tl, rows)
+    return floats(width + (hung - width) * blend)
 
 
 def _shoulder_ratio(shape: Shape, place: Fit, body: Measures, kind: str, side: int) -> float:

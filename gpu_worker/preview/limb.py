@@ -34,13 +34,14 @@ Forward = Callable[[Floats], Floats]
 @dataclass(frozen=True, slots=True)
 class Limb:
     """A limb's middle line and widths: line (n, 2), normal (n, 2) outwards, at (n,) px along it,
-    outer and inner (n,) px from the line to its edges."""
+    outer and inner (n,) px from the line to its edges, model (n,) px what such a limb has."""
 
     line: Floats
     normal: Floats
     at: Floats
     outer: Floats
     inner: Floats
+    model: Floats
 
     @property
     def length(self) -> float:
@@ -85,7 +86,7 @@ def limb(
     model = np.interp(np.linspace(0, 1, _POINTS), np.linspace(0, 1, 4), model_sw) * sw
     outer = _width(mask, line, normal, model, _OUTER)
     inner = _width(inner_mask, line, floats(-normal), model, _INNER)
-    return Limb(line, normal, at, outer, inner)
+    return Limb(line, normal, at, outer, inner, floats(model))
 
 
 def _width(

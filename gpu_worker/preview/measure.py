@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from gpu_worker.planes import Floats, Mask, Numbers, floats, remap
+from gpu_worker.planes import Floats, Mask, Numbers, connected_to, floats, open_, remap
 from gpu_worker.pose import Person
 from gpu_worker.pose.body import Body
 from gpu_worker.pose.labels import HAIR
-from gpu_worker.pose.silhouette import limb_core
+from gpu_worker.pose.silhouette import core, limb_core
 
 STEP_TL = 0.01
 _LOWEST_TL = 3.2
@@ -28,6 +28,7 @@ _TOP_U = (0.12, 0.2, 0.3, 0.5, 0.62)
 _TOP_SW = (-0.44, -0.27, -0.18, -0.10, 0.03)
 _TOP_OFF_SW = (-0.10, 0.08)
 _LEGS_FROM_TL = 1.06
+_FINGER_SW = 0.04
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +69,19 @@ def measure(person: Person) -> Measures:
         | limb_core(_with_hand(body, 1), shape, radii, body.sw)
         for radii in (_THIN_ARM_SW, _ARM_SW)
     ]
-    without_arms = person.person & ~thick
+    without_arms = _trunk(person.person & ~thick, body)
     without_bones = person.person & ~thin
     not_hair = person.person & (person.labels != HAIR)
     halves = [_profile(without_arms, body, side) for side in (0, 1)]
     covers = [_cover(without_bones, halves[side], person, side) for side in (0, 1)]
     tops = [_top(not_hair, body, side) for side in (0, 1)]
     return Measures(floats(halves), floats(covers), floats(tops), body.sw, body.tl)
+
+
+def _trunk(mask: Mask, body: Body) -> Mask:
+    """What hangs together with the torso: no fingers beside the hips."""
+    _, v = body.uv(mask.shape)
+    return connected_to(open_(mask, _FINGER_SW * body.sw), core(body, mask.shape) & (v > 0))
 
 
 def _with_hand(body: Body, side: int) -> Floats:

@@ -26,7 +26,7 @@ from gpu_worker.preview.torso import body_planes
 from gpu_worker.preview.worn import Worn
 
 _HEAD_SW = -0.30  # above this height everything of the person stays as it is
-_OLD_GROWN_SW = 0.02
+_OLD_GROWN_SW = 0.03
 _COVERED = 0.98
 _TUBE = 1.25
 _HAND_OVERLAP_SW = 0.06
@@ -46,12 +46,13 @@ class Zones:
     bare: Mask
 
 
-def zones(person: Person, worn: Worn, alpha: Floats, category: Category) -> Zones:
-    """alpha: (h, w) the garment's own, before anything is put in front of it."""
+def zones(person: Person, worn: Worn, alpha: Floats, category: Category, arms: Mask) -> Zones:
+    """alpha: (h, w) the garment's own, before anything is put in front of it; arms: where bare
+    arms were painted."""
     x, y = body_planes(person.body, person.person.shape)
     front = in_front(person, worn, x, y, category)
-    erased = _erased(person, worn, alpha, front, x, y, category)
-    bare = erased & _body(person, worn, x, y)
+    erased = _erased(person, worn, alpha, front, x, y, category, arms)
+    bare = erased & _body(person, worn, x, y, arms)
     return Zones(x, y, front, erased, bare)
 
 
@@ -101,6 +102,7 @@ def _erased(
     x: Floats,
     y: Floats,
     category: Category,
+    arms: Mask,
 ) -> Mask:
     """The old garment where the new one does not hide it, and the body beside new sleeves."""
     sw = person.body.sw
@@ -112,7 +114,7 @@ def _erased(
         for side in (0, 1):
             trimmed |= _beside_sleeve(person, worn, side)
         trimmed |= _beside_torso(person, worn, x, y)
-    keep = front & ~_old(person, category)
+    keep = front & ~(old & (arms | _old(person, category)))
     erased = (residue | trimmed) & (alpha < _COVERED) & ~keep
     return without_specks(erased, 4) & grow(person.person, _TRIM_GROWN_SW * sw)
 
@@ -124,7 +126,8 @@ def _old(person: Person, category: Category) -> Mask:
         return np.asarray(labels == UPPER)
     if category is Category.LOWER:
         return np.asarray(labels == LOWER)
-    return np.asarray((labels == UPPER) | (labels == LOWER))
+    _, v = person.body.uv(labels.shape)
+    return np.asarray((labels == UPPER) | ((labels == LOWER) & (v < person.waist + 0.1)))
 
 
 def _zone(person: Person, worn: Worn, y: Floats, category: Category) -> Mask:
@@ -170,24 +173,13 @@ def _beside_torso(person: Person, worn: Worn, x: Floats, y: Floats) -> Mask:
     )
 
 
-def _body(person: Person, worn: Worn, x: Floats, y: Floats) -> Mask:
+def _body(person: Person, worn: Worn, x: Floats, y: Floats, arms: Mask) -> Mask:
     """Where there is body under the clothes: neck, torso, bare arms; not under a sleeve."""
     torso = np.zeros(x.shape, dtype=bool)
     for side, chosen in ((0, x < 0), (1, x >= 0)):
         reach = np.abs(x)
-        inside = (reach < worn.measures.half_at(side, y)) & (y > worn.measures.top_at(side, reach))
+        half = worn.measures.half_at(side, y)
+        half = np.where(y < 0.15 * worn.measures.tl, np.maximum(half, 0.5 * person.body.sw), half)
+        inside = (reach < half) & (y > worn.measures.top_at(side, reach))
         torso |= chosen & inside
-    for side in (0, 1):
-        if worn.patches[side] is None:
-            torso |= arm_tube(person, side)
-    return torso
-
-
-def arm_tube(person: Person, side: int) -> Mask:
-    """The bare arm as its landmarks and the visible skin say."""
-    body = person.body
-    shoulder, elbow, wrist = body.arm(side)
-    upper, at_upper = to_segment(person.person.shape, shoulder, elbow)
-    lower, at_lower = to_segment(person.person.shape, elbow, wrist)
-    tube = upper < (0.150 - 0.030 * at_upper) * body.sw
-    return np.asarray(tube | (lower < (0.120 - 0.045 * at_lower) * body.sw))
+    return torso | arms

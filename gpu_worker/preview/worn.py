@@ -77,7 +77,7 @@ def _contour(garment: Garment) -> Floats | None:
     solid = garment.alpha > 0.5
     contour = np.where(solid.any(axis=0), np.argmax(solid, axis=0), solid.shape[0])
     shape = garment.shape
-    columns = np.arange(len(contour))
+    columns = np.arange(len(contour), dtype=np.float32)
     if not any(shape.limbed):
         xs = [*shape.shoulder[:1, 0], *shape.neck[:, 0], *shape.shoulder[1:, 0]]
         ys = [*shape.shoulder[:1, 1], *shape.neck[:, 1], *shape.shoulder[1:, 1]]

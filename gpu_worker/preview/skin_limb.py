@@ -1,0 +1,116 @@
+"""Paints the part of an arm that the old sleeve hid, from the part that shows.
+
+The cross-section of the bare arm just beyond the old sleeve is drawn on along the bone. Looks at
+the image-left arm; the caller mirrors for the other. Everything on the canvas.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gpu_worker.planes import Bytes, Floats, Mask, floats, remap
+from gpu_worker.pose import Person
+from gpu_worker.pose.labels import SKIN
+from gpu_worker.preview.limb import ARM_SW, Limb, limb
+from gpu_worker.preview.mesh import inverse_map
+
+_TUBE_SW = 0.05
+_SKIN_SHARE = 0.8
+_SUSTAINED_SW = 0.10
+_NEVER_HIDDEN = 0.08  # of the arm: the joint itself lies inside a vest's strap
+_LEAST_VISIBLE = 0.25  # of the arm: less skin than this cannot lend its look to the rest
+_DELTA_SW = 0.05
+_STRETCH = 0.20
+_CAP_SW = 0.17  # beyond the joint: the round of the shoulder
+_OVER_HEM_SW = 0.06  # the old sleeve's edge and its shadow
+_ROWS, _COLUMNS = 16, 13
+_RIM = 0.90  # of the half width: its very edge is half wall
+
+
+@dataclass(frozen=True, slots=True)
+class Painted:
+    """pixels: float32 (h, w, 3), valid where mask; hidden: px of the limb that the sleeve hid.
+
+    An empty mask: the arm is hidden and too little of it shows to be drawn on.
+    """
+
+    pixels: Floats
+    mask: Mask
+    hidden: float
+
+
+def skin_starts(along: Limb, skin: Mask, sw: float) -> float | None:
+    """px along the limb from which it is bare, or None where too little of it is."""
+    share = _share_of_skin(along, skin, sw)
+    step = along.length / (len(share) - 1)
+    sustained = max(2, round(_SUSTAINED_SW * sw / step))
+    for i in range(len(share) - sustained):
+        if share[i : i + sustained].min() > _SKIN_SHARE:
+            start = i * step
+            return start if along.length - start > _LEAST_VISIBLE * along.length else None
+    return None
+
+
+def _share_of_skin(along: Limb, skin: Mask, sw: float) -> Floats:
+    """Per point of the line, how much of a short stroke across it is skin."""
+    across = floats(np.linspace(-1, 1, 9) * _TUBE_SW * sw)
+    x = floats(along.line[:, :1] + along.normal[:, :1] * across)
+    y = floats(along.line[:, 1:] + along.normal[:, 1:] * across)
+    return floats(remap(skin.astype(np.float32), x, y).mean(axis=1))
+
+
+def extend(pixels: Bytes, along: Limb, start: float, sw: float) -> Painted:
+    """Draws the look of the bare arm from `start` up to the shoulder.
+
+    along: measured on skin alone.
+    """
+    end = start + _OVER_HEM_SW * sw
+    t = floats(np.linspace(-_CAP_SW * sw, end, _ROWS))
+    nu = floats(np.linspace(-1.0, 1.0, _COLUMNS))
+    lent = floats(start + _DELTA_SW * sw + _STRETCH * (end - t))
+    target = _grid(along, t, nu, start + _DELTA_SW * sw)
+    source = _grid(along, lent, floats(nu * _RIM), start)
+    shape = (pixels.shape[0], pixels.shape[1])
+    x, y, inside = inverse_map(source, target, shape)
+    return Painted(remap(pixels, x, y), inside, float(start))
+
+
+def _grid(along: Limb, t: Floats, nu: Floats, start: float) -> Floats:
+    """(rows, columns, 2): px at t along the limb, nu from its inner to its outer edge.
+
+    Before `start` the limb is as much thicker than the model as it is there.
+    """
+    model = np.interp(t, along.at, along.model)
+    at_start = float(np.interp(start, along.at, along.model))
+    widths = []
+    for own in (along.outer, along.inner):
+        ratio = float(np.interp(start, along.at, own)) / at_start
+        widths.append(np.where(t < start, model * ratio, np.interp(t, along.at, own)))
+    across = np.where(nu > 0, nu * widths[0][:, None], nu * widths[1][:, None])
+    before = np.minimum(t, 0)[:, None] * (along.line[1] - along.line[0]) / max(along.at[1], 1e-6)
+    return floats((along.point(t) + before)[:, None] + along.out(t)[:, None] * across[..., None])
+
+
+def paint_arm(pixels: Bytes, person: Person, side: int, sleeve_end: float) -> Painted | None:
+    """The arm that the old sleeve hides and the new one does not; None where none is hidden.
+
+    sleeve_end: px along the limb to which the new sleeve reaches.
+    """
+    joints, skin, canvas = person.body.arm(side), person.labels == SKIN, pixels
+    if side == 1:
+        skin, canvas = skin[:, ::-1], np.ascontiguousarray(pixels[:, ::-1])
+        joints = joints * floats([-1, 1]) + floats([skin.shape[1] - 1, 0])
+    sw = person.body.sw
+    along = limb(floats(joints), skin, skin, ARM_SW, sw)
+    start = skin_starts(along, skin, sw)
+    if start is None:
+        hidden = max(0.0, along.length - sleeve_end)
+        return Painted(floats(pixels), np.zeros_like(person.person), hidden)
+    if start < max(sleeve_end, _NEVER_HIDDEN * along.length):
+        return None
+    painted = extend(canvas, along, start, sw)
+    if side == 0:
+        return painted
+    return Painted(floats(painted.pixels[:, ::-1]), painted.mask[:, ::-1], painted.hidden)
