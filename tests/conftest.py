@@ -18,6 +18,7 @@ from typing import TypeVar
 import psycopg
 import pytest
 import redis
+from playwright.sync_api import Browser, sync_playwright
 
 from server import migrate
 from server.db import Database
@@ -150,3 +151,27 @@ def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     server, name = request.getfixturevalue("postgres_service"), f"test_{uuid.uuid4().hex}"
     _create_database(server, name, like="template1")
     return f"{server}/{name}"
+
+
+# --- Chromium ------------------------------------------------------------------------------------
+
+CHROMIUM_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+
+
+def _chromium() -> str:
+    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    if found:
+        return found
+    missing = services.MissingProgramError("chromium", "chromium")
+    if os.environ.get("CI") == "true":
+        pytest.fail(str(missing))
+    pytest.skip(str(missing))
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """The machine's Chromium, one for all rooms: a process can run one Playwright."""
+    with sync_playwright() as playwright:
+        made = playwright.chromium.launch(executable_path=_chromium(), args=CHROMIUM_FLAGS)
+        yield made
+        made.close()

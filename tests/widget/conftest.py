@@ -1,4 +1,4 @@
-"""Chromium, and the widget's modules on an empty page of a server of their own."""
+"""The widget's modules on an empty page of a server of their own."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 STATIC = Path(__file__).parents[2] / "widget" / "static"
 
@@ -35,15 +35,6 @@ def static_server() -> Iterator[str]:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_address[1]}/"
         server.shutdown()
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        flags = ["--no-sandbox", "--disable-gpu"]
-        made = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=flags)
-        yield made
-        made.close()
 
 
 @pytest.fixture
