@@ -77,6 +77,6 @@ $(VENV)/.tests: tests/requirements.txt $(VENV)/.base
 	@touch $@
 
 node_modules/.installed: package-lock.json .npmrc $(VENV)/.tests
-	@echo "make: installing package-lock.json into node_modules" >&2
-	@npm ci --no-progress --loglevel=error >&2
+	@echo "make: installing package.json into node_modules" >&2
+	@npm install --no-save --no-progress --loglevel=error >&2
 	@touch $@

@@ -18,7 +18,7 @@ Pixels = NDArray[np.uint8]
 Parts = Mapping[str, NDArray[Any]]
 
 
-class Refusal(Exception):
+class Refusal(Exception):  # noqa: N818 - a refusal is no error
     """This input cannot become an honest picture. It fails alone; its batch-mates go on."""
 
     def __init__(self, reason: Reason, detail: str = "", data: Mapping[str, Any] | None = None):
