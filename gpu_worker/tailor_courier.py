@@ -1,7 +1,7 @@
 """Carries for the tailor: uploads in, decoded under guards; clean pictures and parts out.
 
-Knows store, pictures and the contract. The upload, which may hold a place and a name, is deleted
-as soon as its fate has been told.
+Knows store, pictures and the contract. A photo's upload, which may hold a place and a name, is
+deleted as soon as its fate has been told.
 """
 
 from __future__ import annotations
@@ -78,10 +78,10 @@ class TailorCourier:
         return Outcome(EventType.REJECTED, said)
 
     def tidy(self, job: Job) -> None:
-        """The original is gone, whatever became of it."""
-        key = _tailored(job).upload_key
-        if key is not None:
-            self._store.delete(key)
+        """A photo's original is gone, whatever became of it; it may say where she lives. A
+        garment's stays with its row: another category has it cleaned again."""
+        if isinstance(job, PhotoJob):
+            self._store.delete(job.upload_key)
 
     def _photo(self, job: PhotoJob) -> PhotoOrder:
         if job.person is not None:  # she points at herself: the clean copy is already there

@@ -35,10 +35,9 @@ def check_origin(origin: str) -> str:
     Raises:
         Problem: invalid.
     """
-    parts = urlsplit(origin)
-    host = parts.hostname or ""
     try:
-        port = parts.port
+        parts = urlsplit(origin)
+        host, port = parts.hostname or "", parts.port
     except ValueError as error:
         raise _bad_origin(origin) from error
     literal = f"[{host}]" if ":" in host else host

@@ -45,7 +45,7 @@ def test_a_garment_becomes_ready(tailor: Workshop) -> None:
     assert picture.shape == (event.data["height"], event.data["width"], 3)
     parts = load_parts(tailor.store.get("garments/gar_1/parts.npz", 10**7))
     assert cutout.fits(parts, picture, Category.UPPER)
-    assert tailor.store.metadata("uploads/sit_1/gar_1") is None
+    assert tailor.store.metadata("uploads/sit_1/gar_1") is not None  # it may be cleaned again
 
 
 def test_the_cut_out_is_small_and_transparent_around_the_garment(tailor: Workshop) -> None:
@@ -94,7 +94,6 @@ def test_refusals(tailor: Workshop, make: Callable[[], bytes | None], reason: Re
     event = told(tailor, make())
     assert event.type == EventType.REJECTED
     assert event.data["reasons"] == [reason.value]
-    assert tailor.store.metadata("uploads/sit_1/gar_1") is None
 
 
 def test_without_cleaning_the_picture_is_taken_as_it_is(tailor: Workshop) -> None:

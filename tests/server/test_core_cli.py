@@ -1,0 +1,75 @@
+"""`python -m server.cli`: tables and people from nothing, and the demo, which seeds once."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from server import cli, credentials
+from server.db import Database
+from server.models import Garment, User
+from tests.services import S3Settings
+
+
+@pytest.fixture
+def command(
+    redis_url: str, empty_database_url: str, store: S3Settings,
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+) -> Any:  # fmt: skip
+    told = {
+        "PROTEUS_SECRET_KEY": "0123456789abcdef0123456789abcdef", "REDIS_URL": redis_url,
+        "DATABASE_URL": empty_database_url, "SHOP_PORT": "8081",
+        "PROTEUS_PASSWORD": "correct horse", **store.env(),
+    }  # fmt: skip
+    for name, value in told.items():
+        monkeypatch.setenv(name, value)
+
+    def run(*argv: str, code: int = 0) -> Any:
+        capsys.readouterr()
+        assert cli.main(list(argv)) == code
+        said = capsys.readouterr()
+        return json.loads(said.out) if said.out else said.err
+
+    run("migrate")
+    return run
+
+
+def test_from_nothing_to_a_key(command: Any, empty_database_url: str) -> None:
+    merchant = command("merchant", "Ada's")["merchant_id"]
+    user = command("user", merchant, "ada@example.com", "owner")
+    site = command("site", merchant, "Shop", "https://shop.example", "http://localhost:3000")
+    key = command("key", site["site"], "test")
+    assert user["role"] == "owner"
+    assert site["publishable_key"].startswith("pk_live_")
+    assert key["secret_key"].startswith("sk_test_")
+    with Database(empty_database_url).session_scope(write=False) as session:
+        row = session.query(User).one()
+        assert credentials.verify("correct horse", row.password_hash)
+
+
+def test_refusals(command: Any) -> None:
+    merchant = command("merchant", "Ada's")["merchant_id"]
+    assert "no merchant" in command("user", "mer_0", "a@example.com", "owner", code=1)
+    assert "not an origin" in command("site", merchant, "Shop", "https://shop.example/", code=1)
+    assert "no site" in command("key", "sit_0", "live", code=1)
+    command("user", merchant, "a@example.com", "owner")
+    assert "taken" in command("user", merchant, "a@example.com", "owner", code=1)
+
+
+def test_the_demo_seeds_once(command: Any, empty_database_url: str) -> None:
+    first = command("demo")
+    assert command("demo") == first
+    assert set(first) >= {
+        "server_url", "site", "publishable_key", "secret_key", "email", "password", "garments",
+    }  # fmt: skip
+    assert len(first["garments"]) >= 6
+    assert {g["category"] for g in first["garments"]} == {"upper", "lower", "overall"}
+    with Database(empty_database_url).session_scope(write=False) as session:
+        assert session.query(Garment).count() == len(first["garments"])
+        people = {user.email: user for user in session.query(User)}
+    assert {email: user.role for email, user in people.items()} == {
+        "ada@example.com": "owner", "ben@example.com": "staff",
+    }  # fmt: skip
+    assert credentials.verify(first["password"], people["ada@example.com"].password_hash)

@@ -1,0 +1,114 @@
+"""Sessions and migrations: the same on SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import inspect, text
+from sqlalchemy.exc import ProgrammingError
+
+from server import migrate
+from server.db import Database, normalise_url
+from server.errors import Unavailable
+from server.models import Base, Merchant
+
+
+def test_migrations_make_the_tables_of_the_models(empty_database_url: str) -> None:
+    database = Database(empty_database_url)
+    migrate.to_head(database)
+    migrate.to_head(database)  # a second time is nothing
+    with database.engine.connect() as connection:
+        tables = set(inspect(connection).get_table_names())
+        assert tables == set(Base.metadata.tables) | {"alembic_version"}
+        # Words are plain text in the tables, so the type is not compared.
+        context = MigrationContext.configure(connection, opts={"compare_type": False})
+        assert compare_metadata(context, Base.metadata) == []
+    database.dispose()
+
+
+def test_several_may_migrate_at_once(empty_database_url: str) -> None:
+    databases = [Database(empty_database_url) for _ in range(3)]
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(migrate.to_head, databases))
+    databases[0].ping()
+
+
+def test_what_fails_leaves_nothing(database_url: str) -> None:
+    database = Database(database_url)
+
+    def fail_halfway() -> None:
+        with database.session_scope() as session:
+            session.add(Merchant(id="mer_1", name="Ada's"))
+            session.flush()
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail_halfway()
+    with database.session_scope(write=False) as session:
+        assert session.get(Merchant, "mer_1") is None
+
+
+def test_writers_wait_for_each_other_and_none_is_lost(database_url: str) -> None:
+    database = Database(database_url)
+    with database.session_scope() as session:
+        session.add(Merchant(id="mer_1", name="0"))
+    start = threading.Barrier(4)
+
+    def count() -> None:
+        start.wait()
+        for _ in range(10):
+            with database.session_scope() as session:
+                merchant = session.get(Merchant, "mer_1", with_for_update=True)
+                assert merchant is not None
+                merchant.name = str(int(merchant.name) + 1)
+
+    threads = [threading.Thread(target=count) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with database.session_scope(write=False) as session:
+        assert session.get_one(Merchant, "mer_1").name == "40"
+
+
+def test_readers_do_not_wait_for_a_writer(sqlite_url: str) -> None:
+    database = Database(sqlite_url)
+    with database.session_scope() as writer:
+        writer.add(Merchant(name="Ada's"))
+        writer.flush()
+        with database.session_scope(write=False) as reader:
+            assert reader.query(Merchant).count() == 0
+
+
+def test_foreign_keys_hold_on_sqlite_too(sqlite_url: str) -> None:
+    database = Database(sqlite_url)
+    with database.session_scope(write=False) as session:
+        assert session.scalar(text("PRAGMA foreign_keys")) == 1
+        assert session.scalar(text("PRAGMA journal_mode")) == "wal"
+
+
+def test_a_server_that_is_away_is_an_outage_and_a_bug_is_none(postgres_url: str) -> None:
+    away = Database("postgresql://nobody@127.0.0.1:1/x")
+    with pytest.raises(Unavailable):
+        away.ping()
+    database = Database(postgres_url)
+    with pytest.raises(ProgrammingError), database.session_scope() as session:
+        session.execute(text("SELECT * FROM no_such_table"))
+    database.dispose()
+
+
+@pytest.mark.parametrize(
+    ("given", "used"),
+    [
+        ("postgres://u@h/d", "postgresql+psycopg://u@h/d"),
+        ("postgresql://u@h/d", "postgresql+psycopg://u@h/d"),
+        ("postgresql+psycopg://u@h/d", "postgresql+psycopg://u@h/d"),
+        ("sqlite:///x.db", "sqlite:///x.db"),
+    ],
+)
+def test_urls(given: str, used: str) -> None:
+    assert normalise_url(given) == used
