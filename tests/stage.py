@@ -274,6 +274,13 @@ class Ear:
             if said["type"] == kind and (row is None or said["id"] == row.id):
                 return said
 
+    def read_to(self, *parts: str, within_s: float = 10.0) -> str:
+        """Reads on until each part has come in some frame; all that came, joined."""
+        deadline, came = time.monotonic() + within_s, ""
+        while not all(part in came for part in parts):
+            came += self.next(max(0.01, deadline - time.monotonic()))
+        return came
+
     def silence(self, for_s: float = 0.3) -> list[str]:
         """All that comes until nothing has come for a while."""
         came: list[str] = []

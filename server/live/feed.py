@@ -115,9 +115,9 @@ class Feed:
         """The present state, for a socket that has just joined. Raises Unavailable."""
         with self._services.read() as session:
             rows = reading.state(session, outbox.room, datetime.now(UTC))
-            told = self._speaker.state(session, rows, outbox.voice)
-        for row_id, version, messages in told:
-            outbox.offer(row_id, version, messages)
+            for row_id, version, messages in self._speaker.state(session, rows, outbox.voice):
+                outbox.offer(row_id, version, messages)
+                _breathe()
 
     def _tell_nudged(self, nudged: dict[str, Nudge]) -> None:
         heeded = {
@@ -155,6 +155,7 @@ class Feed:
             return list(self._speaker.say(session, row, voice))
 
         self._hub.offer(rooms, row.id, row.version, say)
+        _breathe()
 
     # --- after a silence -------------------------------------------------------------------------
 
@@ -190,6 +191,11 @@ class Feed:
                     elif row is None and row_id in known:
                         said = self._speaker.gone(row_id, version + 1, outbox.voice)
                         outbox.offer(row_id, version + 1, said)
+
+
+def _breathe() -> None:
+    """Rendering is work: under gevent the other greenlets have their turn after each row."""
+    time.sleep(0)
 
 
 def _rooms_of(nudge: Nudge) -> list[str]:

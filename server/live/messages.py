@@ -7,7 +7,7 @@ event's type is the row's present status.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -52,27 +52,22 @@ class Speaker:
 
     def state(
         self, session: Session, rows: Iterable[Row], voice: Voice
-    ) -> list[tuple[str, int, Messages]]:
+    ) -> Iterator[tuple[str, int, Messages]]:
         """(id, version, messages) of each row; a shopper's finished pictures bring their history
         once and not each."""
-        if voice != PAGE_OF_SHOPPER:
-            return [(row.id, row.version, self.say(session, row, voice)) for row in rows]
-        told: list[tuple[str, int, Messages]] = []
         shopper_id: str | None = None
         for row in rows:
-            if isinstance(row, TryOn) and row.status.is_final:
+            if voice == PAGE_OF_SHOPPER and isinstance(row, TryOn) and row.status.is_final:
                 shopper_id = row.shopper_id
-                card = fragments.try_on_card(
-                    fragments.scene_of(session, row), self._store, oob=True
-                )
-                told.append((row.id, row.version, [card]))
+                scene = fragments.scene_of(session, row)
+                card = fragments.try_on_card(scene, self._store, oob=True)
+                yield row.id, row.version, [card]
             else:
-                told.append((row.id, row.version, self.say(session, row, voice)))
+                yield row.id, row.version, self.say(session, row, voice)
         if shopper_id is not None:
             scenes = fragments.scenes_of(session, shopper_id)
             history = fragments.history(scenes, self._store, oob=True)
-            told.append((HISTORY, round(now().timestamp() * 1000), [history]))
-        return told
+            yield HISTORY, round(now().timestamp() * 1000), [history]
 
     def _to_merchant(self, session: Session, row: Row) -> Messages:
         """Her list keeps a try-on whose picture was deleted, and shows no shopper's photo."""

@@ -20,7 +20,7 @@ from server.nudges import Owner
 Row = TryOn | Photo | Garment
 
 STATE_FOR = timedelta(hours=24)
-STATE_ROWS = 200  # of each kind, the newest; a page shows no more
+STATE_ROWS = 100  # of each kind, the newest; a page shows no more
 
 _KINDS: dict[str, tuple[Any, ...]] = {
     "shopper": (Photo, TryOn),

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from gpu_worker.contract import TAILOR, GarmentStatus, Lane, PhotoStatus, Reason, TryOnStatus
@@ -36,22 +36,27 @@ LONGEST_RETRY_S = 3600.0
 def end_overdue(services: Services, now: datetime) -> int:
     """Ends what was accepted PROTEUS_TRY_ON_TIMEOUT_S ago and is not finished."""
     before = now - timedelta(seconds=services.settings.try_on_timeout_s)
+    overdue: list[tuple[Any, Any]] = [
+        (TryOn, TryOn.status.in_(try_ons.UNFINISHED) & (TryOn.created_at <= before)),
+        (Photo, (Photo.status == PhotoStatus.CHECKING) & (Photo.queued_at <= before)),
+        (Garment, (Garment.status == GarmentStatus.CLEANING) & (Garment.queued_at <= before)),
+    ]
+    return sum(_each_due(services, now, model, due, _end) for model, due in overdue)
+
+
+def _each_due(
+    services: Services, now: datetime, model: Any, due: Any, act: Callable[[Work, Any], None]
+) -> int:
+    """Looks first without a lock: SQLite lets one process write at a time."""
+    with services.read() as session:
+        if session.scalar(select(func.count()).select_from(model).where(due)) == 0:
+            return 0
     with services.work(now, buries=False) as work:
-        rows = [
-            *_overdue(work, TryOn, TryOn.status.in_(try_ons.UNFINISHED), TryOn.created_at, before),
-            *_overdue(work, Photo, Photo.status == PhotoStatus.CHECKING, Photo.queued_at, before),
-            *_overdue(
-                work, Garment, Garment.status == GarmentStatus.CLEANING, Garment.queued_at, before
-            ),
-        ]
+        query = select(model).where(due).limit(AT_ONCE).with_for_update(skip_locked=True)
+        rows = list(work.session.scalars(query))
         for row in rows:
-            _end(work, row)
+            act(work, row)
     return len(rows)
-
-
-def _overdue(work: Work, model: Any, unfinished: Any, since: Any, before: datetime) -> list[Any]:
-    query = select(model).where(unfinished, since <= before).order_by(since).limit(AT_ONCE)
-    return list(work.session.scalars(query.with_for_update(skip_locked=True)))
 
 
 def _end(work: Work, row: TryOn | Photo | Garment) -> None:
@@ -76,27 +81,14 @@ def _end(work: Work, row: TryOn | Photo | Garment) -> None:
 
 def expire(services: Services, now: datetime) -> int:
     """Deletes what may be kept no longer, as its owner would."""
-    return sum(
-        _bury_due(services, now, model, past, bury)
-        for model, past, bury in (
-            (Shopper, Shopper.expires_at <= now, shoppers.bury),
-            (Photo, Photo.expires_at <= now, photos.bury),
-            (TryOn, (TryOn.expires_at <= now) & TryOn.deleted_at.is_(None), try_ons.bury),
-            (Upload, Upload.expires_at <= now, uploads.bury),
-            (IdempotencyKey, IdempotencyKey.created_at <= now - REPEATABLE_FOR, _forget),
-        )
-    )
-
-
-def _bury_due(
-    services: Services, now: datetime, model: Any, past: Any, bury: Callable[[Work, Any], None]
-) -> int:
-    with services.work(now, buries=False) as work:
-        query = select(model).where(past).limit(AT_ONCE).with_for_update(skip_locked=True)
-        rows = list(work.session.scalars(query))
-        for row in rows:
-            bury(work, row)
-    return len(rows)
+    due: list[tuple[Any, Any, Callable[[Work, Any], None]]] = [
+        (Shopper, Shopper.expires_at <= now, shoppers.bury),
+        (Photo, Photo.expires_at <= now, photos.bury),
+        (TryOn, (TryOn.expires_at <= now) & TryOn.deleted_at.is_(None), try_ons.bury),
+        (Upload, Upload.expires_at <= now, uploads.bury),
+        (IdempotencyKey, IdempotencyKey.created_at <= now - REPEATABLE_FOR, _forget),
+    ]
+    return sum(_each_due(services, now, *which) for which in due)
 
 
 def _forget(work: Work, row: IdempotencyKey) -> None:

@@ -119,7 +119,7 @@ def _settle_row(
         if not _compare_and_set(session, row, seen, change.values):
             return False
         settled.nudges.append(nudges.of(row))
-        if isinstance(row, TryOn):
+        if isinstance(row, TryOn) and row.status is not seen[0]:
             settled.engines.add(row.engine)
     settled.unreadable += unreadable
     doom(session, change.doomed, now)
