@@ -5,12 +5,14 @@ Knows S3. No jobs and no pictures: what the bytes mean is others' business.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
+from urllib3.exceptions import HTTPError
 
 from gpu_worker.config import Settings
 
@@ -26,15 +28,19 @@ class ObjectTooLargeError(Exception):
     """The object has more bytes than the caller is willing to read."""
 
 
+class StoreAwayError(Exception):
+    """The store does not answer, or not to us. No job is to blame for that."""
+
+
 _GONE = {"NoSuchKey", "404", "NotFound", "NoSuchBucket"}
 
 
 def connect(settings: Settings) -> S3Client:
-    """A client whose own retries outlast a store that is away for some ten seconds."""
+    """A client whose own retries outlast a store that is away for some seconds."""
     config = Config(
         signature_version="s3v4",
         s3={"addressing_style": "path"},
-        retries={"mode": "standard", "total_max_attempts": 7},
+        retries={"mode": "standard", "total_max_attempts": 9},
         connect_timeout=2,
         read_timeout=15,
         max_pool_connections=32,
@@ -53,7 +59,7 @@ def connect(settings: Settings) -> S3Client:
 
 
 class Store:
-    """One bucket."""
+    """One bucket. Everything may raise StoreAwayError."""
 
     def __init__(self, client: S3Client, bucket: str):
         self._client = client
@@ -65,43 +71,49 @@ class Store:
         Raises:
             ObjectMissingError, ObjectTooLargeError.
         """
-        try:
+        with _asking(key):
             answer = self._client.get_object(Bucket=self._bucket, Key=key)
-        except ClientError as error:
-            raise _missing(error, key) from error
-        with answer["Body"] as body:
-            if answer["ContentLength"] > max_bytes:
-                raise ObjectTooLargeError(key)
-            return body.read()
+            with answer["Body"] as body:
+                if answer["ContentLength"] > max_bytes:
+                    raise ObjectTooLargeError(key)
+                return body.read()
 
     def metadata(self, key: str) -> dict[str, str] | None:
         """The metadata the object was stored with, names in lower case (stores differ); None
         where there is no object."""
         try:
-            found = self._client.head_object(Bucket=self._bucket, Key=key)["Metadata"]
-            return {name.lower(): value for name, value in found.items()}
-        except ClientError as error:
-            _missing(error, key)
+            with _asking(key):
+                found = self._client.head_object(Bucket=self._bucket, Key=key)["Metadata"]
+        except ObjectMissingError:
             return None
+        return {name.lower(): value for name, value in found.items()}
 
     def put(
         self, key: str, data: bytes, content_type: str, metadata: Mapping[str, str] | None = None
     ) -> None:
-        self._client.put_object(
-            Bucket=self._bucket,
-            Key=key,
-            Body=data,
-            ContentType=content_type,
-            Metadata=dict(metadata or {}),
-        )
+        with _asking(key):
+            self._client.put_object(
+                Bucket=self._bucket,
+                Key=key,
+                Body=data,
+                ContentType=content_type,
+                Metadata=dict(metadata or {}),
+            )
 
     def delete(self, key: str) -> None:
         """Gone afterwards, whether or not it was there."""
-        self._client.delete_object(Bucket=self._bucket, Key=key)
+        with suppress(ObjectMissingError), _asking(key):
+            self._client.delete_object(Bucket=self._bucket, Key=key)
 
 
-def _missing(error: ClientError, key: str) -> ObjectMissingError:
-    """What a 404 means; any other answer is raised as it is."""
-    if error.response.get("Error", {}).get("Code") not in _GONE:
-        raise error
-    return ObjectMissingError(key)
+@contextmanager
+def _asking(key: str) -> Iterator[None]:
+    """Tells "it is not there" from "the store is not there"."""
+    try:
+        yield
+    except ClientError as error:
+        if error.response.get("Error", {}).get("Code") in _GONE:
+            raise ObjectMissingError(key) from error
+        raise StoreAwayError(f"{key}: {error}") from error
+    except (BotoCoreError, HTTPError) as error:
+        raise StoreAwayError(f"{key}: {error}") from error

@@ -13,7 +13,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -27,13 +27,13 @@ from rq.job import Job as RqJob
 
 from gpu_worker import contract
 from gpu_worker.config import Settings
-from gpu_worker.contract import ContractError, EventType, Job, Reason, Subject
-from gpu_worker.courier import Courier, Outcome
-from gpu_worker.engine import Refusal
+from gpu_worker.contract import ContractError
+from gpu_worker.courier import Courier
 from gpu_worker.events import Events, Pace
 from gpu_worker.leases import Claim, Leases
-from gpu_worker.runner import Progress, Runner, Steps, Turn
+from gpu_worker.runner import Runner, Steps, Turn
 from gpu_worker.scheduler import Scheduler
+from gpu_worker.worker.carrier import Carrier
 from gpu_worker.worker.held import Book, Held
 from gpu_worker.worker.rq_side import RqSide
 
@@ -44,6 +44,7 @@ WATCH_S = 0.1
 POLICY_S = 0.5
 BEAT_S = 3.0
 CARRIERS = 16
+STORE_PAUSE_S = 2.0
 EXIT_HUNG = 70
 
 
@@ -62,12 +63,19 @@ class BatchWorker(RqSide):
         host = socket.gethostname().replace(".", "-")
         super().__init__(connection, f"{engine.name}-{host}-{os.getpid()}-{uuid4().hex[:8]}")
         self._engine = engine
-        self._courier = courier
         self._settings = settings
         self._leases = Leases(connection, engine.name, self.name, settings.lease_s)
-        self._events = Events(connection)
         self._pace = Pace()
         self._book = Book()
+        self._carrier = Carrier(
+            courier,
+            self._book,
+            self._leases,
+            Events(connection),
+            self.settle,
+            self._pause_claiming,
+            settings.lease_s,
+        )
         self._runner = Runner(engine, Scheduler(), courier.renew, self._book.mark_ending)
         self._policy = Policy(settings.batch_size, settings.max_wait_ms / 1000)
         self._carriers = ThreadPoolExecutor(CARRIERS, "carrier")
@@ -127,6 +135,7 @@ class BatchWorker(RqSide):
         while not self._stopping.is_set() or (len(self._runner) and self._may_go_on()):
             for job_id in self._book.take_gone():
                 self._runner.remove(job_id)
+                self._pace.forget(job_id)
             self._join()
             self._busy_since = time.monotonic()
             turn = self._runner.turn(self._policy.slots, self._busy_since)
@@ -152,98 +161,12 @@ class BatchWorker(RqSide):
         for progress in turn.progress:
             held = self._book.get(progress.id)
             if held is not None and self._pace.is_due(held.id, now):
-                self._carriers.submit(self._say_running, held.job, progress)
+                self._carriers.submit(self._carrier.say_running, held.job, progress)
         for finished in turn.finished:
             held = self._book.get(finished.id)
+            self._pace.forget(finished.id)
             if held is not None and self._book.start_leaving(held):
-                self._carriers.submit(self._conclude, held, finished.result, finished.model_ms)
-
-    # --- the carriers: inputs in, results out, each job settled alone ----------------------------
-
-    def _fetch(self, held: Held) -> None:
-        try:
-            began = time.monotonic()
-            outcome = self._courier.outcome(held.job)
-            if outcome is None:
-                order = self._courier.fetch(held.job)
-                held.carry_s = time.monotonic() - began
-                self._book.arrive(held, order)
-            elif self._book.start_leaving(held):  # an earlier worker died after it had stored it
-                self._tell(held, lambda: outcome)
-        except Exception as error:  # noqa: BLE001 what cannot be fetched ends that job, and no other
-            if self._book.start_leaving(held):
-                self._conclude(held, error, 0)
-
-    def _conclude(self, held: Held, result: Any, model_ms: int) -> None:
-        if isinstance(result, Exception):
-            self._refuse(held, result)
-        else:
-            self._tell(held, lambda: self._courier.deliver(held.job, result, model_ms))
-
-    def _refuse(self, held: Held, error: Exception) -> None:
-        if isinstance(error, Refusal):
-            reason, data, retryable = error.reason, error.data, False
-        else:
-            log.error("job %s: the engine failed", held.id, exc_info=error)
-            reason, data, retryable = Reason.ENGINE_FAILED, {}, True
-        outcome = self._courier.refused(held.job, reason, data, retryable)
-        self._tell(held, lambda: outcome, failed=str(error) or repr(error))
-
-    def _tell(self, held: Held, end: Callable[[], Outcome], failed: str | None = None) -> None:
-        """The end of one job. Whatever goes wrong here is mended by the lease running out."""
-        try:
-            self._settle(held, end, failed)
-        except RedisError as error:
-            log.warning("job %s: Redis is away, it will come back: %s", held.id, error)
-        except Exception as error:  # the store, the encoder: this job's end, not the worker's
-            if failed is None:
-                self._refuse(held, error)
-            else:
-                log.exception("job %s could not be settled", held.id)
-        finally:
-            self._pace.forget(held.id)
-            self._book.forget(held)
-
-    def _settle(self, held: Held, end: Callable[[], Outcome], failed: str | None) -> None:
-        """Store, then tell, then RQ: whoever dies in between is followed by one who repeats it."""
-        if not self._is_ours(held):
-            return
-        began = time.monotonic()
-        outcome = end()
-        held.carry_s += time.monotonic() - began
-        if not self._is_ours(held):  # storing took longer than the lease: somebody else has it
-            return
-        data = {**outcome.data, "carry_ms": round(held.carry_s * 1000)}
-        self._insist(lambda: self._send(held.job, outcome.type, data))
-        self._courier.tidy(held.job)
-        if self._is_ours(held):
-            self.settle(held.claim, held.rq_job, failed)
-        log.info("job %s: %s", held.id, failed or outcome.type.value)
-
-    def _is_ours(self, held: Held) -> bool:
-        """False after a pause longer than the lease. Renews it when True."""
-        lost: set[str] = set()
-        self._insist(lambda: lost.update(self._leases.keep([held.claim])))
-        return not lost
-
-    def _insist(self, ask: Callable[[], None]) -> None:
-        """Asks Redis again for as long as the lease could have lived."""
-        until = time.monotonic() + self._settings.lease_s
-        while True:
-            try:
-                return ask()
-            except RedisError:
-                if time.monotonic() > until:
-                    raise
-                time.sleep(0.1)
-
-    def _say_running(self, job: Job, progress: Progress) -> None:
-        with suppress(RedisError):  # the next one says it too
-            data = {"step": progress.step, "steps": progress.steps}
-            self._send(job, EventType.RUNNING, data)
-
-    def _send(self, job: Job, kind: EventType, data: dict[str, Any]) -> None:
-        self._events.send(Subject(job.KIND), job.id, kind, data)
+                self._carriers.submit(self._carrier.conclude, held, finished)
 
     # --- the claiming thread ---------------------------------------------------------------------
 
@@ -252,15 +175,27 @@ class BatchWorker(RqSide):
             try:
                 if self._is_due("recover", self._settings.maintenance_s):
                     self._recover()
-                self._claim()
+                if time.monotonic() < self._due.get("claim", 0.0):
+                    self._stopping.wait(BELL_S)
+                else:
+                    self._claim()
             except RedisError as error:
                 log.warning("claiming: %s", error)
                 self._stopping.wait(0.5)
             except Exception:
                 log.exception("claiming")
                 self._stopping.wait(0.5)
+        log.info("told to stop: claims no more, %d jobs in hand", len(self._book))
+
+    def _pause_claiming(self) -> None:
+        """The store is away: what we would claim now could not be fetched."""
+        self._due["claim"] = time.monotonic() + STORE_PAUSE_S
 
     def _claim(self) -> None:
+        suspect = self._book.take_alone()
+        if suspect is not None:
+            self._begin([suspect])
+            return
         live, both = self._book.room(self._policy.slots)
         if not live:
             self._book.wait(BELL_S)
@@ -276,12 +211,23 @@ class BatchWorker(RqSide):
         self._leases.hand_back([claim for claim, rq_job in found if rq_job is None])
         held = [self._read(claim, rq_job) for claim, rq_job in found if rq_job is not None]
         readable = [one for one in held if one is not None]
-        if not readable:
-            return
-        self.start([one.rq_job for one in readable])
         for one in readable:
+            one.aside = one.claim.runs_alone
             self._book.add(one)
-            self._carriers.submit(self._fetch, one)
+        self._begin([one for one in readable if not one.aside])
+
+    def _begin(self, those: Sequence[Held]) -> None:
+        """From here on they are `started`: whoever dies with them suspects them."""
+        if not those:
+            return
+        try:
+            self.start([held.rq_job for held in those])
+        except RedisError:
+            for held in those:  # their leases run out and they come back
+                self._book.forget(held)
+            raise
+        for held in those:
+            self._carriers.submit(self._carrier.fetch, held)
 
     def _read(self, claim: Claim, rq_job: RqJob) -> Held | None:
         try:
@@ -300,11 +246,7 @@ class BatchWorker(RqSide):
             if held is not None:
                 self._book.add(held)
                 self._book.start_leaving(held)
-                self._carriers.submit(self._give_up, held)
-
-    def _give_up(self, held: Held) -> None:
-        outcome = self._courier.refused(held.job, Reason.WORKER_LOST, {}, True)
-        self._tell(held, lambda: outcome, failed=f"lost with {held.claim.losses} workers")
+                self._carriers.submit(self._carrier.give_up, held)
 
     # --- the keeping thread ----------------------------------------------------------------------
 
@@ -345,7 +287,7 @@ class BatchWorker(RqSide):
     def _cancel(self, held: Held) -> bool:
         if not self._book.start_leaving(held):
             return False
-        self._carriers.submit(self._tell, held, lambda: Outcome(EventType.CANCELLED, {}))
+        self._carriers.submit(self._carrier.cancel, held)
         return True
 
     def stop_job(self, job_id: str) -> bool:

@@ -26,6 +26,7 @@ class Held:
     rq_job: RqJob
     job: Job
     order: Any = None
+    aside: bool = False  # a suspect: untouched until nothing else is held, then it runs alone
     running: bool = False  # it has been given to the runner
     ending: bool = False  # in its last step: its slot is as good as free
     leaving: bool = False  # its end is being told; it needs no slot any more
@@ -119,13 +120,25 @@ class Book:
         """How many live jobs, and how many of both lanes, may be claimed now.
 
         A live job may come while bulk fills the slots: it goes first. In all no more than three
-        times the slots are held, so that a slow store cannot fill the memory.
+        times the slots are held, so that a slow store cannot fill the memory. None beside a
+        suspect: if the process dies, nobody else shall be suspected.
         """
         with self._changed:
+            if any(held.claim.runs_alone for held in self._held.values()):
+                return 0, 0
             busy = [h for h in self._held.values() if not h.ending and not h.leaving]
             most = max(0, 3 * slots - len(self._held))
             live = sum(held.claim.lane == Lane.LIVE for held in busy)
             return min(most, max(0, slots - live)), min(most, max(0, slots - len(busy)))
+
+    def take_alone(self) -> Held | None:
+        """A suspect whose time has come: nobody is here but suspects."""
+        with self._changed:
+            held = next(iter(self._held.values()), None)
+            if held is None or not all(other.aside for other in self._held.values()):
+                return None
+            held.aside = False
+            return held
 
     def wait(self, timeout_s: float) -> None:
         """Until something changes."""
@@ -148,4 +161,6 @@ class Book:
 
     def _on_their_way(self) -> bool:
         here = {held.id for held in self._arrived}
-        return any(not (h.running or h.leaving or h.id in here) for h in self._held.values())
+        return any(
+            not (h.aside or h.running or h.leaving or h.id in here) for h in self._held.values()
+        )

@@ -69,7 +69,16 @@ class RqSide(SimpleWorker):
         pipeline.delete(contract.cancel_key(job.id))
         super().cleanup_execution(job, pipeline)
 
+    def _set_ip_address(self, _connection: Redis) -> None:
+        self.ip_address = "unknown"  # RQ would ask Redis, which may not be there yet
+
     def say_hello(self) -> None:
+        """Registers with RQ and listens to its commands.
+
+        Raises:
+            RedisError: Redis is not there.
+        """
+        super()._set_ip_address(self.connection)
         self.register_birth()  # type: ignore[no-untyped-call]
         self.subscribe()  # type: ignore[no-untyped-call]
         self.set_state(WorkerStatus.IDLE)
