@@ -145,7 +145,7 @@ class Listener:
         elif kind == "message":
             try:
                 heard.nudges.append(Nudge.from_text(data))
-            except ContractError as error:
+            except (ContractError, UnicodeDecodeError) as error:
                 log.warning("unreadable nudge: %s", error)
 
     def _ask_whether_alive(self, pubsub: PubSub) -> None:

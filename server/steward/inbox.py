@@ -31,6 +31,11 @@ class Mail:
     events: list[Event] = field(default_factory=list)
     unreadable: int = 0
 
+    @property
+    def is_full(self) -> bool:
+        """Whether there is probably more where this came from."""
+        return len(self.ids) >= MOST_AT_ONCE
+
     def add(self, entries: Iterable[tuple[bytes, dict[bytes, bytes] | None]]) -> None:
         for entry_id, fields in entries:
             self.ids.append(entry_id)

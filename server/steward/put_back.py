@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from redis.exceptions import RedisError
 from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from gpu_worker.contract import (
@@ -26,6 +28,7 @@ from gpu_worker.contract import (
     queue_name,
 )
 from server import garments, photos, try_ons
+from server.errors import Unavailable
 from server.models import Garment, Photo, TryOn
 from server.services import Services, Work
 
@@ -78,7 +81,16 @@ class PutBack:
         missing = [row for row in rows if row.id not in standing]
         lost = [row for row in missing if (row.id, row.version) in self._missed]
         self._missed = {(row.id, row.version) for row in missing}
-        return sum(self._return(row, now) for row in lost)
+        return sum(self._try_to_return(row, now) for row in lost)
+
+    def _try_to_return(self, seen: Unfinished, now: datetime) -> bool:
+        try:
+            return self._return(seen, now)
+        except (RedisError, Unavailable, SQLAlchemyError):
+            raise
+        except Exception:
+            log.exception("%s cannot be put back", seen.id)  # and must not keep the others
+            return False
 
     def _return(self, seen: Unfinished, now: datetime) -> bool:
         """The row first, so that a worker that is quick finds it queued."""

@@ -55,6 +55,7 @@ class Steward:
         self._put_back = PutBack(services, lost_after_s)
         self._moved: set[str] = set()
         self._rest_s = 0.0
+        self._is_behind = False
         self._chores = [
             Chore("claim", 1.0, self._claim),
             Chore("places", 1.0, self._all_places),
@@ -77,12 +78,17 @@ class Steward:
 
     def _turn(self, now: datetime, wait_ms: int) -> None:
         try:
-            self._settle(self._inbox.read(wait_ms), now)
+            mail = self._inbox.read(wait_ms)
+            self._is_behind = mail.is_full
+            self._settle(mail, now)
             self._places(now)
             self._rest_s = 0.0
         except AWAY as error:
             self._rest_s = min(LONGEST_REST_S, max(FIRST_REST_S, self._rest_s * 2))
             log.warning("settling waits %.1f s: %s", self._rest_s, error)
+        except Exception:
+            self._rest_s = LONGEST_REST_S
+            log.exception("a turn fails")
 
     def _run(self, chore: Chore, now: datetime) -> None:
         try:
@@ -90,6 +96,9 @@ class Steward:
         except AWAY as error:
             chore.failed(now)
             log.warning("%s failed %d times: %s", chore.name, chore.failures, error)
+        except Exception:
+            chore.failed(now)
+            log.exception("%s fails", chore.name)
         else:
             chore.succeeded(now)
 
@@ -147,7 +156,8 @@ class Steward:
             nudges.publish(self._services.redis, placing.place_engine(self._services, engine, now))
 
     def _put_back_lost(self, now: datetime) -> None:
-        self.counts["put_back"] += self._put_back.run(now)
+        if not self._is_behind:  # what seems lost may be settled by the events to come
+            self.counts["put_back"] += self._put_back.run(now)
 
     def _heartbeat(self, now: datetime) -> None:
         said: dict[str, Any] = {"name": self.name, "pid": os.getpid(), "ts": now.timestamp()}

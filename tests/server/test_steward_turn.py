@@ -28,6 +28,7 @@ from gpu_worker.contract import (
 )
 from server import try_ons
 from server.models import DoomedObject, IdempotencyKey, Shopper, TryOn, Upload, now
+from server.steward import ledger
 from server.steward.steward import Steward
 from tests.services import S3Settings
 from tests.stage import ENGINE, Stage, event, picture_key, stage
@@ -215,6 +216,46 @@ def test_two_stewards_settle_each_event_once(house: Stage, nudged: Nudges) -> No
             turn(second)
     assert {house.read(row).version for row in rows} == {3}
     assert len(nudged.take()) == 12
+
+
+@pytest.mark.postgres
+def test_a_row_that_changes_under_our_hands_is_read_again(
+    redis_url: str,
+    postgres_url: str,
+    store: S3Settings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """She cancels between our reading of the row and our writing."""
+    read = ledger._read
+    with stage(redis_url, postgres_url, store, tmp_path) as house:
+        row = house.try_on()
+
+        def read_and_lose_time(session: Any, model: Any, ids: Any) -> Any:
+            found = read(session, model, ids)
+            if model is TryOn and house.read(row).status is TryOnStatus.QUEUED:
+                try_ons.cancel(house.services, house.caller(house.sam), row.id)
+            return found
+
+        monkeypatch.setattr(ledger, "_read", read_and_lose_time)
+        house.put(picture_key(row.id))
+        house.emit(row, EventType.SUCCEEDED)
+        turn(Steward(house.services))
+        assert house.read(row).status is TryOnStatus.CANCELLED
+        assert pending(house) == 0
+        assert house.objects() == set()
+
+
+def test_a_row_that_nobody_can_put_back_does_not_keep_the_others(
+    house: Stage, steward: Steward
+) -> None:
+    odd = house.try_on(age_s=60, options={"no such option": 1})
+    plain = house.try_on(age_s=50)
+    turn(steward)
+    turn(steward, after_s=3)
+    assert queue_of(house) == [plain.id]
+    assert house.read(odd).status is TryOnStatus.QUEUED
+    assert steward.counts["put_back"] == 1
 
 
 # --- places --------------------------------------------------------------------------------------
