@@ -35,7 +35,7 @@ test-fast: $(VENV)/.tests ## Run the tests that need no browser and kill nothing
 
 .PHONY: check
 check: $(VENV)/.tests node_modules/.installed ## Lint, types, import arrows, JavaScript, templates
-	@$(BIN)/ruff check .
+	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports

@@ -159,7 +159,7 @@ def _tasks(stack: Stack, env: Mapping[str, str]) -> list[Part]:
 
 
 def _servers(stack: Stack, env: Mapping[str, str]) -> list[Part]:
-    settings, after = stack.settings, SERVICES | {"migrate"}
+    settings, migrated = stack.settings, SERVICES | {"migrate"}
     ready, shop = f"http://{LOOPBACK}:{settings.port}/readyz", settings.shop_url
     argv = [*PYTHON, "gunicorn", "-c", "server/gunicorn.py", "server.wsgi:app"]
     shop_argv = [*PYTHON, "gunicorn", "--bind", f"{LOOPBACK}:{settings.shop_port}"]
@@ -167,15 +167,15 @@ def _servers(stack: Stack, env: Mapping[str, str]) -> list[Part]:
     lives = partial(health.steward_lives, stack.redis_url)
     return [
         _part(
-            stack, env, "server", argv, after=after, is_healthy=lambda pid: health.answers(ready)
+            stack, env, "server", argv, after=migrated, is_healthy=lambda pid: health.answers(ready)
         ),
-        _part(stack, env, "steward", [*PYTHON, "server.steward"], after=after, is_healthy=lives),
+        _part(stack, env, "steward", [*PYTHON, "server.steward"], after=migrated, is_healthy=lives),
         _part(
             stack,
             env,
             "shop",
             shop_argv,
-            after=after | {"seed"},
+            after=migrated | {"seed"},
             is_healthy=lambda pid: health.answers(shop),
             learned=lambda: {"PROTEUS_PUBLISHABLE_KEY": stack.seeded()["publishable_key"]},
         ),

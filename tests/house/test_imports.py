@@ -27,6 +27,11 @@ def test_the_worker_knows_no_server(path: Path) -> None:
     assert not WORKER_NEVER & {name.split(".")[0] for name in imported(path)}
 
 
+@pytest.mark.parametrize("path", [*sources(".py", "embed")], ids=lambda path: path.name)
+def test_the_demo_shop_is_a_stranger_to_the_server(path: Path) -> None:
+    assert not {"gpu_worker", "server"} & {name.split(".")[0] for name in imported(path)}
+
+
 def test_torch_is_imported_by_the_worker_alone() -> None:
     torch = {"torch", "diffusers", "transformers"}
     for path in sources(".py", "server", "embed", "widget"):
