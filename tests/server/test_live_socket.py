@@ -173,6 +173,24 @@ def test_an_older_version_never_follows_a_newer_one(house: Stage) -> None:
         assert len(versions) <= 121
 
 
+@pytest.mark.postgres
+def test_many_sockets_on_postgresql(
+    redis_url: str, postgres_url: str, store: S3Settings, tmp_path: Path
+) -> None:
+    """More sockets than database connections, and all of them at once."""
+    with stage(redis_url, postgres_url, store, tmp_path) as made:
+        made.serve()
+        row = made.try_on()
+        ears = [made.connect() for _ in range(60)]
+        for ear in ears:
+            ear.hello(made.ticket(made.sam))
+        for ear in ears:
+            ear.until("try_on.queued", row, 10)
+        made.change(row, status=TryOnStatus.RUNNING)
+        for ear in ears:
+            ear.until("try_on.running", row, 10)
+
+
 # --- refusals ------------------------------------------------------------------------------------
 
 
