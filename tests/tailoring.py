@@ -9,7 +9,7 @@ from typing import Any
 from gpu_worker.contract import Category, GarmentJob, PhotoJob
 
 PICTURES = Path(__file__).parent.parent / "embed/demo/static"
-OWNED = {"merchant_id": "mer_ada", "site_id": "sit_1"}
+OWNED: dict[str, Any] = {"merchant_id": "mer_ada", "site_id": "sit_1"}
 
 
 def photo_job(id: str = "pho_1", **changes: Any) -> PhotoJob:  # noqa: A002

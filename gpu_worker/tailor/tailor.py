@@ -33,7 +33,7 @@ class Tailor:
     name = contract.TAILOR
     licence = "MIT"
     is_preview = False
-    max_slots = 2
+    max_slots = 1  # two on one CPU would only both be late
 
     def warm_up(self) -> None:
         pose.warm_up()

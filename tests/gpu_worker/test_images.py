@@ -162,6 +162,11 @@ def _grey_sixteen() -> bytes:
     return saved(Image.fromarray(ramp), "PNG")
 
 
+def _with_a_second_picture() -> bytes:
+    """MPO, as phones write it: one file, the photo and a smaller one behind it. No animation."""
+    return saved(quarters(), "MPO", save_all=True, append_images=[quarters(160, 120)], quality=95)
+
+
 KINDS: list[tuple[str, Callable[[], bytes], str]] = [
     ("WebP", lambda: saved(quarters(), "WEBP", quality=95), "WEBP"),
     ("lossless WebP with alpha", lambda: saved(quarters().convert("RGBA"), "WEBP"), "WEBP"),
@@ -169,6 +174,7 @@ KINDS: list[tuple[str, Callable[[], bytes], str]] = [
     ("palette", _palette, "PNG"),
     ("palette with a transparent colour", _palette_with_hole, "PNG"),
     ("progressive JPEG", lambda: saved(quarters(), progressive=True, quality=95), "JPEG"),
+    ("JPEG with a second picture", _with_a_second_picture, "JPEG"),
     ("CMYK JPEG", lambda: saved(quarters().convert("CMYK"), quality=95), "JPEG"),
 ]
 

@@ -231,3 +231,19 @@ def test_the_worker_says_that_it_lives(shop: Workshop) -> None:
         assert told[b"is_preview"] == b"1"
         assert 0 < shop.redis.ttl(key) <= contract.WORKER_TTL_S
     assert not shop.redis.exists(key)
+
+
+def test_nothing_is_left_behind_in_redis(shop: Workshop) -> None:
+    shop.enqueue("try_1", "tight_1", "poison_1", "slow_1", num_inference_steps=2)
+    with working(shop, Picky(a_ms=50), batch_size=2):
+        wait_for(lambda: shop.redis.keys("rq:wip:*"))
+        shop.redis.set(contract.cancel_key("slow_1"), "1")
+        shop.wait_until_settled()
+    found: list[bytes] = list(shop.redis.scan_iter())
+    kept = {key.decode() for key in found}
+    expected = {contract.EVENTS, "rq:queues", "rq:failed:null:live:mer_ada"}
+    expected |= {f"rq:job:{job_id}" for job_id in ("tight_1", "poison_1")}
+    expected |= {f"rq:results:{job_id}" for job_id in ("tight_1", "poison_1")}
+    dead = {key for key in kept if key.startswith("rq:worker:")}  # RQ lets it fade in a minute
+    assert kept - dead - {contract.bell_key("null")} == expected
+    assert all(shop.redis.ttl(f"rq:job:{job_id}") > 0 for job_id in ("tight_1", "poison_1"))
