@@ -110,6 +110,10 @@ PROBLEMS: dict[str, tuple[str, str]] = {
         _("This item can't be tried on yet."),
         _("Close this and choose another item."),
     ),
+    "garment_not_ready": (
+        _("This item is still being made ready."),
+        _("Try again in a few seconds."),
+    ),
     "session_ended": (
         _("This fitting room was open for a while and has closed."),
         _("Open it again to go on."),
@@ -125,7 +129,7 @@ PROBLEMS: dict[str, tuple[str, str]] = {
 }
 
 SESSION_CODES = frozenset({"not_authenticated", "bad_token", "bad_boot_token", "no_shopper"})
-GARMENT_CODES = frozenset({"garment_not_found", "garment_not_ready", "garment_rejected"})
+GARMENT_CODES = frozenset({"garment_not_found", "garment_rejected"})
 
 
 def words(code: str) -> tuple[str, str]:
@@ -236,18 +240,14 @@ def history(scenes: Sequence[Scene], links: Links, *, oob: bool = False) -> str:
         for scene in scenes
         if scene.try_on.result_key
     ]
-    return render("history.html", pictures=pictures, version=_newest(scenes), oob=oob)
+    version = round(now().timestamp() * 1000)  # what was read last is right
+    return render("history.html", pictures=pictures, version=version, oob=oob)
 
 
 def problem(code: str, *, retry: str | None = None) -> str:
     """A card that says what is wrong and what to do. `retry`: what the button does, an action of
     main.js."""
     return render("problem.html", code=code, retry=retry)
-
-
-def _newest(scenes: Sequence[Scene]) -> int:
-    times = [scene.try_on.deleted_at or scene.try_on.finished_at for scene in scenes]
-    return max((int(time.timestamp() * 1000) for time in times if time), default=0)
 
 
 # --- rows ----------------------------------------------------------------------------------------

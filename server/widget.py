@@ -56,7 +56,7 @@ PAGE_PROBLEMS: dict[str, str | None] = {
         )
     },
     **dict.fromkeys(("unavailable", "internal", "rate_limited", "gone"), "start"),
-    "session_ended": None,
+    "session_ended": "restart",
 }
 HTMX_CONFIG = json.dumps(
     {
@@ -99,11 +99,14 @@ def document(pk: str) -> Response:
         return Response(fragments.render("closed.html"), problem.status)
     caller = Caller(kind="embed", merchant_id=site.merchant_id, site_id=site.id, mode=mode)
     garment = _garment_or_none(services, caller, request.args.get("garment", ""))
-    ready = garment is not None and garment.status is GarmentStatus.READY
-    kept_s = services.settings.photo_ttl_s
-    card = fragments.start(site.name, kept_s) if ready else fragments.problem("garment_missing")
-    thumb = services.store.presign_get(garment.cutout_key) if ready and garment else None
-    html = _page(pk, site, card=card, garment=garment if ready else None, cutout_url=thumb)
+    if garment is None or garment.status is GarmentStatus.REJECTED:
+        card, thumb = fragments.problem("garment_missing"), None
+    else:
+        # One that is still being cleaned will be ready before her photo is.
+        card = fragments.start(site.name, services.settings.photo_ttl_s)
+        is_ready = garment.status is GarmentStatus.READY
+        thumb = services.store.presign_get(garment.cutout_key) if is_ready else None
+    html = _page(pk, site, card=card, garment=garment, cutout_url=thumb)
     return _with_policy(services, site, Response(html))
 
 
@@ -350,12 +353,19 @@ def delete_shopper(pk: str, caller: Caller) -> Response:
 @blueprint.errorhandler(Problem)
 def _problem(problem: Problem) -> Response:
     """A card that says it, for the widget's own requests; htmx shows it like any other."""
-    retry = "start" if problem.code in PROBLEMS or problem.status >= 500 else "photo"
-    if problem.code in fragments.SESSION_CODES | fragments.GARMENT_CODES:
-        retry = ""
-    response = Response(fragments.problem(problem.code, retry=retry or None), problem.status)
+    card = fragments.problem(problem.code, retry=_retry(problem))
+    response = Response(card, problem.status)
     response.headers.update(problem.headers)
     return response
+
+
+def _retry(problem: Problem) -> str | None:
+    """What the card's one button does."""
+    if problem.code in fragments.SESSION_CODES:
+        return "restart"
+    if problem.code in fragments.GARMENT_CODES:
+        return None
+    return "start" if problem.code in PROBLEMS or problem.status >= 500 else "photo"
 
 
 def _site(services: Services, pk: str) -> tuple[Site, str]:

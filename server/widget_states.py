@@ -142,7 +142,7 @@ STATES: dict[str, State] = {
     "cancelled": State(_try_on(lambda: try_on(TryOnStatus.CANCELLED))),
     "expired": State(_try_on(lambda: try_on(TryOnStatus.EXPIRED, retryable=True))),
     "problem": State(_problem("upload_failed", "photo")),
-    "ended": State(_problem("session_ended", None)),
+    "ended": State(_problem("session_ended", "restart")),
     "missing": State(_problem("garment_missing", None)),
     "gone": State(lambda _links: fragments.gone("try_sample", 2)),
     "deleted": State(lambda _links: fragments.deleted()),

@@ -129,9 +129,18 @@ def test_an_item_that_is_not_there_cannot_be_tried_on(world: World) -> None:
         assert "This item can&#39;t be tried on yet." in answer.text
 
 
-def test_an_item_that_is_not_ready_cannot_be_tried_on(world: World) -> None:
-    garment = world.garment(status=GarmentStatus.CLEANING)
+def test_an_item_that_was_rejected_cannot_be_tried_on(world: World) -> None:
+    garment = world.garment(status=GarmentStatus.REJECTED)
     assert 'data-code="garment_missing"' in page(world, garment=garment.sku).text
+
+
+def test_an_item_that_is_being_cleaned_is_offered_and_asked_for_again(world: World) -> None:
+    garment = world.garment(status=GarmentStatus.CLEANING)
+    assert 'data-state="start"' in page(world, garment=garment.sku).text
+    answer = ask(world, world.sam, world.photo(world.sam), garment)
+    assert answer.status_code == 409
+    assert "This item is still being made ready." in answer.text
+    assert 'data-action="start"' in answer.text
 
 
 def test_an_item_of_another_merchant_is_not_there(world: World) -> None:

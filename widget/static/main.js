@@ -14,6 +14,7 @@ import * as upload from "./upload.js";
 // What the widget asks of the shop's page, in px; a screen may have less, and then it scrolls.
 const NARROW = { width: 440, height: 680 };
 const WIDE = { width: 880, height: 720 };
+const DONE_MS = 3_000; // how long a button says that it was done
 
 const page = document.body.dataset;
 const isSample = Boolean(page.sample);
@@ -44,7 +45,9 @@ async function begin(message) {
   try {
     await session.begin(String(message.boot_token));
     live.connect();
-    await htmx.ajax("GET", "start", { target: "#stage", values: garment() });
+    // The first card is there already; any other one is over.
+    const fresh = stage.card()?.dataset.state === "start" ? "" : "1";
+    await htmx.ajax("GET", "start", { target: "#stage", values: { ...garment(), fresh } });
   } catch (error) {
     fail(error);
   } finally {
@@ -149,6 +152,8 @@ async function share(button) {
 function addToCart(button) {
   shop.send("add_to_cart", { garment: button.dataset.sku ?? "", variant });
   button.dataset.done = "yes";
+  stage.announce(button.querySelector(".label-done")?.textContent?.trim() ?? "");
+  setTimeout(() => button.removeAttribute("data-done"), DONE_MS);
 }
 
 /** @param {HTMLElement} button */
@@ -174,12 +179,19 @@ function keep() {
 /** @param {HTMLElement} button */
 async function deletePicture(button) {
   asking.close();
+  hearNoMore();
   const path = `try-ons/${button.dataset.tryOn}`;
   await htmx.ajax("DELETE", path, { target: "#stage", values: garment() });
 }
 
+/** The card on the stage is about to go: what is pushed of it meanwhile has no place here. */
+function hearNoMore() {
+  stage.card()?.removeAttribute("id");
+}
+
 async function deleteEverything() {
   asking.close();
+  hearNoMore();
   await htmx.ajax("DELETE", "shopper", { target: "#stage" });
   if (stage.card()?.dataset.state !== "deleted") return;
   live.disconnect();

@@ -43,8 +43,8 @@ export function sayProgress() {
   if (said && said !== announcer.textContent && Date.now() - announcedAt > QUIET_MS) announce(said);
 }
 
-/** @param {string} text */
-function announce(text) {
+/** Has a screen reader say it. @param {string} text */
+export function announce(text) {
   announcer.textContent = text;
   announcedAt = Date.now();
 }

@@ -1,0 +1,75 @@
+"""The whole service as `make demo` starts it, and a shopper with a browser of her own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from server.local.children import wait_until
+from tests.journey.shopper import FLAGS, Shopper
+from tests.server.test_local import Launcher, launched
+
+PEOPLE = Path(__file__).parents[2] / "embed" / "demo" / "static"
+# 20 steps of a fifth of a second: long enough for progress to be seen.
+SLOW_CURVE = "200,0,20"
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        made = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
+        yield made
+        made.close()
+
+
+def _ready(launcher: Launcher) -> Launcher:
+    """Up, and every garment of the shop cleaned."""
+    line = launcher.line()
+    assert line.startswith("proteus: ready "), line
+    demo = launcher.demo()
+    bearer = {"Authorization": f"Bearer {demo['secret_key']}"}
+
+    def all_cleaned() -> bool:
+        answer = httpx.get(f"{demo['server_url']}/v1/garments", headers=bearer, timeout=20)
+        return {row["status"] for row in answer.json()["garments"]} == {"ready"}
+
+    assert wait_until(all_cleaned, within_s=60)
+    return launcher
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launcher]:
+    """With the preview engine, as a newcomer sees it."""
+    with launched(tmp_path_factory.mktemp("journey") / "home") as launcher:
+        yield _ready(launcher)
+
+
+@pytest.fixture(scope="module")
+def slow_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launcher]:
+    """With an engine that takes its time and many steps."""
+    home = tmp_path_factory.mktemp("slow") / "home"
+    curve = {"PROTEUS_ENGINE": "null", "PROTEUS_NULL_CURVE": SLOW_CURVE}
+    with launched(home, PROTEUS_BATCH_SIZE="1", **curve) as launcher:
+        yield _ready(launcher)
+
+
+@pytest.fixture
+def sam(chromium: Browser, stack: Launcher) -> Iterator[Shopper]:
+    """Somebody with a phone in the demo shop."""
+    with Shopper.arrives(chromium, stack.demo()) as shopper:
+        yield shopper
+
+
+@pytest.fixture
+def patient_sam(chromium: Browser, slow_stack: Launcher) -> Iterator[Shopper]:
+    with Shopper.arrives(chromium, slow_stack.demo()) as shopper:
+        yield shopper
+
+
+@pytest.fixture
+def photo() -> Path:
+    return PEOPLE / "person_kenji.jpg"

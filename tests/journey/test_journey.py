@@ -1,0 +1,322 @@
+"""The journey: a shopper opens the fitting room on a shop's page and gets her picture.
+
+Two sites (the server on localhost, the shop on 127.0.0.1), storage blocked in the frame, a
+phone's screen, real processes.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import Browser
+
+from tests.journey.shopper import DESK, PICTURE_MS, SOON_MS, Shopper, expect
+from tests.server.test_local import Launcher
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+
+def api(shopper: Shopper) -> httpx.Client:
+    """The merchant's own server."""
+    bearer = {"Authorization": f"Bearer {shopper.demo['secret_key']}"}
+    return httpx.Client(base_url=shopper.demo["server_url"], headers=bearer, timeout=20)
+
+
+# --- the whole road ------------------------------------------------------------------------------
+
+
+def test_she_sees_herself_finds_it_again_and_deletes_it(sam: Shopper, photo: Path) -> None:
+    sam.visit("tee-sunset")
+    sam.opens_the_fitting_room()
+    assert sam.storage_error() == "SecurityError"
+
+    sam.agrees_and_gives(photo)
+    try_on_id = sam.gets_her_picture()
+    picture = sam.room.locator(".compare-after")
+    assert picture.evaluate("async (img) => { await img.decode(); return img.naturalWidth }") > 500
+    expect(sam.room.get_by_text("Made by AI")).to_be_visible()
+
+    sam.visit("tee-geo")
+    sam.opens_the_fitting_room()
+    sam.sees("again")
+    sam.room.locator(f"[data-open='{try_on_id}']").click()
+    assert sam.sees("result").get_attribute("data-try-on") == try_on_id
+
+    sam.presses("Delete")
+    sam.presses("Delete photo and pictures")
+    sam.sees("deleted")
+    expect(sam.room.locator("#history")).to_be_hidden()
+    with api(sam) as merchant:
+        assert merchant.get(f"/v1/try-ons/{try_on_id}").status_code == 410
+    sam.presses("Start again")
+    sam.sees("start")
+
+    sam.visit("tee-geo")
+    sam.opens_the_fitting_room()
+    sam.sees("start")
+    expect(sam.room.locator("#history")).to_be_hidden()
+    assert sam.complaints == []
+    assert sam.foreign_requests() == []
+
+
+def test_the_picture_is_pushed_and_not_asked_for(sam: Shopper, photo: Path) -> None:
+    sam.visit("tee-sunset")
+    sam.opens_the_fitting_room()
+    sam.agrees_and_gives(photo)
+    sam.sees("waiting", PICTURE_MS)
+    asked = len(sam.requests)
+    try_on_id = sam.gets_her_picture()
+    later = [request.url for request in sam.requests[asked:]]
+    assert not [url for url in later if f"/try-ons/{try_on_id}" in url]
+    assert any(f"card-{try_on_id}" in frame for frame in sam.frames)
+
+
+def test_the_shop_hears_what_happens(sam: Shopper, photo: Path) -> None:
+    sam.page.add_init_script(
+        """globalThis.heard = [];
+        for (const name of ["open", "status", "result", "add-to-cart", "close"])
+          document.addEventListener(`proteus:${name}`, (e) => heard.push([name, e.detail]));"""
+    )
+    sam.visit("tee-sunset")
+    sam.opens_the_fitting_room()
+    sam.agrees_and_gives(photo)
+    try_on_id = sam.gets_her_picture()
+    sam.presses("Add to cart")
+    expect(sam.room.get_by_role("button", name="Added to cart")).to_be_visible()
+    sam.presses("Close the fitting room")
+    expect(sam.page.locator("iframe[title='Fitting room']")).to_be_hidden()
+    heard: list[Any] = sam.page.evaluate("heard")
+    names = [name for name, _ in heard]
+    assert names[0] == "open"
+    assert names[-3:] == ["result", "add-to-cart", "close"]
+    said = dict(heard)
+    assert said["result"]["try_on_id"] == try_on_id
+    assert "url" not in said["result"]
+    assert said["add-to-cart"]["garment"] == "tee-sunset"
+
+
+# --- by keyboard, for every eye ------------------------------------------------------------------
+
+
+def press_until(sam: Shopper, key: str, words: str) -> None:
+    """Tabs on until the focus is on a control of these words."""
+    label = """() => { const e = document.activeElement;
+      return `${e.getAttribute("aria-label") ?? ""} ${e.textContent} ${e.id}` }"""
+    for _ in range(25):
+        if words in str(sam.frame.evaluate(label)):
+            return
+        sam.page.keyboard.press(key)
+    raise AssertionError(f"no key leads to {words!r}")
+
+
+def test_the_keyboard_alone_is_enough(sam: Shopper, photo: Path) -> None:
+    sam.visit("tee-sunset")
+    sam.opens_the_fitting_room()
+    keyboard = sam.page.keyboard
+    press_until(sam, "Tab", "Choose a photo")
+    keyboard.press("Enter")
+    expect(sam.room.get_by_role("alert")).to_contain_text("Please agree first")
+    press_until(sam, "Shift+Tab", "consent")
+    keyboard.press("Space")
+    press_until(sam, "Tab", "Choose a photo")
+    with sam.page.expect_file_chooser() as chooser:
+        keyboard.press("Enter")
+    chooser.value.set_files(photo)
+
+    sam.gets_her_picture()
+    assert sam.focused() == "Here you are"
+    press_until(sam, "Tab", "Show more of your own photo")
+    before = sam.room.locator("[data-compare]").evaluate("(f) => f.style.getPropertyValue('--at')")
+    keyboard.press("ArrowRight")
+    after = sam.room.locator("[data-compare]").evaluate("(f) => f.style.getPropertyValue('--at')")
+    assert (before, after) == ("12%", "13%")
+
+    press_until(sam, "Tab", "Delete")
+    keyboard.press("Enter")
+    assert sam.focused() == "Keep them"
+    keyboard.press("Escape")
+    expect(sam.room.locator("dialog")).to_be_hidden()
+    assert sam.focused() == "Delete"
+    keyboard.press("Escape")
+    expect(sam.page.locator("iframe[title='Fitting room']")).to_be_hidden()
+
+
+def test_axe_finds_nothing_wrong_on_the_way(sam: Shopper, photo: Path) -> None:
+    sam.visit("tee-sunset")
+    assert sam.violations(sam.page) == []
+    sam.opens_the_fitting_room()
+    assert sam.violations(sam.page) == []
+    assert sam.violations(sam.frame) == []
+    sam.agrees_and_gives(photo)
+    sam.gets_her_picture()
+    assert sam.violations(sam.frame) == []
+    sam.presses("Delete")
+    assert sam.violations(sam.frame) == []
+
+
+def test_a_desk_sees_photo_and_actions_side_by_side(
+    chromium: Browser, stack: Launcher, photo: Path
+) -> None:
+    with Shopper.arrives(chromium, stack.demo(), DESK) as sam:
+        sam.visit("tee-sunset")
+        sam.opens_the_fitting_room()
+        assert sam.frame.evaluate("innerWidth") == 440
+        sam.agrees_and_gives(photo)
+        sam.gets_her_picture()
+        sam.frame.wait_for_function("innerWidth > 800")
+        shown = sam.room.locator(".compare").bounding_box()
+        side = sam.room.locator(".side").bounding_box()
+        assert shown
+        assert side
+        assert side["x"] >= shown["x"] + shown["width"]
+        assert shown["height"] >= 0.7 * sam.frame.evaluate("innerHeight")
+
+
+def test_a_phone_gives_the_picture_seven_tenths_of_its_height(sam: Shopper, photo: Path) -> None:
+    sam.visit("tee-sunset")
+    sam.opens_the_fitting_room()
+    sam.agrees_and_gives(photo)
+    sam.gets_her_picture()
+    shown = sam.room.locator(".compare").bounding_box()
+    button = sam.room.get_by_role("button", name="Add to cart").bounding_box()
+    assert shown
+    assert button
+    assert shown["height"] >= 0.7 * 640
+    assert button["y"] + button["height"] <= 640
+    assert sam.frame.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+# --- a photo that cannot be used -----------------------------------------------------------------
+
+
+def test_a_photo_without_anybody_is_refused_in_words(sam: Shopper) -> None:
+    garment = Path(__file__).parents[2] / "embed" / "demo" / "static" / "garment_tee_geo.jpg"
+    sam.visit("tee-sunset")
+    sam.opens_the_fitting_room()
+    sam.agrees_and_gives(garment)
+    card = sam.sees("rejected", PICTURE_MS)
+    expect(card).to_contain_text("We can't see anyone in this photo.")
+    with sam.page.expect_file_chooser():
+        sam.presses("Choose another photo")
+
+
+def test_a_file_that_is_no_picture_is_refused_before_it_is_sent(
+    sam: Shopper, tmp_path: Path
+) -> None:
+    notes = tmp_path / "notes.pdf"
+    notes.write_bytes(b"%PDF-1.7 no picture")
+    sam.visit("tee-sunset")
+    sam.opens_the_fitting_room()
+    sam.agrees_and_gives(notes)
+    expect(sam.sees("problem")).to_contain_text("Your browser can't open this picture.")
+    assert not [request for request in sam.requests if "/v1/uploads" in request.url]
+
+
+# --- place, progress, a lost socket --------------------------------------------------------------
+
+
+class Held:
+    """The drawing worker of a stack, stopped in the middle of whatever it does."""
+
+    def __init__(self, stack: Launcher):
+        self._pid = stack.pid("worker")
+
+    def __enter__(self) -> None:
+        os.kill(self._pid, signal.SIGSTOP)
+
+    def __exit__(self, *_: object) -> None:
+        os.kill(self._pid, signal.SIGCONT)
+
+
+def queue_others(sam: Shopper, photo: Path, count: int) -> None:
+    """Other shoppers of the same shop ask before her."""
+    with api(sam) as merchant:
+        size = photo.stat().st_size
+        announced = merchant.post(
+            "/v1/uploads",
+            json={"purpose": "photo", "content_type": "image/jpeg", "size_bytes": size},
+        ).json()
+        httpx.put(announced["url"], content=photo.read_bytes(), headers=announced["headers"])
+        body = {"key": announced["key"], "consent_version": "test"}
+        photo_id = merchant.post("/v1/photos", json=body).json()["id"]
+        until = time.monotonic() + 30
+        while merchant.get(f"/v1/photos/{photo_id}").json()["status"] != "ready":
+            assert time.monotonic() < until
+            time.sleep(0.1)
+        garment = next(g["id"] for g in sam.demo["garments"] if g["sku"] == "tee-geo")
+        for _ in range(count):
+            wish = {"photo_id": photo_id, "garment_id": garment}
+            assert merchant.post("/v1/try-ons", json=wish).status_code == 202
+
+
+def test_place_and_progress_come_from_queue_and_engine(
+    patient_sam: Shopper, slow_stack: Launcher, photo: Path
+) -> None:
+    sam = patient_sam
+    sam.visit("tee-sunset")
+    sam.opens_the_fitting_room()
+    with Held(slow_stack):
+        queue_others(sam, photo, 3)
+        sam.agrees_and_gives(photo)
+        words = sam.room.locator(".progress-words")
+        expect(words).to_contain_text("3 people ahead of you", timeout=PICTURE_MS)
+        expect(words).to_contain_text("second")
+    expect(words).to_contain_text("Making your picture", timeout=PICTURE_MS)
+    bar = sam.room.locator(".progress progress[max='20']")
+    sam.frame.wait_for_function("() => document.querySelector('.progress progress')?.value >= 5")
+    assert float(str(bar.get_attribute("value"))) >= 5
+    sam.gets_her_picture()
+    told = "".join(sam.frames)
+    assert "2 people ahead of you" in told or "1 person ahead of you" in told
+
+
+def test_a_lost_connection_costs_nothing_and_the_picture_comes_once(
+    patient_sam: Shopper, photo: Path
+) -> None:
+    sam = patient_sam
+    sam.visit("tee-sunset")
+    sam.opens_the_fitting_room()
+    sam.agrees_and_gives(photo)
+    sam.sees("waiting", PICTURE_MS)
+    sam.page.context.set_offline(True)
+    expect(sam.room.locator("#offline")).to_be_visible(timeout=SOON_MS)
+    time.sleep(5)  # her picture is drawn meanwhile: 20 steps of a fifth of a second
+    assert sam.state() == "waiting"
+    sam.page.context.set_offline(False)
+    sam.gets_her_picture()
+    expect(sam.room.locator("#offline")).to_be_hidden()
+    assert sam.room.locator(".card").count() == 1
+    assert sam.room.locator(".compare-after").count() == 1
+    assert sam.room.locator(".history-item").count() == 1
+
+
+def test_one_picture_is_deleted_and_her_photo_stays(sam: Shopper, photo: Path) -> None:
+    sam.visit("tee-sunset")
+    sam.opens_the_fitting_room()
+    sam.agrees_and_gives(photo)
+    sam.gets_her_picture()
+    sam.presses("Delete")
+    sam.presses("Delete only this picture")
+    sam.sees("again")
+    expect(sam.room.locator("#history")).to_be_hidden()
+    sam.presses("Try it on")
+    sam.gets_her_picture()
+
+
+def test_she_can_cancel(patient_sam: Shopper, slow_stack: Launcher, photo: Path) -> None:
+    sam = patient_sam
+    sam.visit("tee-sunset")
+    sam.opens_the_fitting_room()
+    with Held(slow_stack):
+        sam.agrees_and_gives(photo)
+        sam.sees("waiting", PICTURE_MS)
+        sam.presses("Cancel")
+        expect(sam.room.locator("h1")).to_have_text("You cancelled this picture.")
+    sam.presses("Try again")
+    sam.gets_her_picture()
