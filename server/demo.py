@@ -64,7 +64,7 @@ def _people_and_site(services: Services, origin: str) -> Seeded:
         mine = select(Site).where(Site.merchant_id == merchant_id).order_by(Site.created_at)
         site = session.scalar(mine.limit(1))
     if site is None:
-        site = sites.create(services, merchant_id, name="Demo shop", allowed_origins=[origin])
+        site = sites.create(services, merchant_id, name=MERCHANT, allowed_origins=[origin])
     elif origin not in site.allowed_origins:
         owner = Caller(kind="user", merchant_id=merchant_id, role="owner")
         site = sites.change_origins(services, owner, site.id, [*site.allowed_origins, origin])
