@@ -12,6 +12,7 @@ from apiflask import APIBlueprint, APIFlask
 from apiflask.exceptions import HTTPError
 from flask import Flask, Response, g, jsonify, request
 from redis.exceptions import RedisError
+from sqlalchemy.exc import DataError
 from werkzeug.exceptions import HTTPException, TooManyRequests
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -120,6 +121,7 @@ def _request_id() -> str:
 
 # --- every refusal -------------------------------------------------------------------------------
 
+UNSTORABLE = "It holds a character that cannot be stored."
 _BY_STATUS = {
     400: "bad_request",
     401: "not_authenticated",
@@ -137,6 +139,7 @@ _BY_STATUS = {
 
 def _answer_problems(app: APIFlask) -> None:
     app.register_error_handler(Problem, _problem)
+    app.register_error_handler(DataError, lambda _: _problem(Problem("invalid", UNSTORABLE)))
     # JSON nested deeper than Python can follow; a loop of our own would be our bug, and is logged.
     app.register_error_handler(RecursionError, _too_deep)
     app.register_error_handler(RedisError, lambda _: _problem(Unavailable("redis")))

@@ -147,7 +147,7 @@ def require_allowed_origin(site: Site) -> str:
     """
     origin = request.headers.get("Origin")
     if origin is None or origin not in site.allowed_origins:
-        raise Problem("origin_not_allowed", headers={"Vary": "Origin"})
+        raise Problem("origin_not_allowed")
     return origin
 
 
@@ -282,10 +282,11 @@ def signing_key(services: Services, purpose: str) -> bytes:
 
 def set_resume_cookie(response: Response, services: Services, caller: Caller) -> None:
     """After consent, and never before: lets a page load within 24 h find the shopper again.
-    Both doors that take a photo call it."""
+    Both doors that take a photo call it, and the one that renews."""
     if caller.shopper_id is None:
         return
-    handle = shoppers.remember(services, caller.shopper_id)
+    reads_it = request.path == RESUME_PATH  # no other path is sent the cookie
+    handle = shoppers.remember(services, caller.shopper_id, read_resume_cookie(), replace=reads_it)
     if handle is not None:
         _cookie(response, handle, RESUME_COOKIE_S)
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlalchemy.orm import Session, sessionmaker
 
 from server.errors import Unavailable
@@ -51,7 +52,7 @@ class Database:
             try:
                 yield session
                 session.commit()
-            except (OperationalError, InterfaceError) as error:
+            except (OperationalError, InterfaceError, PoolExhausted) as error:
                 session.rollback()
                 if is_outage(error):
                     raise Unavailable("database") from error
@@ -79,9 +80,9 @@ def normalise_url(url: str) -> str:
     return url
 
 
-def is_outage(error: DBAPIError) -> bool:
+def is_outage(error: DBAPIError | PoolExhausted) -> bool:
     """Whether waiting may help. A missing table is no outage."""
-    if error.connection_invalidated or isinstance(error, InterfaceError):
+    if isinstance(error, InterfaceError | PoolExhausted) or error.connection_invalidated:
         return True
     words = str(error.orig).lower()
     return not any(word in words for word in ("no such table", "no such column", "syntax"))
@@ -114,5 +115,9 @@ def _postgres(url: str) -> Engine:
         max_overflow=POOL_SIZE,
         pool_timeout=CONNECT_TIMEOUT_S,
         pool_pre_ping=True,
-        connect_args={"connect_timeout": CONNECT_TIMEOUT_S},
+        connect_args={
+            "connect_timeout": CONNECT_TIMEOUT_S,
+            "tcp_user_timeout": 5_000,  # a host that vanished is noticed
+            "options": "-c statement_timeout=15000 -c lock_timeout=5000",
+        },
     )

@@ -11,6 +11,8 @@ from typing import Any, TypeVar, cast
 
 from flask import Flask, g, request
 from flask_limiter import Limiter
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from server.config import Settings
 from server.jobs import TIMEOUT_S
@@ -41,6 +43,7 @@ def init_app(app: Flask, settings: Settings) -> None:
     app.config["RATELIMIT_STORAGE_OPTIONS"] = {
         "socket_timeout": TIMEOUT_S,
         "socket_connect_timeout": TIMEOUT_S,
+        "retry": Retry(NoBackoff(), 0),  # the limit then counts in memory; nobody waits for it
     }
     limiter.init_app(app)
 

@@ -16,6 +16,8 @@ _LOCK = 0x70726F74  # "prot", PostgreSQL's advisory lock while tables change
 def to_head(database: Database) -> None:
     with database.engine.connect().execution_options(proteus_write=True) as connection:
         if not database.is_sqlite:
+            connection.execute(text("SET statement_timeout = 0"))
+            connection.execute(text("SET lock_timeout = 0"))
             connection.execute(text(f"SELECT pg_advisory_lock({_LOCK})"))
             connection.commit()
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from datetime import timedelta
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, select
 
 from server import photos, try_ons, uploads
 from server.caller import Caller
@@ -42,20 +42,25 @@ def resume(services: Services, handle: str) -> Shopper | None:
     return shopper if shopper is not None and shopper.expires_at > now() else None
 
 
-def remember(services: Services, shopper_id: str) -> str | None:
-    """A new resume handle, in clear for the cookie; None before she agreed to the use of her
-    photo. It replaces the one before."""
-    handle = secrets.token_urlsafe(32)
+def remember(
+    services: Services, shopper_id: str, handle: str | None, *, replace: bool
+) -> str | None:
+    """The resume handle for the cookie, in clear; None before she agreed to the use of her photo.
+
+    The `handle` she holds is kept while it is hers, so that two tabs do not undo each other's. A
+    new one is made if she never had one, or with `replace` for one that was lost.
+    """
     with services.work() as work:
-        changed = work.session.execute(
-            update(Shopper)
-            .where(Shopper.id == shopper_id, Shopper.consented_at.is_not(None))
-            .values(
-                resume_hash=hash_token(handle), expires_at=work.now + timedelta(seconds=SESSION_S)
-            )
-            .returning(Shopper.id)
-        ).first()
-    return handle if changed else None
+        shopper = work.session.get(Shopper, shopper_id, with_for_update=True)
+        if shopper is None or shopper.consented_at is None:
+            return None
+        if handle is None or hash_token(handle) != shopper.resume_hash:
+            if shopper.resume_hash is not None and not replace:
+                return None
+            handle = secrets.token_urlsafe(32)
+        shopper.resume_hash = hash_token(handle)
+        shopper.expires_at = work.now + timedelta(seconds=SESSION_S)
+    return handle
 
 
 def erase(services: Services, caller: Caller) -> None:

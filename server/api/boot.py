@@ -5,10 +5,11 @@ The key is in the path because a preflight has no body and CORS is per site.
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import urlencode
 
 from apiflask import APIBlueprint
-from flask import Response, make_response
+from flask import Response, g, request
 
 from server.api.schemas import BootIn, BootOut
 from server.auth import (
@@ -19,11 +20,29 @@ from server.auth import (
     require_allowed_origin,
 )
 from server.limits import limited_more
-from server.models import Site
 from server.services import current_services
 
 blueprint = APIBlueprint("boot", __name__, url_prefix="/v1", tag="Shoppers")
 PREFLIGHT_S = 600
+
+
+@blueprint.before_request
+def find_shop() -> None:
+    """Site and Origin before all else: what is refused later is told to the shop's page too."""
+    pk = (request.view_args or {})["pk"]
+    with current_services().read() as session:
+        g.site, g.mode = find_site(session, pk)
+    g.origin = require_allowed_origin(g.site)
+
+
+@blueprint.after_request
+def let_the_shop_read(response: Response) -> Response:
+    response.vary.add("Origin")
+    if "origin" in g:
+        response.headers["Access-Control-Allow-Origin"] = g.origin
+        response.headers["Access-Control-Expose-Headers"] = "Retry-After"
+        response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    return response
 
 
 @blueprint.post("/sites/<pk>/boot", provide_automatic_options=False)
@@ -31,42 +50,26 @@ PREFLIGHT_S = 600
 @limited_more
 @blueprint.input(BootIn)
 @blueprint.output(BootOut)
-def boot(pk: str, json_data: BootIn) -> Response:
+def boot(pk: str, json_data: BootIn) -> dict[str, Any]:
     """Get a boot token.
 
     For pages on the site's allowed origins. The token is good once, for 120 seconds.
     """
     services = current_services()
-    site, mode, origin = _site_and_origin(pk)
     query = f"?{urlencode({'garment': json_data.garment})}" if json_data.garment else ""
-    answer = {
-        "boot_token": issue_boot_token(services, site, mode, origin),
+    return {
+        "boot_token": issue_boot_token(services, g.site, g.mode, g.origin),
         "widget_url": f"{services.settings.server_url}/w/{pk}{query}",
         "expires_in_s": BOOT_TOKEN_S,
     }
-    return _readable_by(origin, make_response(answer))
 
 
 @blueprint.route("/sites/<pk>/boot", methods=["OPTIONS"], provide_automatic_options=False)
 @blueprint.doc(hide=True)
-@allow("embed")
+@allow("embed", limited=False)
 def preflight(pk: str) -> Response:
-    _, _, origin = _site_and_origin(pk)
-    response = _readable_by(origin, Response(status=204))
+    response = Response(status=204)
     response.headers["Access-Control-Allow-Methods"] = "POST"
     response.headers["Access-Control-Allow-Headers"] = "Content-Type"
     response.headers["Access-Control-Max-Age"] = str(PREFLIGHT_S)
-    return response
-
-
-def _site_and_origin(pk: str) -> tuple[Site, str, str]:
-    with current_services().read() as session:
-        site, mode = find_site(session, pk)
-    return site, mode, require_allowed_origin(site)
-
-
-def _readable_by(origin: str, response: Response) -> Response:
-    response.headers["Access-Control-Allow-Origin"] = origin
-    response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
-    response.vary.add("Origin")
     return response

@@ -13,9 +13,11 @@ from gpu_worker.contract import Category, GarmentStatus, PhotoStatus, TryOnStatu
 from server import try_ons
 
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z]{3}_[0-9a-f]{24}$")]
-Key = Annotated[str, StringConstraints(min_length=1, max_length=300)]
-Sku = Annotated[str, StringConstraints(min_length=1, max_length=100, strip_whitespace=True)]
-Title = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
+_PRINTABLE = r"^[^\x00-\x1f\x7f]+$"
+Key = Annotated[str, StringConstraints(max_length=300, pattern=_PRINTABLE)]
+Sku = Annotated[str, StringConstraints(max_length=100, strip_whitespace=True, pattern=_PRINTABLE)]
+Title = Annotated[str, StringConstraints(max_length=200, strip_whitespace=True, pattern=_PRINTABLE)]
+Named = Annotated[str, StringConstraints(max_length=64, pattern=r"^[a-z0-9_]+$")]
 Moment = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 
@@ -116,7 +118,7 @@ class UploadOut(BaseModel):
 class PhotoIn(BaseModel):
     model_config = _in({"key": _UPLOAD_KEY, "consent_version": "2026-11"})
     key: Key
-    consent_version: Annotated[str, StringConstraints(min_length=1, max_length=40)]
+    consent_version: Annotated[str, StringConstraints(max_length=40, pattern=_PRINTABLE)]
 
 
 class PhotoChangeIn(BaseModel):
@@ -210,9 +212,9 @@ class OptionsIn(BaseModel):
 
 class TryOnIn(BaseModel):
     model_config = _in({"photo_id": _PHOTO_ID, "garment_id": _GARMENT_ID})
-    photo_id: Annotated[str, StringConstraints(max_length=64)]
-    garment_id: Annotated[str, StringConstraints(max_length=64)] | None = None
-    garment_ids: list[Annotated[str, StringConstraints(max_length=64)]] | None = None
+    photo_id: Named
+    garment_id: Named | None = None
+    garment_ids: Annotated[list[Named], Field(max_length=10)] | None = None
     options: OptionsIn = OptionsIn()
 
     @model_validator(mode="after")
@@ -230,7 +232,7 @@ class TryOnIn(BaseModel):
 class TryOnChangeIn(BaseModel):
     model_config = _in({"liked": True})
     liked: bool | None = None
-    reason: Annotated[str, StringConstraints(max_length=500)] | None = None
+    reason: Annotated[str, StringConstraints(max_length=500, pattern=r"^[^\x00]*$")] | None = None
     shared: bool | None = None
 
 

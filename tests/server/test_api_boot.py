@@ -76,4 +76,5 @@ def test_a_redis_that_is_away_says_come_back(world: World) -> None:
     world.lose_redis()
     answer = world.anybody().post(f"/v1/sites/{world.site.live_key}/boot", {}, Origin=SHOP)
     assert code(answer) == (503, "unavailable")
+    assert answer.headers["Access-Control-Allow-Origin"] == SHOP  # so that the page can say it
     assert int(answer.headers["Retry-After"]) > 0

@@ -88,4 +88,5 @@ def test_people_can_read_it(world: World, spec: Any) -> None:
     assert "script" not in answer.text
     assert "style-src 'self'" in answer.headers["Content-Security-Policy"]
     for sheet in re.findall(r'href="([^"]+\.css)"', answer.text):
-        assert world.anybody().get(sheet).status_code == 200
+        with world.anybody().get(sheet) as styled:
+            assert styled.status_code == 200

@@ -71,6 +71,20 @@ def test_bodies_that_cannot_be_read(
     assert code(answer) == expected
 
 
+@pytest.mark.parametrize(
+    "path", ["/v1/photos/%00", "/v1/garments/%00", "/v1/try-ons/%00", "/v1/files/pictures/%00.jpg"]
+)
+def test_a_nul_is_no_id(any_world: World, path: str) -> None:
+    assert any_world.sam.get(path).status_code in (404, 422)
+    assert any_world.anybody().post("/v1/sites/pk_live_%00/boot", {}).status_code in (404, 422)
+
+
+@pytest.mark.parametrize("title", ["a\x00b", "a\nb", "\ud800", "\x7f"])
+def test_unprintable_words_are_refused(any_world: World, title: str) -> None:
+    sent = {"sku": "X", "title": title, "category": "upper", "image_key": "uploads/x"}
+    assert code(any_world.ada.post("/v1/garments", sent)) == (422, "invalid")
+
+
 def test_a_bug_shows_nothing_of_itself(world: World) -> None:
     def broken() -> str:
         raise RuntimeError("the secret is 42")

@@ -48,6 +48,18 @@ def test_sam_boots_agrees_reloads_and_is_still_sam(world: World) -> None:
     assert without.status_code == 200
 
 
+def test_two_tabs_keep_one_handle(world: World) -> None:
+    sam = consented(world)
+    handles = {cookie_of(sam.post(PATH, {}, Origin=SERVER)).split(";")[0] for _ in range(3)}
+    assert len(handles) == 1
+    second_photo = sam.post("/v1/photos", {"key": sam.upload(), "consent_version": "2026-11"})
+    assert cookie_of(second_photo) == ""  # she holds one already
+
+    sam.client.delete_cookie(auth.RESUME_COOKIE, domain="localhost", path=PATH)
+    anew = cookie_of(sam.post(PATH, {}, Origin=SERVER)).split(";")[0]
+    assert anew not in handles
+
+
 def test_a_token_is_renewed_by_itself(world: World, sam: Actor) -> None:
     answer = sam.post(PATH, {}, Origin=SERVER)
     body: Any = answer.json
