@@ -6,10 +6,11 @@
 //   <proteus-tryon garment="SKU"></proteus-tryon>
 //
 // Until a click it only listens: no request, cookie or storage. Photo and picture stay in the
-// iframe, on the server's origin; your page never holds them.
+// iframe, on the server's origin.
 (() => {
   const script = document.currentScript ?? document.querySelector("script[data-site]");
-  if (!(script instanceof HTMLScriptElement)) return;
+  if (!(script instanceof HTMLScriptElement && script.dataset.site))
+    return console.error("Proteus: data-site is missing");
   const server = new URL(script.src).origin;
   const site = `${server}/v1/sites/${script.dataset.site}`;
 
@@ -30,7 +31,7 @@
   });
   // What it is told: init {boot_token, locale, theme}, variant {variant}, closed.
 
-  // Constructed sheets in shadow roots: a strict CSP allows them, and no other rule reaches in.
+  // Constructed, for shadow roots: a strict CSP allows it, and the page's rules stay outside.
   const sheet = new CSSStyleSheet();
   const scrollLock = new CSSStyleSheet();
   sheet.replaceSync(`
@@ -46,7 +47,7 @@
     button { width: 100%; min-height: 44px; padding: 0 24px; border: 1px solid;
       border-radius: 8px; background: none; color: inherit; font: inherit; cursor: pointer }
     :host { display: inline-block }
-    :host(proteus-room) { display: contents }
+    :host(proteus-room) { display: contents !important }
     [hidden], :host([hidden]) { display: none }`);
 
   class TryOnButton extends HTMLElement {
@@ -119,7 +120,7 @@
     else emit(opener, type.replaceAll("_", "-"), fields);
   }
 
-  /** Opened again for the same garment, she finds it as she left it.
+  /** The same garment again: she finds it as she left it.
    * @param {HTMLElement} clicked */
   function open(clicked) {
     const { isConnected } = room; // false at first, or when the page has thrown it away
@@ -154,7 +155,7 @@
     timer = setTimeout(() => fail("widget_silent"), 20_000);
   }
 
-  /** Nothing where it was refused, or where she has left or started again meanwhile. */
+  /** Nothing if it was refused, or if she has left meanwhile. */
   async function boot() {
     const mine = nonce;
     try {
@@ -173,7 +174,7 @@
     }
   }
 
-  /** The widget listens. A second time: it has reloaded itself and needs another token. */
+  /** A second time: the widget has reloaded itself and needs another token. */
   async function ready() {
     clearTimeout(timer);
     panel.hidden = true;

@@ -154,7 +154,7 @@ def _protect(app: Flask, settings: ShopSettings) -> None:
         response.headers["Content-Security-Policy"] = "; ".join(
             f"{directive} {sources}" for directive, sources in policy.items()
         )
-        response.headers["Permissions-Policy"] = f'camera=("{settings.server_url}")'
+        response.headers["Permissions-Policy"] = f'camera=(self "{settings.server_url}")'
         response.headers["X-Content-Type-Options"] = "nosniff"
         response.headers["Referrer-Policy"] = "strict-origin-when-cross-origin"
         return response
