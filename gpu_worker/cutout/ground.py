@@ -24,6 +24,7 @@ from gpu_worker.planes import (
     lab,
     largest,
     membrane,
+    open_,
     resize_bytes,
     shrink,
     smoothstep,
@@ -33,6 +34,8 @@ LONG_SIDE_PX = 900  # the garment's canvas: its outline is read at this size
 _BORDER = 0.02  # of the shorter side
 _PLAIN = 25.0  # Lab distance within which four fifths of a plain border lie
 _NEAR = 2.0
+_CLEAR = 9.0  # Lab: what differs less is kept only where it is no thin line
+_THREAD_PX = 2.0
 _SHADOW_CHROMA = 2.5
 _LEAST, _MOST = 0.02, 0.92  # of the picture
 _RIM_PX = 3.0  # px of the canvas in which garment and ground may mix
@@ -94,7 +97,9 @@ def _body(seen: Floats, ground: Floats, spread: float) -> Mask:
     rim[0], rim[:, 0], rim[:, -1] = True, True, True
     rim[-1] = True
     outside = connected_to(near, rim)
-    return largest(close(~outside, 1))
+    rest = close(~outside, 1)
+    distinct = rest & (np.linalg.norm(seen - ground, axis=2) > max(_CLEAR, 4 * spread))
+    return largest(open_(rest, _THREAD_PX) | distinct)
 
 
 def _like_ground(seen: Floats, ground: Floats, spread: float) -> Mask:

@@ -47,15 +47,17 @@ def label(seen: Floats, person: Mask, tones: Tones, body: Body) -> Worn:
     by_row = 18 * np.clip((v - waist) / 0.10, -3, 3)
     d_upper, d_lower = d_upper + np.maximum(by_row, 0), d_lower + np.maximum(-by_row, 0)
     d_hair = _distance(seen, hair) + 40 * _from_head(body, person.shape)
-    labels = np.where(
-        person, HAIR + np.argmin(np.stack([d_hair + 6, d_upper, d_lower]), axis=0), NOTHING
-    ).astype(np.uint8)
-    skin = person & _skin(seen, tones, np.minimum(d_upper, d_lower), d_hair, _dressed(u, v, waist, torso))
+    nearest = HAIR + np.argmin(np.stack([d_hair + 6, d_upper, d_lower]), axis=0)
+    labels = np.where(person, nearest, NOTHING).astype(np.uint8)
+    skin = person & _skin(
+        seen, tones, np.minimum(d_upper, d_lower), d_hair, _dressed(u, v, waist, torso)
+    )
     labels[skin] = SKIN
     labels = _head(labels, person, v, body)
     labels = _rooted_hair(labels, d_upper, d_lower, tones.is_skin(seen), v)
     bare = (_is_bare(labels, body, 0), _is_bare(labels, body, 1))
     labels = _fringe(labels, body, bare)
+    labels[(labels == UPPER) & (v > waist + 0.03)] = LOWER
     labels = _feet(labels, body, v)
     labels = _strays(labels, body)
     return Worn(_without_label_specks(labels, body), waist, bare)

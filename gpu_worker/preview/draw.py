@@ -14,6 +14,7 @@ from gpu_worker.cutout import Garment
 from gpu_worker.engine import Pixels
 from gpu_worker.planes import Bytes, Floats, Mask, blur, floats, grow, resize, shrink
 from gpu_worker.pose import Person
+from gpu_worker.pose.labels import LOWER
 from gpu_worker.preview.fill import erased_weight, filled
 from gpu_worker.preview.render import Drawn, Texture, draw_layer, over, texture
 from gpu_worker.preview.scene import Zones, zones
@@ -29,7 +30,8 @@ _UNDER_CLOTH_SW = 0.015  # the old cloth's thickness
 class Drawing:
     """The picture and what it was made of, on the canvas: for the checks.
 
-    pixels: uint8 of the photo's shape; alpha: the garment as seen; torso, limbs: its layers.
+    pixels: uint8 of the photo's shape; alpha: the garment as seen; torso, limbs: its layers;
+    bare_limb: px of the longest hidden limb that could not be drawn.
     """
 
     pixels: Pixels
@@ -38,6 +40,7 @@ class Drawing:
     limbs: Floats
     zones: Zones
     worn: Worn
+    bare_limb: float
 
 
 def draw(photo: Pixels, person: Person, picture: Pixels, garment: Garment) -> Drawing:
@@ -69,7 +72,9 @@ def draw(photo: Pixels, person: Person, picture: Pixels, garment: Garment) -> Dr
         changed[..., None], drawn, box
     )
     seen_low = floats(alpha * (1 - zone.front))
-    return Drawing(pixels, seen_low, low_torso, low_limbs, zone, worn)
+    hidden = [arm.hidden for arm in arms if not arm.mask.any()]
+    bare_limb = max([*hidden, _bare_legs(person, worn, zone, garment)])
+    return Drawing(pixels, seen_low, low_torso, low_limbs, zone, worn, bare_limb)
 
 
 def _arms(canvas: Bytes, person: Person, worn: Worn, category: Category) -> list[Painted]:
@@ -87,6 +92,18 @@ def _limbs(worn: Worn, cloth: Texture, person: Person, torso: Drawn) -> Drawn:
     for layer in worn.layers[1:]:
         drawn = over(drawn, draw_layer(layer, cloth, person.frame))
     return drawn
+
+
+def _bare_legs(person: Person, worn: Worn, zone: Zones, garment: Garment) -> float:
+    """px of worn trousers below the hem of a skirt or shorts: legs nobody has seen."""
+    if garment.category is not Category.LOWER:
+        return 0.0
+    ends = [grid.end for grid in worn.patches if grid is not None and not grid.long]
+    if any(worn.patches) and not ends:
+        return 0.0
+    hem = float(worn.fit.down(worn.map.shape.hem))
+    below = (person.labels == LOWER) & (zone.y > hem)
+    return float(zone.y[below].max() - hem) if below.any() else 0.0
 
 
 def _to_canvas(alpha: Floats, canvas: Bytes) -> Floats:

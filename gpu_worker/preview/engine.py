@@ -10,8 +10,10 @@ from dataclasses import dataclass
 
 from gpu_worker import cutout, pose
 from gpu_worker.contract import Category
-from gpu_worker.engine import Order, Picture, Pixels
-from gpu_worker.preview.draw import draw
+from gpu_worker.engine import Order, Picture
+from gpu_worker.preview.checks import judge, refuse_grotesque
+from gpu_worker.preview.draw import Drawing, draw
+from gpu_worker.preview.suitable import refuse_unsuitable
 
 
 @dataclass(slots=True)
@@ -23,14 +25,14 @@ class PreviewSample:
     garment: cutout.Garment
     step: int = 0
     steps: int = 1
-    pixels: Pixels | None = None
+    drawing: Drawing | None = None
 
 
 class PreviewEngine:
     """Weight-free and deterministic: the seed changes nothing. One step."""
 
     name = "preview"
-    licence = "MIT"
+    licence = "Apache-2.0"
     is_preview = True
     categories = frozenset(Category)
     max_slots = 1
@@ -45,19 +47,28 @@ class PreviewEngine:
         Raises:
             Refusal: either picture cannot be used, or the two do not go together.
         """
-        return PreviewSample(order, _person(order), _garment(order))
+        person = _person(order)
+        refuse_unsuitable(person, order.category)
+        return PreviewSample(order, person, _garment(order))
 
     def step(self, samples: Sequence[PreviewSample]) -> None:
         for sample in samples:
-            sample.pixels = draw(
+            sample.drawing = draw(
                 sample.order.photo, sample.person, sample.order.garment, sample.garment
-            ).pixels
+            )
             sample.step = 1
 
     def finish(self, sample: PreviewSample) -> Picture:
-        if sample.pixels is None:
+        """Checks what was drawn.
+
+        Raises:
+            Refusal: would_need_bare_limbs, self_check_failed.
+        """
+        order, drawing = sample.order, sample.drawing
+        if drawing is None:
             raise RuntimeError("finish() before step()")
-        return Picture(sample.pixels, tier="preview")
+        refuse_grotesque(judge(order.photo, sample.person, drawing, order.category))
+        return Picture(drawing.pixels, tier="preview")
 
 
 def _person(order: Order) -> pose.Person:

@@ -15,6 +15,7 @@ from gpu_worker.planes import (
     Mask,
     floats,
     grow,
+    remap,
     shrink,
     to_segment,
     without_specks,
@@ -25,6 +26,7 @@ from gpu_worker.pose.labels import FEET, FRINGE, HAIR, LOWER, SKIN, UPPER
 from gpu_worker.preview.torso import body_planes
 from gpu_worker.preview.worn import Worn
 
+_OPEN_TL = 0.38
 _HEAD_SW = -0.30  # above this height everything of the person stays as it is
 _OLD_GROWN_SW = 0.03
 _COVERED = 0.98
@@ -53,6 +55,8 @@ def zones(person: Person, worn: Worn, alpha: Floats, category: Category, arms: M
     front = in_front(person, worn, x, y, category)
     erased = _erased(person, worn, alpha, front, x, y, category, arms)
     bare = erased & _body(person, worn, x, y, arms)
+    if category is Category.LOWER:
+        bare &= arms
     return Zones(x, y, front, erased, bare)
 
 
@@ -114,9 +118,22 @@ def _erased(
         for side in (0, 1):
             trimmed |= _beside_sleeve(person, worn, side)
         trimmed |= _beside_torso(person, worn, x, y)
+    if category is Category.UPPER and _is_open(worn):
+        residue &= ~_neckline_area(worn)
     keep = front & ~(old & (arms | _old(person, category)))
     erased = (residue | trimmed) & (alpha < _COVERED) & ~keep
     return without_specks(erased, 4) & grow(person.person, _TRIM_GROWN_SW * sw)
+
+
+def _is_open(worn: Worn) -> bool:
+    """A front this deep is worn open: over the old top, which stays."""
+    depth = worn.map.shape.neck_depth * worn.fit.s * worn.fit.ky
+    return depth > _OPEN_TL * worn.measures.tl
+
+
+def _neckline_area(worn: Worn) -> Mask:
+    """Where the inside of the back would be seen: within the neckline."""
+    return np.asarray(remap(worn.back.chosen, worn.back.x, worn.back.y) > 0.5)
 
 
 def _old(person: Person, category: Category) -> Mask:

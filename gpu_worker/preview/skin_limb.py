@@ -24,6 +24,7 @@ _LEAST_VISIBLE = 0.25  # of the arm: less skin than this cannot lend its look to
 _DELTA_SW = 0.05
 _STRETCH = 0.20
 _CAP_SW = 0.17  # beyond the joint: the round of the shoulder
+_UNDER_SLEEVE_SW = 0.04
 _OVER_HEM_SW = 0.06  # the old sleeve's edge and its shadow
 _ROWS, _COLUMNS = 16, 13
 _RIM = 0.90  # of the half width: its very edge is half wall
@@ -61,13 +62,13 @@ def _share_of_skin(along: Limb, skin: Mask, sw: float) -> Floats:
     return floats(remap(skin.astype(np.float32), x, y).mean(axis=1))
 
 
-def extend(pixels: Bytes, along: Limb, start: float, sw: float) -> Painted:
-    """Draws the look of the bare arm from `start` up to the shoulder.
+def extend(pixels: Bytes, along: Limb, first: float, start: float, sw: float) -> Painted:
+    """Draws the look of the bare arm from `start` up to `first`.
 
     along: measured on skin alone.
     """
     end = start + _OVER_HEM_SW * sw
-    t = floats(np.linspace(-_CAP_SW * sw, end, _ROWS))
+    t = floats(np.linspace(first, end, _ROWS))
     nu = floats(np.linspace(-1.0, 1.0, _COLUMNS))
     lent = floats(start + _DELTA_SW * sw + _STRETCH * (end - t))
     target = _grid(along, t, nu, start + _DELTA_SW * sw)
@@ -110,7 +111,8 @@ def paint_arm(pixels: Bytes, person: Person, side: int, sleeve_end: float) -> Pa
         return Painted(floats(pixels), np.zeros_like(person.person), hidden)
     if start < max(sleeve_end, _NEVER_HIDDEN * along.length):
         return None
-    painted = extend(canvas, along, start, sw)
+    first = -_CAP_SW * sw if sleeve_end <= 0 else sleeve_end - _UNDER_SLEEVE_SW * sw
+    painted = extend(canvas, along, first, start, sw)
     if side == 0:
         return painted
     return Painted(floats(painted.pixels[:, ::-1]), painted.mask[:, ::-1], painted.hidden)

@@ -17,7 +17,6 @@ from gpu_worker.preview.fit import Fit
 from gpu_worker.preview.measure import Measures
 
 _TIGHTEST = 0.66
-_BEYOND = 1.25
 _OVER_BODY_SW = 0.018
 _NECK_SW = 0.25  # a neck point lies no nearer to the middle
 
@@ -92,7 +91,7 @@ def _unwrap(seen: Numbers, compression: Numbers) -> Floats:
     """The inverse of `_wrap`."""
     angle = np.maximum(_angle(compression), 1e-3)
     inside = np.arcsin(np.clip(np.minimum(seen, 1) * np.sin(angle), 0, 1)) / angle
-    return floats(np.minimum(inside + np.maximum(seen - 1, 0), _BEYOND))
+    return floats(inside + np.maximum(seen - 1, 0))
 
 
 def torso_map(shape: Shape, fit: Fit, body: Measures, contour: Floats | None) -> TorsoMap:

@@ -22,6 +22,7 @@ from gpu_worker.preview.mesh import inverse_map
 from gpu_worker.preview.torso import TorsoMap, body_planes, to_canvas, torso_map
 
 _SEAM_STRIP_SW = 0.06
+_HANGS_OVER_TL = 0.95
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ def wear(person: Person, garment: Garment) -> Worn:
     mapping = torso_map(shape, fitted, measures, _contour(garment))
     x, y = mapping.inverse(*body_planes(person.body, person.person.shape))
     everywhere = np.ones(person.person.shape, dtype=bool)
-    front = Layer(x, y, everywhere, _torso_chosen(garment, fitted, measures))
+    front = Layer(x, y, _below_top(person, garment), _torso_chosen(garment, fitted, measures))
     back = Layer(x, y, everywhere, shape.back.astype(np.float32))
     limbs = [_limb_of(person, garment, side) for side in (0, 1)]
     patches = [_patch_of(person, garment, mapping, measures, limbs[side], side) for side in (0, 1)]
@@ -68,6 +69,14 @@ def wear(person: Person, garment: Garment) -> Worn:
         tuple(layers), back, fitted, mapping, measures,
         (limbs[0], limbs[1]), (patches[0], patches[1]),
     )  # fmt: skip
+
+
+def _below_top(person: Person, garment: Garment) -> Mask:
+    """A bottom under a top that hangs over it starts at that top's hem."""
+    _, v = person.body.uv(person.person.shape)
+    if garment.category is Category.LOWER and person.waist > _HANGS_OVER_TL:
+        return np.asarray(v > person.waist - 0.02)
+    return np.ones(v.shape, dtype=bool)
 
 
 def _contour(garment: Garment) -> Floats | None:
@@ -82,10 +91,10 @@ def _contour(garment: Garment) -> Floats | None:
         xs = [*shape.shoulder[:1, 0], *shape.neck[:, 0], *shape.shoulder[1:, 0]]
         ys = [*shape.shoulder[:1, 1], *shape.neck[:, 1], *shape.shoulder[1:, 1]]
         return floats(np.interp(columns, xs, ys))
-    (left_x, left_y), (right_x, right_y) = shape.neck
+    left_x, left_y, right_x, right_y = (float(value) for value in shape.neck.ravel())
     between = (columns > left_x) & (columns < right_x)
     line = np.interp(columns, (left_x, right_x), (left_y, right_y))
-    return floats(np.where(between, line, contour))
+    return floats(np.where(between, line, floats(contour)))
 
 
 def _torso_chosen(garment: Garment, fitted: Fit, measures: Measures) -> Floats:
@@ -95,7 +104,7 @@ def _torso_chosen(garment: Garment, fitted: Fit, measures: Measures) -> Floats:
     for side in (0, 1):
         if shape.limbed[side]:
             torso |= _seam_strip(shape, side, fitted, measures) & ~shape.back
-    return torso.astype(np.float32)
+    return floats(torso)
 
 
 def _seam_strip(shape: Shape, side: int, fitted: Fit, measures: Measures) -> Mask:

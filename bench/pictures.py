@@ -1,0 +1,59 @@
+"""The pictures that sheets, benchmarks and tests of the preview look at.
+
+The demo set is in the repository. The photos beside it may be looked at but not published.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from gpu_worker.contract import Category
+from gpu_worker.engine import Pixels
+
+ROOT = Path(__file__).resolve().parent.parent
+DEMO = ROOT / "embed/demo/static"
+PHOTOS = ROOT.parent / "shared/photos"
+
+
+@dataclass(frozen=True, slots=True)
+class Set:
+    """People and garments that are tried on each other."""
+
+    name: str
+    people: tuple[Path, ...]
+    garments: tuple[Path, ...]
+
+
+def demo() -> Set:
+    return Set("demo", _sorted(DEMO, "person_*.jpg"), _sorted(DEMO, "garment_*.jpg"))
+
+
+def photos() -> Set:
+    people = _sorted(PHOTOS / "person", "*.*")
+    return Set("photos", people, _sorted(PHOTOS / "garment", "*.*"))
+
+
+def mixed() -> Set:
+    """The photographed people in the demo shop's garments."""
+    return Set("mixed", photos().people, demo().garments)
+
+
+def _sorted(folder: Path, pattern: str) -> tuple[Path, ...]:
+    return tuple(sorted(folder.glob(pattern)))
+
+
+def category_of(path: Path) -> Category:
+    """From the file's name, as the two sets name theirs."""
+    if path.stem.startswith("overall") or "dress" in path.stem:
+        return Category.OVERALL
+    lower = ("skirt", "trousers", "lower", "shorts")
+    return Category.LOWER if any(word in path.stem for word in lower) else Category.UPPER
+
+
+def load(path: Path) -> Pixels:
+    with Image.open(path) as picture:
+        return np.asarray(picture.convert("RGB"))

@@ -1,0 +1,129 @@
+"""Contact sheets of the preview engine: `python -m bench.sheets` (`make sheets`).
+
+Every photo in every garment, at thumbnail and, around shoulders, neck, hem and hands, at full
+size, into build/sheets/. Numbers do not see ugliness: look at them before every release. Only the
+demo set's sheet may be published.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from bench.pictures import ROOT, Set, category_of, demo, load, mixed, photos
+from gpu_worker import cutout, pose
+from gpu_worker.engine import Order, Pixels, Refusal, SeededNoise
+from gpu_worker.pose.body import HIPS, SHOULDERS
+from gpu_worker.preview import PreviewEngine
+
+OUT = ROOT / "build/sheets"
+PUBLISHED = ROOT / "docs/preview-sheet.jpg"
+THUMBNAIL_PX = 300
+DETAIL_PX = 360
+_DETAIL_SW = 1.3
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--set", choices=["demo", "photos", "mixed"], action="append")
+    parser.add_argument("--publish", action="store_true", help="write docs/preview-sheet.jpg")
+    chosen = parser.parse_args(arguments)
+    OUT.mkdir(parents=True, exist_ok=True)
+    sets = {"demo": demo(), "photos": photos(), "mixed": mixed()}
+    for name in chosen.set or list(sets):
+        if sets[name].people:
+            sheet = _sheet(sets[name])
+            if chosen.publish and name == "demo":
+                sheet.save(PUBLISHED, quality=82)
+
+
+def _sheet(pictures: Set) -> Image.Image:
+    """One row a person, one column a garment; details go to files of their own."""
+    rows = []
+    for person in pictures.people:
+        cells = [_thumbnail(load(person))]
+        details = []
+        for garment, pixels in _worn(person, pictures.garments):
+            cells.append(_thumbnail(pixels) if pixels is not None else _refused(garment, cells[0]))
+            if pixels is not None:
+                details.append(_details(person, pixels))
+        rows.append(_beside(cells))
+        if details:
+            _below(details).save(OUT / f"{pictures.name}-{person.stem}.png")
+    sheet = _below(rows)
+    sheet.save(OUT / f"{pictures.name}.png")
+    print(OUT / f"{pictures.name}.png")
+    return sheet
+
+
+def _worn(person: Path, garments: Sequence[Path]) -> Iterator[tuple[str, Pixels | None]]:
+    """The person in each garment; None with the reason where the engine refuses."""
+    engine = PreviewEngine()
+    photo = load(person)
+    parts = pose.read_photo(photo)
+    for path in garments:
+        garment, category = load(path), category_of(path)
+        try:
+            order = Order(
+                path.stem, photo, garment, category, SeededNoise(0), photo_parts=parts,
+                garment_parts=cutout.read_garment(garment, category),
+            )  # fmt: skip
+            sample = engine.admit(order)
+            engine.step([sample])
+            yield path.stem, engine.finish(sample).pixels
+        except Refusal as refusal:
+            yield str(refusal), None
+
+
+def _thumbnail(pixels: Pixels) -> Image.Image:
+    picture = Image.fromarray(pixels)
+    width = round(picture.width * THUMBNAIL_PX / picture.height)
+    return picture.resize((width, THUMBNAIL_PX), Image.Resampling.LANCZOS)
+
+
+def _refused(why: str, like: Image.Image) -> Image.Image:
+    cell = Image.new("RGB", like.size, "#444")
+    words = why.replace(":", "\n").replace("_", " ").replace(",", "\n")
+    ImageDraw.Draw(cell).text((8, 8), words, fill="white")
+    return cell
+
+
+def _details(person: Path, pixels: Pixels) -> Image.Image:
+    """Full-size squares round both shoulders, neck, hem and hands."""
+    read = pose.read_person(load(person))
+    frame, body = read.frame, read.body
+    points = [*body.points[list(SHOULDERS)], body.at(0, -0.05), body.mid(HIPS)]
+    points += [body.hand(0), body.hand(1)]
+    half = _DETAIL_SW * body.sw / frame.scale / 2
+    crops = []
+    for point in points:
+        x, y = np.asarray(point) / frame.scale + (frame.x, frame.y)
+        box = (round(x - half), round(y - half), round(x + half), round(y + half))
+        crops.append(Image.fromarray(pixels).crop(box).resize((DETAIL_PX, DETAIL_PX)))
+    return _beside(crops)
+
+
+def _beside(cells: Sequence[Image.Image]) -> Image.Image:
+    row = Image.new("RGB", (sum(cell.width for cell in cells), max(c.height for c in cells)))
+    x = 0
+    for cell in cells:
+        row.paste(cell, (x, 0))
+        x += cell.width
+    return row
+
+
+def _below(rows: Sequence[Image.Image]) -> Image.Image:
+    sheet = Image.new("RGB", (max(row.width for row in rows), sum(row.height for row in rows)))
+    y = 0
+    for row in rows:
+        sheet.paste(row, (0, y))
+        y += row.height
+    return sheet
+
+
+if __name__ == "__main__":
+    main()

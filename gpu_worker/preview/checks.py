@@ -1,0 +1,132 @@
+"""Looks at a finished picture and refuses it rather than show something grotesque.
+
+The measures are of PREVIEW's trial; the bounds lie outside everything seen on good pictures.
+Knows the drawing's own layers; draws nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gpu_worker.contract import Category, Reason
+from gpu_worker.engine import Pixels, Refusal
+from gpu_worker.planes import Mask, close, components, lab, largest
+from gpu_worker.pose import Person
+from gpu_worker.pose.labels import LOWER, UPPER
+from gpu_worker.preview.draw import Drawing
+from gpu_worker.preview.mesh import folded
+
+_SEEN = 0.5
+_LIKE_BEFORE = 4.0  # Lab: what changed less still shows the old garment
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """fragments: share of the garment outside its largest part; gaps: slits a closing would
+    fill; residue: share of the old garment still seen above the new hem; growth: garment outside
+    the body; invented: body px painted as skin; folds: turned-over cells of the worse sleeve;
+    sleeve: least share of a sleeve's bone under the garment; bare_limb: longest hidden limb that
+    could not be drawn, in sw. All shares 0..1."""
+
+    fragments: float
+    gaps: float
+    residue: float
+    growth: float
+    invented: float
+    folds: float
+    sleeve: float
+    bare_limb: float
+
+
+_MOST = {
+    "fragments": 0.06,
+    "gaps": 0.02,
+    "residue": 0.03,
+    "growth": 0.30,
+    "invented": 0.16,
+    "folds": 0.12,
+}
+_LEAST_SLEEVE = 0.75
+_MOST_BARE_LIMB_SW = 0.35
+
+
+def refuse_grotesque(verdict: Verdict) -> None:
+    """Raises the first bound that is broken.
+
+    Raises:
+        Refusal: would_need_bare_limbs, self_check_failed.
+    """
+    if verdict.bare_limb > _MOST_BARE_LIMB_SW:
+        detail = f"{verdict.bare_limb:.2f} shoulder widths of limb are hidden"
+        raise Refusal(Reason.WOULD_NEED_BARE_LIMBS, detail)
+    for name, most in _MOST.items():
+        value = getattr(verdict, name)
+        if value > most:
+            reason = (
+                Reason.WOULD_NEED_BARE_LIMBS if name == "invented" else Reason.SELF_CHECK_FAILED
+            )
+            raise Refusal(reason, f"{name} {value:.3f}, at most {most}")
+    if verdict.sleeve < _LEAST_SLEEVE:
+        raise Refusal(Reason.SELF_CHECK_FAILED, f"sleeve {verdict.sleeve:.2f}")
+
+
+def judge(photo: Pixels, person: Person, drawing: Drawing, category: Category) -> Verdict:
+    """Measures a drawing on the canvas."""
+    worn = drawing.torso + drawing.limbs > _SEEN
+    body = max(1, int(person.person.sum()))
+    grids = [grid for grid in drawing.worn.patches if grid is not None]
+    return Verdict(
+        fragments=_fragments(worn),
+        gaps=_gaps(worn, person),
+        residue=residue(photo, person, drawing, category),
+        growth=float((worn & ~person.person).sum()) / body,
+        invented=float(drawing.zones.bare.sum()) / body,
+        folds=max([folded(grid.target) for grid in grids], default=0.0),
+        sleeve=min([_bone_covered(drawing, side) for side in (0, 1)]),
+        bare_limb=drawing.bare_limb / person.body.sw,
+    )
+
+
+def _fragments(worn: Mask) -> float:
+    return 1 - float(largest(worn).sum()) / max(1, int(worn.sum()))
+
+
+def _gaps(worn: Mask, person: Person) -> float:
+    """Slits and pin holes inside the garment, as a share of it."""
+    reach = 0.05 * person.body.sw
+    closed = close(np.pad(worn, round(reach) + 1), reach)
+    inner = closed[round(reach) + 1 : -round(reach) - 1, round(reach) + 1 : -round(reach) - 1]
+    missing = inner & ~worn
+    labels, areas = components(missing)
+    holes = areas[1:][areas[1:] < 0.02 * person.body.sw**2].sum() if len(areas) > 1 else 0
+    del labels
+    return float(holes) / max(1, int(worn.sum()))
+
+
+def residue(photo: Pixels, person: Person, drawing: Drawing, category: Category) -> float:
+    """Of the old garment above the new hem, the share that is still seen."""
+    values = {Category.LOWER: (LOWER,), Category.UPPER: (UPPER,)}.get(category, (UPPER,))
+    hem = float(drawing.worn.fit.down(drawing.worn.map.shape.hem))
+    old = np.isin(person.labels, values) & (drawing.zones.y < hem - 0.02 * person.body.tl)
+    before = lab(person.frame.crop(photo))
+    after = lab(person.frame.crop(drawing.pixels))
+    same = np.linalg.norm(after - before, axis=2) < _LIKE_BEFORE
+    shows = old & same & (drawing.alpha < _SEEN)
+    return float(shows.sum()) / max(1, int(old.sum()))
+
+
+def _bone_covered(drawing: Drawing, side: int) -> float:
+    """The share of the limb's middle line, up to the sleeve's end, that the garment covers."""
+    grid, along = drawing.worn.patches[side], drawing.worn.limbs[side]
+    if grid is None or along is None:
+        return 1.0
+    worn = drawing.torso + drawing.limbs
+    first, last = 0.05 * along.length, 0.92 * min(grid.end, along.length)
+    points = along.point(np.linspace(first, max(first, last), 24)).round().astype(np.int32)
+    columns = points[:, 0] if side == 0 else worn.shape[1] - 1 - points[:, 0]
+    inside = (points[:, 1] < worn.shape[0]) & (columns >= 0) & (columns < worn.shape[1])
+    if not inside.any():
+        return 1.0
+    return float((worn[points[inside, 1], columns[inside]] > _SEEN).mean())
