@@ -12,8 +12,9 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import psycopg
 import pytest
@@ -27,6 +28,7 @@ from tests.services import S3Settings
 
 T = TypeVar("T")
 Service = Callable[[Path], AbstractContextManager[T]]
+Launch = Callable[..., Browser]
 
 
 @contextmanager
@@ -35,9 +37,13 @@ def _service(start: Service[T], factory: pytest.TempPathFactory) -> Iterator[T]:
         with start(factory.mktemp(start.__name__)) as service:
             yield service
     except services.MissingProgramError as missing:
-        if os.environ.get("CI") == "true":
-            pytest.fail(str(missing))
-        pytest.skip(str(missing))
+        _do_without(missing)
+
+
+def _do_without(missing: services.MissingProgramError) -> NoReturn:
+    if os.environ.get("CI") == "true":
+        pytest.fail(str(missing))
+    pytest.skip(str(missing))
 
 
 # --- Redis ---------------------------------------------------------------------------------------
@@ -158,20 +164,32 @@ def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 CHROMIUM_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 
-def _chromium() -> str:
-    found = shutil.which("chromium") or shutil.which("chromium-browser")
-    if found:
-        return found
-    missing = services.MissingProgramError("chromium", "chromium")
-    if os.environ.get("CI") == "true":
-        pytest.fail(str(missing))
-    pytest.skip(str(missing))
+@cache
+def chromium_program() -> str:
+    try:
+        return services.chromium_program()
+    except services.MissingProgramError as missing:
+        _do_without(missing)
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """The machine's Chromium, one for all rooms: a process can run one Playwright."""
+def launch() -> Iterator[Launch]:
+    """Starts the machine's Chromium, with more flags where a test wants them.
+
+    One for all rooms: a process can run one Playwright.
+    """
     with sync_playwright() as playwright:
-        made = playwright.chromium.launch(executable_path=_chromium(), args=CHROMIUM_FLAGS)
-        yield made
-        made.close()
+
+        def start(*flags: str, **options: Any) -> Browser:
+            return playwright.chromium.launch(
+                executable_path=chromium_program(), args=[*CHROMIUM_FLAGS, *flags], **options
+            )
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def browser(launch: Launch) -> Iterator[Browser]:
+    made = launch()
+    yield made
+    made.close()

@@ -91,6 +91,21 @@ def _program(name: str, package: str, *beside: Path) -> str:
     return found
 
 
+def chromium_program() -> str:
+    """The machine's Chromium, else the one that Playwright has fetched.
+
+    Raises:
+        MissingProgramError: neither is there.
+    """
+    installed = filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome")))
+    fetched = (Path.home() / ".cache" / "ms-playwright").glob("chromium-*/chrome-linux*/chrome")
+    for program in [*installed, *map(str, fetched)]:
+        # Ubuntu's package is a stub that only asks for snap.
+        if subprocess.run([program, "--version"], capture_output=True, check=False).returncode == 0:
+            return program
+    raise MissingProgramError("chromium", "chromium")
+
+
 @contextmanager
 def _running(child: Child, with_signal: int = signal.SIGTERM) -> Iterator[Child]:
     try:
@@ -134,17 +149,8 @@ def redis_server(folder: Path, port: int | None = None) -> Iterator[str]:
     """Yields the URL of a Redis that keeps nothing on disk."""
     port = port or free_port()
     url, log = f"redis://{HOST}:{port}/0", folder / "redis.log"
-    argv = [
-        redis_program(),
-        "--port",
-        str(port),
-        "--bind",
-        HOST,
-        "--save",
-        "",
-        "--dir",
-        str(folder),
-    ]
+    argv = [redis_program(), "--port", str(port), "--bind", HOST]
+    argv += ["--save", "", "--dir", str(folder)]
     child = spawn(argv, log=log)
     with _running(child):
         if not wait_until(lambda: _redis_answers(url), within_s=10, child=child):
