@@ -124,29 +124,6 @@ def change(
     return garment
 
 
-def clean_again(
-    services: Services, caller: Caller, garment_id: str, *, category: Category | None = None
-) -> Garment:
-    """Has the picture cleaned once more, as another category if one is given. It cannot be tried
-    on meanwhile.
-
-    Raises:
-        Problem: garment_not_found.
-    """
-    # What the tailor finds there it takes for the answer to this very job.
-    services.store.delete(garment_keys(get(services, caller, garment_id).id).all())
-    with services.work() as work:
-        garment = get_owned(
-            work.session, Garment, caller, garment_id, missing="garment_not_found", lock=True
-        )
-        garment.category = category or garment.category
-        garment.status, garment.reasons = GarmentStatus.CLEANING, []
-        garment.queued_at = work.now
-        work.nudge(garment)
-        work.after_commit(lambda: enqueue(services, garment, anew=True))
-    return garment
-
-
 def remove(services: Services, caller: Caller, garment_id: str) -> None:
     """Deletes a garment and its objects. Pictures that show it stay with their shoppers."""
     with services.work() as work:

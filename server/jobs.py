@@ -28,7 +28,6 @@ TIMEOUT_S = 1.0
 JOB_TIMEOUT_S = 600
 FAILED_JOB_TTL_S = 3600
 BELL_LENGTH = 64
-ASSUMED_PICTURE_S = 2.0
 
 
 def connect(url: str) -> Redis:

@@ -113,7 +113,7 @@ def read_docs() -> Response:
         current_app.extensions[PAGE] = render_template(
             "api/docs.html",
             spec=spec,
-            operations=[_told(spec, *found) for found in _walk(spec)],
+            groups=_groups(spec),
             kinds=KINDS,
         )
     response = make_response(current_app.extensions[PAGE])
@@ -121,11 +121,18 @@ def read_docs() -> Response:
     return response
 
 
+def _groups(spec: Any) -> dict[str, list[dict[str, Any]]]:
+    """Operations by tag, in the order in which a shopper meets them."""
+    groups: dict[str, list[dict[str, Any]]] = {name: [] for name in TAGS}
+    for method, path, operation in _walk(spec):
+        groups[operation["tags"][0]].append(_told(spec, method, path, operation))
+    return groups
+
+
 def _told(spec: Any, method: str, path: str, operation: dict[str, Any]) -> dict[str, Any]:
     body = _schema(spec, operation.get("requestBody"))
     status = next(code for code in operation["responses"] if code != "default")
     return {
-        "tag": operation["tags"][0],
         "method": method.upper(),
         "path": path,
         "summary": operation["summary"].rstrip("."),
@@ -139,7 +146,10 @@ def _told(spec: Any, method: str, path: str, operation: dict[str, Any]) -> dict[
         "body": _fields(spec, body),
         "example": next(iter(body.get("examples", [])), None),
         "status": status,
-        "answer": _fields(spec, _schema(spec, operation["responses"][status])),
+        "answer": [
+            field | {"required": False}  # an answer has all of them, always
+            for field in _fields(spec, _schema(spec, operation["responses"][status]))
+        ],
     }
 
 

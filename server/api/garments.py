@@ -59,16 +59,8 @@ def read_garment(caller: Caller, garment_id: str) -> dict[str, Any]:
 @blueprint.input(GarmentChangeIn)
 @blueprint.output(GarmentOut)
 def change_garment(caller: Caller, garment_id: str, json_data: GarmentChangeIn) -> dict[str, Any]:
-    """Change SKU, title or category.
-
-    With another category the picture is cleaned again. For another picture, delete the garment
-    and add it anew.
-    """
-    services, wanted = current_services(), json_data.category
-    words = json_data.model_dump(exclude={"category"})
-    garment = garments.change(services, caller, garment_id, **words)
-    if wanted not in (None, garment.category):
-        garment = garments.clean_again(services, caller, garment_id, category=wanted)
+    """Change SKU, title or category. For another picture, delete the garment and add it anew."""
+    garment = garments.change(current_services(), caller, garment_id, **json_data.model_dump())
     return _to_dict(garment, caller)
 
 

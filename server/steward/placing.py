@@ -5,19 +5,17 @@ The order is the queue's own (`jobs.line`); the pace is learned from the rows.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from gpu_worker.contract import Lane, Nudge, TryOnStatus
+from server import pace
 from server.models import TryOn
 from server.nudges import Owner
 from server.services import Services
-from server.steward.places import Pace, Place, moved, usual
-
-RECENT = 20
-RECENT_FOR = timedelta(hours=1)
+from server.steward.places import Place, moved
 
 
 def place_engine(services: Services, engine: str, now: datetime) -> list[Nudge]:
@@ -30,8 +28,8 @@ def place_engine(services: Services, engine: str, now: datetime) -> list[Nudge]:
         told = _told(session, engine)
         if not told:
             return []
-        pace = _pace(session, engine, services.jobs.batch_size(engine), now)
-    news = moved(told, _positions(services, engine), pace)
+        learned = pace.learn(session, engine, services.jobs.batch_size(engine), now)
+    news = moved(told, _positions(services, engine), learned)
     if not news:
         return []
     with services.database.session_scope() as session:
@@ -58,19 +56,6 @@ def _positions(services: Services, engine: str) -> dict[str, int]:
     live = services.jobs.line(engine, Lane.LIVE)
     bulk = services.jobs.line(engine, Lane.BULK).positions()
     return live.positions() | {row_id: place + live.depth for row_id, place in bulk.items()}
-
-
-def _pace(session: Session, engine: str, slots: int, now: datetime) -> Pace:
-    of_engine = select(TryOn.started_at, TryOn.finished_at).where(TryOn.engine == engine)
-    recent = session.execute(
-        of_engine.where(TryOn.status == TryOnStatus.SUCCEEDED, TryOn.created_at > now - RECENT_FOR)
-        .order_by(TryOn.created_at.desc())
-        .limit(RECENT)
-    )
-    durations = [(end - start).total_seconds() for start, end in recent if start and end]
-    running = session.execute(of_engine.where(TryOn.status == TryOnStatus.RUNNING))
-    elapsed = [(now - start).total_seconds() for start, _ in running if start]
-    return Pace(max(1, slots), usual(durations), elapsed)
 
 
 def _write(session: Session, row_id: str, place: Place) -> Nudge | None:

@@ -64,14 +64,11 @@ def test_title_and_sku_change(world: World, ada: Actor) -> None:
     assert world.fetch(Garment, garment.id).version == garment.version + 1
 
 
-def test_another_category_has_it_cleaned_again(world: World, ada: Actor) -> None:
-    garment = world.garment(status=GarmentStatus.REJECTED, reasons=["garment_on_model"])
-    path = f"/v1/garments/{garment.id}"
-    same: Any = ada.patch(path, {"category": "upper"}).json
-    assert same["status"] == "rejected"
-    body: Any = ada.patch(path, {"category": "lower"}).json
-    assert (body["status"], body["category"], body["reasons"]) == ("cleaning", "lower", [])
-    assert waiting(world) == [garment.id]
+def test_the_category_changes_without_new_cleaning(world: World, ada: Actor) -> None:
+    garment = world.garment()
+    body: Any = ada.patch(f"/v1/garments/{garment.id}", {"category": "lower"}).json
+    assert (body["status"], body["category"]) == ("ready", "lower")
+    assert waiting(world) == []
 
 
 def test_deleting_takes_its_objects_and_leaves_pictures(any_world: World) -> None:

@@ -39,7 +39,7 @@ def test_sam_asks_and_stands_in_line(any_world: World) -> None:
     first: Any = sam.post("/v1/try-ons", body_of(world, sam))
     assert first.status_code == 202
     assert (first.json["status"], first.json["position"]) == ("queued", 1)
-    assert first.json["eta_s"] > 0
+    assert first.json["eta_s"] is None  # nobody has been seen to draw yet
     second: Any = sam.post("/v1/try-ons", body_of(world, sam)).json
     assert second["position"] == 2
     assert waiting(world) == [first.json["id"], second["id"]]
@@ -339,3 +339,14 @@ def test_live_keys_use_the_engine_and_test_keys_the_preview(catvton: World) -> N
     assert (live["engine"], test["engine"]) == ("catvton", "preview")
     assert code(tester.get(f"/v1/try-ons/{live['id']}")) == (404, "try_on_not_found")
     assert world.fetch(Photo, photo.id).mode == "test"
+
+
+def test_the_time_is_learned_from_what_was_drawn(world: World, sam: Actor) -> None:
+    started = now() - timedelta(seconds=8)
+    for _ in range(3):
+        world.finished(
+            world.photo(sam), world.garment(),
+            started_at=started, finished_at=started + timedelta(seconds=6),
+        )  # fmt: skip
+    made: Any = sam.post("/v1/try-ons", body_of(world, sam)).json
+    assert made["eta_s"] == 6

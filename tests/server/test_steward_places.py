@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from server.models import now
+from server.pace import Pace, eta_s, usual
 from server.steward.chores import LONGEST_REST_S, Chore
-from server.steward.places import Pace, Place, eta_s, moved, usual
+from server.steward.places import Place, moved
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,36 @@
+"""Try-ons: one picture asked for, its place in line, its end, its deletion.
+
+`accept` takes a new one in, `rows` is everything that happens to it afterwards. An act opens its
+own unit of work; `bury`, `enqueue` and `job_of` are for acts and steward.
+"""
+
+from server.try_ons.accept import MOST_UNFINISHED, NewTryOn, Options, create
+from server.try_ons.rows import (
+    UNFINISHED,
+    bury,
+    cancel,
+    change,
+    enqueue,
+    get,
+    job_of,
+    listing,
+    remove,
+    to_dict,
+)
+
+__all__ = [
+    "MOST_UNFINISHED",
+    "UNFINISHED",
+    "NewTryOn",
+    "Options",
+    "bury",
+    "cancel",
+    "change",
+    "create",
+    "enqueue",
+    "get",
+    "job_of",
+    "listing",
+    "remove",
+    "to_dict",
+]

@@ -1,0 +1,198 @@
+"""Takes a try-on in: once for each idempotency key, refused early, and then never lost."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from dataclasses import asdict, dataclass, field
+
+import structlog
+from redis.exceptions import RedisError
+from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from gpu_worker.contract import Category, GarmentStatus, Lane, PhotoStatus, TryOnStatus
+from server import nudges
+from server.caller import Caller, get_owned
+from server.errors import RETRY_AFTER_S, Problem
+from server.jobs import Line
+from server.models import Garment, IdempotencyKey, Photo, TryOn, new_id, now
+from server.pace import eta_s, learn
+from server.services import Services, Work
+from server.try_ons.rows import UNFINISHED, enqueue, job_of
+
+log = structlog.get_logger(__name__)
+
+MOST_UNFINISHED = 12  # of one shopper
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """As on the wire. None: the garment's category, a random seed, the engine's own default."""
+
+    category: Category | None = None
+    seed: int | None = None
+    num_inference_steps: int | None = None
+    guidance_scale: float | None = None
+    keep_head: bool = True
+    redraw_hands: bool = True
+    loose_mask: bool = True
+    upscale: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewTryOn:
+    photo_id: str
+    garment_id: str
+    options: Options = field(default_factory=Options)
+
+    def fingerprint(self) -> str:
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+
+
+def create(
+    services: Services, caller: Caller, new: NewTryOn, *, idempotency_key: str | None = None
+) -> TryOn:
+    """Accepts a try-on and puts it in line. Once accepted it is never lost: where Redis is away,
+    `position` is None and the steward enqueues it later.
+
+    Raises:
+        Problem: photo_not_found, photo_not_ready, photo_rejected, garment_not_found,
+            garment_not_ready, garment_rejected, too_many_try_ons, queue_full,
+            idempotency_key_reused.
+    """
+    if idempotency_key is not None:
+        known = _answered(services, caller, new, idempotency_key)
+        if known is not None:
+            return known
+    engine = services.settings.engine_for(caller.mode)
+    line = _look_at_line(services, engine)
+    try:
+        return _insert(services, caller, new, idempotency_key, engine, line)
+    except IntegrityError:
+        # Somebody else answered this key a moment ago.
+        if idempotency_key is None:
+            raise
+        known = _answered(services, caller, new, idempotency_key)
+        if known is None:
+            raise
+        return known
+
+
+def _answered(services: Services, caller: Caller, new: NewTryOn, key: str) -> TryOn | None:
+    with services.read() as session:
+        known = session.get(IdempotencyKey, (caller.owner, key))
+        if known is None:
+            return None
+        if known.body_hash != new.fingerprint():
+            raise Problem("idempotency_key_reused", param="Idempotency-Key")
+        return session.get(TryOn, known.try_on_id)
+
+
+def _look_at_line(services: Services, engine: str) -> tuple[Line, int] | None:
+    try:
+        return services.jobs.line(engine), services.jobs.batch_size(engine)
+    except RedisError as error:
+        log.warning("accepting blind, Redis is away", error=str(error))
+        return None
+
+
+def _insert(
+    services: Services,
+    caller: Caller,
+    new: NewTryOn,
+    idempotency_key: str | None,
+    engine: str,
+    line: tuple[Line, int] | None,
+) -> TryOn:
+    with services.work() as work:
+        photo = _ready_photo(work.session, caller, new.photo_id)
+        garment = _ready_garment(work.session, caller, new.garment_id)
+        _refuse_flood(work, caller)
+        row = _row(work, caller, new, photo, garment, engine)
+        if line is not None:
+            _place(work, row, *line)
+        work.session.add(row)
+        if idempotency_key is not None:
+            work.session.add(
+                IdempotencyKey(
+                    owner=caller.owner,
+                    key=idempotency_key,
+                    body_hash=new.fingerprint(),
+                    try_on_id=row.id,
+                    created_at=work.now,
+                )
+            )
+        work.session.flush()
+        work.announce(nudges.of(row))
+        job = job_of(row, photo, garment)
+        work.after_commit(lambda: enqueue(services, job, row.lane))
+    return row
+
+
+def _row(
+    work: Work, caller: Caller, new: NewTryOn, photo: Photo, garment: Garment, engine: str
+) -> TryOn:
+    options = new.options
+    seed = options.seed if options.seed is not None else secrets.randbelow(2**31)
+    wishes = {key: value for key, value in asdict(options).items() if value is not None}
+    try_on_id = new_id("try")
+    return TryOn(
+        id=try_on_id,
+        merchant_id=photo.merchant_id,
+        site_id=photo.site_id,
+        shopper_id=photo.shopper_id,
+        photo_id=photo.id,
+        garment_id=garment.id,
+        mode=caller.mode,
+        engine=engine,
+        lane=Lane.LIVE,
+        status=TryOnStatus.QUEUED,
+        category=options.category or garment.category,
+        options=wishes,
+        seed=seed,
+        created_at=work.now,
+        queued_at=work.now,
+        version=1,
+        # The picture lives no longer than the photo it shows.
+        expires_at=photo.expires_at,
+    )
+
+
+def _place(work: Work, row: TryOn, line: Line, batch_size: int) -> None:
+    pace = learn(work.session, row.engine, batch_size, work.now)
+    if line.depth >= work.services.settings.max_queue:
+        drained_s = eta_s(line.depth, pace)
+        raise Problem("queue_full", retry_after_s=drained_s or RETRY_AFTER_S)
+    row.position = line.next_position(row.merchant_id)
+    row.eta_s = eta_s(row.position, pace)
+
+
+def _ready_photo(session: Session, caller: Caller, photo_id: str) -> Photo:
+    photo = get_owned(session, Photo, caller, photo_id, missing="photo_not_found", lock=True)
+    if photo.expires_at <= now():
+        raise Problem("photo_not_found", param="photo_id")
+    if photo.status == PhotoStatus.REJECTED:
+        raise Problem("photo_rejected", param="photo_id")
+    if photo.status != PhotoStatus.READY:
+        raise Problem("photo_not_ready", param="photo_id", retry_after_s=1)
+    return photo
+
+
+def _ready_garment(session: Session, caller: Caller, garment_id: str) -> Garment:
+    garment = get_owned(session, Garment, caller, garment_id, missing="garment_not_found")
+    if garment.status == GarmentStatus.REJECTED:
+        raise Problem("garment_rejected", param="garment_id")
+    if garment.status != GarmentStatus.READY:
+        raise Problem("garment_not_ready", param="garment_id", retry_after_s=1)
+    return garment
+
+
+def _refuse_flood(work: Work, caller: Caller) -> None:
+    if caller.kind != "shopper":
+        return
+    mine = select(func.count()).select_from(TryOn).where(TryOn.shopper_id == caller.shopper_id)
+    if (work.session.scalar(mine.where(TryOn.status.in_(UNFINISHED))) or 0) >= MOST_UNFINISHED:
+        raise Problem("too_many_try_ons", retry_after_s=5)

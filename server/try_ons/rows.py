@@ -1,0 +1,190 @@
+"""What happens to a try-on that was taken in: read, judged, taken back, deleted, told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import select, update
+
+from gpu_worker.contract import Lane, TryOnJob, TryOnStatus
+from server import paging, reasons
+from server.caller import Caller, get_owned, owned
+from server.errors import Problem
+from server.models import Garment, Photo, TryOn, now
+from server.paging import Page
+from server.services import Services, Work
+from server.storage import Store, partial_key, picture_key
+
+UNFINISHED = (TryOnStatus.QUEUED, TryOnStatus.RUNNING)
+
+
+def get(services: Services, caller: Caller, try_on_id: str) -> TryOn:
+    """Raises `Problem` try_on_not_found, or gone for one whose picture was deleted or ran out."""
+    with services.read() as session:
+        row = get_owned(session, TryOn, caller, try_on_id, missing="try_on_not_found")
+    if row.deleted_at is not None or row.expires_at <= now():
+        raise Problem("gone")
+    return row
+
+
+def listing(
+    services: Services,
+    caller: Caller,
+    *,
+    cursor: str | None = None,
+    limit: int = 20,
+    status: TryOnStatus | None = None,
+    mode: str | None = None,
+) -> Page[TryOn]:
+    """The caller's try-ons, newest first. A shopper does not see those she deleted; merchants
+    do, without picture. `mode` narrows a user, who sees both."""
+    query = owned(select(TryOn), TryOn, caller)
+    if caller.kind == "shopper":
+        query = query.where(TryOn.deleted_at.is_(None), TryOn.expires_at > now())
+    if status is not None:
+        query = query.where(TryOn.status == status)
+    if mode is not None:
+        query = query.where(TryOn.mode == mode)
+    with services.read() as session:
+        return paging.page(session, query, TryOn, cursor, limit)
+
+
+def change(
+    services: Services,
+    caller: Caller,
+    try_on_id: str,
+    *,
+    liked: bool | None = None,
+    reason: str | None = None,
+    shared: bool | None = None,
+) -> TryOn:
+    """Notes what the shopper thinks of it; None leaves a thing as it is."""
+    with services.work() as work:
+        row = _get_locked(work, caller, try_on_id)
+        row.liked = row.liked if liked is None else liked
+        row.like_reason = row.like_reason if reason is None else reason
+        row.shared = row.shared if shared is None else shared
+        work.nudge(row)
+    return row
+
+
+def cancel(services: Services, caller: Caller, try_on_id: str) -> TryOn:
+    """Ends an unfinished try-on. Cancelling a cancelled one is fine.
+
+    Raises:
+        Problem: try_on_not_found, gone, try_on_final.
+    """
+    with services.work() as work:
+        row = _get_locked(work, caller, try_on_id)
+        if row.status.is_final and row.status != TryOnStatus.CANCELLED:
+            raise Problem("try_on_final")
+        _stop(work, row)
+        work.nudge(row)
+    return row
+
+
+def remove(services: Services, caller: Caller, try_on_id: str) -> None:
+    """Deletes the picture. The row stays as a tombstone; deleting it again is fine."""
+    with services.work() as work:
+        row = get_owned(
+            work.session, TryOn, caller, try_on_id, missing="try_on_not_found", lock=True
+        )
+        if row.deleted_at is None:
+            bury(work, row)
+
+
+def bury(work: Work, row: TryOn) -> None:
+    """Turns a try-on into its tombstone and dooms its pictures. Also how pictures run out."""
+    _stop(work, row)
+    work.doom([picture_key(row.id), partial_key(row.id)])
+    row.deleted_at = row.deleted_at or work.now
+    row.result_key = row.photo_id = row.like_reason = None
+    row.shared = False
+    work.nudge(row)
+
+
+def enqueue(services: Services, job: TryOnJob, lane: Lane, *, anew: bool = False) -> bool:
+    return services.jobs.enqueue(job, job.engine, lane, anew=anew)
+
+
+def job_of(row: TryOn, photo: Photo, garment: Garment) -> TryOnJob:
+    options = {key: value for key, value in row.options.items() if key not in ("category", "seed")}
+    return TryOnJob(
+        merchant_id=row.merchant_id,
+        site_id=row.site_id,
+        accepted_at_ms=round(row.created_at.timestamp() * 1000),
+        try_on_id=row.id,
+        engine=row.engine,
+        category=row.category,
+        photo_key=photo.clean_key,
+        photo_parts_key=photo.parts_key,
+        garment_key=garment.clean_key,
+        garment_parts_key=garment.parts_key,
+        result_key=picture_key(row.id),
+        seed=row.seed,
+        **options,
+    )
+
+
+def to_dict(row: TryOn, store: Store, *, for_merchant: bool = False) -> dict[str, Any]:
+    """A try-on as it stands in JSON."""
+    gone = row.deleted_at is not None or row.expires_at <= now()
+    there = row.status == TryOnStatus.SUCCEEDED and row.result_key is not None and not gone
+    return {
+        "id": row.id,
+        "status": row.status.value,
+        "position": row.position,
+        "eta_s": row.eta_s,
+        "step": row.step,
+        "steps": row.steps,
+        "photo_id": row.photo_id,
+        "garment_id": row.garment_id,
+        "category": row.category.value,
+        "result_url": store.presign_get(row.result_key or "") if there else None,
+        "width": row.width,
+        "height": row.height,
+        "engine": row.engine,
+        "is_preview": row.is_preview,
+        "tier": row.tier,
+        "seed": row.seed,
+        "timings_ms": {"queue": row.queue_ms, "model": row.model_ms, "total": row.total_ms},
+        "ai_generated": True,
+        "error": _error(row, for_merchant),
+        "liked": row.liked,
+        "reason": row.like_reason,
+        "shared": row.shared,
+        "created_at": row.created_at.isoformat(),
+        "expires_at": row.expires_at.isoformat(),
+    }
+
+
+def _error(row: TryOn, for_merchant: bool) -> dict[str, Any] | None:
+    if row.error_code is None:
+        return None
+    words = reasons.to_dict(row.error_code, for_merchant=for_merchant)
+    return {**words, "retryable": row.retryable}
+
+
+def _get_locked(work: Work, caller: Caller, try_on_id: str) -> TryOn:
+    row = get_owned(work.session, TryOn, caller, try_on_id, missing="try_on_not_found", lock=True)
+    if row.deleted_at is not None:
+        raise Problem("gone")
+    return row
+
+
+def _stop(work: Work, row: TryOn) -> None:
+    """Compare-and-set: who settles an unfinished row first is right, here and in the steward."""
+    stopped = work.session.execute(
+        update(TryOn)
+        .where(TryOn.id == row.id, TryOn.status.in_(UNFINISHED))
+        .values(status=TryOnStatus.CANCELLED, finished_at=work.now, position=None, eta_s=None)
+        .returning(TryOn.id)
+    ).first()
+    if stopped is None:
+        return
+    work.session.refresh(row)
+    # The worker may store a picture all the same; the steward deletes what comes for this row.
+    jobs, job_id, engine, lane, merchant = (
+        work.services.jobs, row.id, row.engine, row.lane, row.merchant_id,
+    )  # fmt: skip
+    work.after_commit(lambda: jobs.cancel(job_id, engine, lane, merchant))
