@@ -57,12 +57,12 @@ def test_change_without_login_is_refused(house: House, path: str) -> None:
     assert client.post(path, json={}).status_code == 401
 
 
-@pytest.mark.parametrize("path", CHANGES)
-def test_change_without_csrf_token_is_refused(ada: Person, path: str) -> None:
-    assert ada.client.post(path).status_code == 400
-    assert ada.client.post(path, data={"csrf_token": "forged"}).status_code == 400
-    header = {"X-CSRFToken": "forged", "HX-Request": "true"}
-    assert ada.client.post(path, headers=header).status_code == 400
+def test_change_without_csrf_token_is_refused(ada: Person) -> None:
+    for path in CHANGES:
+        assert ada.client.post(path).status_code == 400, path
+        assert ada.client.post(path, data={"csrf_token": "forged"}).status_code == 400, path
+        header = {"X-CSRFToken": "forged", "HX-Request": "true"}
+        assert ada.client.post(path, headers=header).status_code == 400, path
 
 
 def test_token_of_another_session_is_refused(ada: Person, cleo: Person) -> None:
