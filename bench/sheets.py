@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,8 @@ from PIL import Image, ImageDraw
 
 from bench.pictures import ROOT, Set, category_of, demo, load, mixed, photos
 from gpu_worker import cutout, pose
-from gpu_worker.engine import Order, Pixels, Refusal, SeededNoise
+from gpu_worker.contract import Category
+from gpu_worker.engine import Order, Parts, Pixels, Refusal, SeededNoise
 from gpu_worker.pose.body import HIPS, SHOULDERS
 from gpu_worker.preview import PreviewEngine
 
@@ -44,37 +46,56 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _sheet(pictures: Set) -> Image.Image:
     """One row a person, one column a garment; details go to files of their own."""
     rows = []
-    for person in pictures.people:
-        cells = [_thumbnail(load(person))]
+    garments = [_read(path) for path in pictures.garments]
+    for path in pictures.people:
+        person = _Person(path.stem, load(path), pose.read_person(load(path)))
+        cells = [_thumbnail(person.photo)]
         details = []
-        for garment, pixels in _worn(person, pictures.garments):
+        for garment, pixels in _worn(person, garments):
             cells.append(_thumbnail(pixels) if pixels is not None else _refused(garment, cells[0]))
             if pixels is not None:
-                details.append(_details(person, pixels))
+                details.append(_details(person.read, pixels))
         rows.append(_beside(cells))
         if details:
-            _below(details).save(OUT / f"{pictures.name}-{person.stem}.png")
+            _below(details).save(OUT / f"{pictures.name}-{person.name}.png")
     sheet = _below(rows)
     sheet.save(OUT / f"{pictures.name}.png")
     print(OUT / f"{pictures.name}.png")
     return sheet
 
 
-def _worn(person: Path, garments: Sequence[Path]) -> Iterator[tuple[str, Pixels | None]]:
+@dataclass(frozen=True, slots=True)
+class _Person:
+    name: str
+    photo: Pixels
+    read: pose.Person
+
+
+@dataclass(frozen=True, slots=True)
+class _Garment:
+    name: str
+    picture: Pixels
+    category: Category
+    parts: Parts
+
+
+def _read(path: Path) -> _Garment:
+    picture, category = load(path), category_of(path)
+    return _Garment(path.stem, picture, category, cutout.read_garment(picture, category))
+
+
+def _worn(person: _Person, garments: Sequence[_Garment]) -> Iterator[tuple[str, Pixels | None]]:
     """The person in each garment; None with the reason where the engine refuses."""
-    engine = PreviewEngine()
-    photo = load(person)
-    parts = pose.read_photo(photo)
-    for path in garments:
-        garment, category = load(path), category_of(path)
+    engine, parts = PreviewEngine(), person.read.to_parts()
+    for garment in garments:
         try:
             order = Order(
-                path.stem, photo, garment, category, SeededNoise(0), photo_parts=parts,
-                garment_parts=cutout.read_garment(garment, category),
+                garment.name, person.photo, garment.picture, garment.category, SeededNoise(0),
+                photo_parts=parts, garment_parts=garment.parts,
             )  # fmt: skip
             sample = engine.admit(order)
             engine.step([sample])
-            yield path.stem, engine.finish(sample).pixels
+            yield garment.name, engine.finish(sample).pixels
         except Refusal as refusal:
             yield str(refusal), None
 
@@ -92,9 +113,8 @@ def _refused(why: str, like: Image.Image) -> Image.Image:
     return cell
 
 
-def _details(person: Path, pixels: Pixels) -> Image.Image:
+def _details(read: pose.Person, pixels: Pixels) -> Image.Image:
     """Full-size squares round both shoulders, neck, hem and hands."""
-    read = pose.read_person(load(person))
     frame, body = read.frame, read.body
     points = [*body.points[list(SHOULDERS)], body.at(0, -0.05), body.mid(HIPS)]
     points += [body.hand(0), body.hand(1)]

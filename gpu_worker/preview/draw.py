@@ -5,7 +5,7 @@ Knows arrays; no order, no engine.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,9 +15,9 @@ from gpu_worker.engine import Pixels
 from gpu_worker.planes import Bytes, Floats, Mask, blur, floats, grow, resize, shrink
 from gpu_worker.pose import Person
 from gpu_worker.pose.labels import LOWER
-from gpu_worker.preview.fill import erased_weight, filled
+from gpu_worker.preview.fill import erased_weight, filled, ghosts
 from gpu_worker.preview.render import Drawn, Texture, draw_layer, over, texture
-from gpu_worker.preview.scene import Zones, zones
+from gpu_worker.preview.scene import Zones, worn_before, zones
 from gpu_worker.preview.shade import GAMMA, on_body, on_garment
 from gpu_worker.preview.skin_limb import Painted, paint_arm
 from gpu_worker.preview.worn import Worn, wear
@@ -57,6 +57,10 @@ def draw(photo: Pixels, person: Person, picture: Pixels, garment: Garment) -> Dr
     painted = np.any([np.zeros_like(person.person), *(arm.mask for arm in arms)], axis=0)
     bare = painted & shrink(person.person, _UNDER_CLOTH_SW * person.body.sw)
     zone = zones(person, worn, alpha, garment.category, bare)
+    if garment.category is not Category.LOWER:
+        kept = person.person & ~zone.erased & ~worn_before(person, garment.category)
+        gone = ghosts(canvas, person, garment.category, kept) & (alpha < 0.98)
+        zone = replace(zone, erased=zone.erased | gone)
     box = photo[frame.y : frame.y + frame.high, frame.x : frame.x + frame.wide]
     under = _body(box, canvas, person, zone, alpha, arms)
     light = frame.to_photo(on_garment(canvas, person, zone, low_torso, low_limbs))

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import numpy as np
 
+from gpu_worker.contract import Category
 from gpu_worker.planes import Bytes, Floats, Mask, blur, distance_inside, floats, membrane, shrink
 from gpu_worker.planes import grow as grown
 from gpu_worker.pose import Person
 from gpu_worker.pose.labels import SKIN
-from gpu_worker.preview.scene import Zones
+from gpu_worker.preview.scene import Zones, worn_before
 from gpu_worker.preview.skin_limb import Painted
 
-_WALL_MARGIN_SW = 0.05
+_WALL_MARGIN_SW = 0.08
+_GHOST_SW, _GHOST_STEP = 0.12, 2.5  # how far outside, and how many levels unlike the wall
+_BUSY = 6.0  # levels: a busier wall shows no ghosts
 _EDGE_DARKER, _EDGE_SW = 0.25, 0.05
 _SEAM_SW = 0.05  # over which painted arm and plain skin blend
 _SURE_SW = 0.035  # so far from its outline skin has its own tone
@@ -23,15 +26,36 @@ _SURE_SW = 0.035  # so far from its outline skin has its own tone
 def filled(
     pixels: Bytes, person: Person, zone: Zones, alpha: Floats, arms: list[Painted]
 ) -> Floats:
-    """float32 (h, w, 3): the canvas with `zone.erased` replaced by wall or skin."""
+    """float32 (h, w, 3): what is seen where `zone.erased` is: wall or skin."""
     sw = person.body.sw
-    wall = membrane(pixels, ~grown(person.person, _WALL_MARGIN_SW * sw))
+    wall = wall_behind(pixels, person)
     skin = _skin(pixels, person, zone, alpha, arms)
     body = zone.bare | (person.person & ~zone.erased)
     soft = blur(body, 0.008 * sw)[..., None]
     inside = wall + (skin - wall) * soft
-    weight = erased_weight(zone, sw)[..., None]
-    return floats(pixels + (inside - pixels) * weight)
+    return floats(inside)
+
+
+def wall_behind(pixels: Bytes, person: Person) -> Floats:
+    """float32 (h, w, 3): the background continued behind the person."""
+    return membrane(pixels, ~grown(person.person, _WALL_MARGIN_SW * person.body.sw))
+
+
+def ghosts(pixels: Bytes, person: Person, category: Category, kept: Mask) -> Mask:
+    """Remains of the old garment just outside the silhouette: cloth that looks like the wall.
+
+    kept: what is never touched.
+    """
+    sw = person.body.sw
+    near = grown(worn_before(person, category), _GHOST_SW * sw) & ~person.person
+    if not near.any():
+        return near
+    wall = membrane(pixels, ~grown(person.person, _GHOST_SW * sw))
+    unlike = np.abs(blur(pixels, 0.7) - wall).max(axis=2) > _GHOST_STEP
+    plain = np.abs(pixels - wall)[~grown(person.person, 2 * _GHOST_SW * sw)]
+    if len(plain) and float(np.percentile(plain, 90)) > _BUSY:
+        return np.zeros_like(near)
+    return near & grown(unlike & near, 0.03 * sw) & ~grown(kept, 0.02 * sw)
 
 
 def erased_weight(zone: Zones, sw: float) -> Floats:

@@ -110,7 +110,7 @@ def _erased(
 ) -> Mask:
     """The old garment where the new one does not hide it, and the body beside new sleeves."""
     sw = person.body.sw
-    old = grow(_old(person, category), _OLD_GROWN_SW * sw) & grow(person.person, 0.02 * sw)
+    old = grow(worn_before(person, category), _OLD_GROWN_SW * sw) & grow(person.person, 0.02 * sw)
     zone = _zone(person, worn, y, category)
     residue = old & zone
     trimmed = np.zeros_like(old)
@@ -120,7 +120,7 @@ def _erased(
         trimmed |= _beside_torso(person, worn, x, y)
     if category is Category.UPPER and _is_open(worn):
         residue &= ~_neckline_area(worn)
-    keep = front & ~(old & (arms | _old(person, category)))
+    keep = front & ~(old & (arms | worn_before(person, category)))
     erased = (residue | trimmed) & (alpha < _COVERED) & ~keep
     return without_specks(erased, 4) & grow(person.person, _TRIM_GROWN_SW * sw)
 
@@ -136,7 +136,7 @@ def _neckline_area(worn: Worn) -> Mask:
     return np.asarray(remap(worn.back.chosen, worn.back.x, worn.back.y) > 0.5)
 
 
-def _old(person: Person, category: Category) -> Mask:
+def worn_before(person: Person, category: Category) -> Mask:
     """What the new garment replaces."""
     labels = person.labels
     if category is Category.UPPER:
