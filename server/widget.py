@@ -238,14 +238,14 @@ def _store_origin(services: Services) -> str:
 @allow("shopper")
 def start(pk: str, caller: Caller) -> Response:
     """Where she left off: a picture on its way, her photo, or the first card. `fresh=1` asks for
-    the first card in any case."""
+    the first card in any case, `shown=start` says that the page shows it already."""
     services = current_services()
     site = _own_site(services, pk, caller)
-    if request.args.get("fresh") != "1":
-        card = _left_off(services, caller, request.args.get("garment", ""))
-        if card is not None:
-            return _answer(services, caller, card)
-        # The document shows the first card already.
+    fresh = request.args.get("fresh") == "1"
+    card = None if fresh else _left_off(services, caller, request.args.get("garment", ""))
+    if card is not None:
+        return _answer(services, caller, card)
+    if not fresh and request.args.get("shown") == "start":
         return _answer(services, caller, "", reswap="none")
     agreed = _has_agreed(services, caller)
     card = fragments.start(site.name, services.settings.photo_ttl_s, agreed=agreed)

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 from server.local.children import wait_until
+from tests.conftest import Launch
 from tests.journey.shopper import FLAGS, Shopper
-from tests.server.test_local import Launcher, launched
+from tests.launcher import Launcher, launched
 
 PEOPLE = Path(__file__).parents[2] / "embed" / "demo" / "static"
 # 20 steps of a fifth of a second: long enough for progress to be seen.
@@ -19,11 +20,10 @@ SLOW_CURVE = "200,0,20"
 
 
 @pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        made = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
-        yield made
-        made.close()
+def chromium(launch: Launch) -> Iterator[Browser]:
+    made = launch(*FLAGS)
+    yield made
+    made.close()
 
 
 def _ready(launcher: Launcher) -> Launcher:

@@ -15,20 +15,31 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, Frame, Locator, Page, Request, ViewportSize, expect
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    BrowserType,
+    Frame,
+    Locator,
+    Page,
+    Request,
+    ViewportSize,
+    expect,
+)
+
+from tests.conftest import chromium_program
 
 AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 PHONE = ViewportSize(width=360, height=640)
 DESK = ViewportSize(width=1440, height=900)
 FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
     "--test-third-party-cookie-phaseout",  # both storages throw in a frame of another site
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1",
-    "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
     "--no-first-run",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",  # she allows the camera
 ]
 SOON_MS = 15_000
 PICTURE_MS = 60_000
@@ -50,7 +61,27 @@ class Shopper:
     def arrives(
         cls, browser: Browser, demo: dict[str, Any], size: ViewportSize = PHONE
     ) -> Iterator[Self]:
-        context = browser.new_context(viewport=size)
+        with cls._in(browser.new_context(viewport=size), demo) as shopper:
+            yield shopper
+
+    @classmethod
+    @contextmanager
+    def keeps_nothing(
+        cls, chromium: BrowserType, home: Path, demo: dict[str, Any]
+    ) -> Iterator[Self]:
+        """Her browser refuses every cookie."""
+        refuse = {"profile": {"default_content_setting_values": {"cookies": 2}}}
+        (home / "Default").mkdir(parents=True)
+        (home / "Default" / "Preferences").write_text(json.dumps(refuse))
+        context = chromium.launch_persistent_context(
+            home, executable_path=chromium_program(), args=FLAGS, viewport=PHONE
+        )
+        with cls._in(context, demo) as shopper:
+            yield shopper
+
+    @classmethod
+    @contextmanager
+    def _in(cls, context: BrowserContext, demo: dict[str, Any]) -> Iterator[Self]:
         shopper = cls(context.new_page(), demo)
         context.on("request", shopper._ask)
         context.on("console", lambda message: shopper._hear(message.type, message.text))

@@ -7,6 +7,7 @@ phone's screen, real processes.
 from __future__ import annotations
 
 import os
+import re
 import signal
 import time
 from pathlib import Path
@@ -17,7 +18,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from tests.journey.shopper import DESK, PICTURE_MS, SOON_MS, Shopper, expect
-from tests.server.test_local import Launcher
+from tests.launcher import Launcher
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -218,6 +219,40 @@ def test_a_file_that_is_no_picture_is_refused_before_it_is_sent(
     assert not [request for request in sam.requests if "/v1/uploads" in request.url]
 
 
+def test_the_camera_takes_a_photo_after_a_countdown(sam: Shopper) -> None:
+    sam.visit("tee-sunset")
+    sam.opens_the_fitting_room()
+    sam.room.get_by_role("checkbox").check()
+    sam.presses("Use the camera")
+    sam.sees("camera")
+    sam.frame.wait_for_function("() => document.querySelector('video')?.videoWidth > 0")
+    assert sam.violations(sam.frame) == []
+    sam.presses("Take photo in 5 seconds")
+    expect(sam.room.locator("[data-countdown]")).to_have_text("4")
+    sam.presses("Use this photo")
+    # Chromium's camera shows a green disc.
+    expect(sam.sees("rejected", PICTURE_MS)).to_contain_text("We can't see anyone in this photo.")
+
+
+# --- a browser that keeps nothing ----------------------------------------------------------------
+
+
+def test_where_every_cookie_is_refused_she_is_told(
+    chromium: Browser, stack: Launcher, photo: Path, tmp_path: Path
+) -> None:
+    home, kind = tmp_path / "browser", chromium.browser_type
+    with Shopper.keeps_nothing(kind, home, stack.demo()) as sam:
+        sam.visit("tee-sunset")
+        sam.opens_the_fitting_room()
+        sam.agrees_and_gives(photo)
+        sam.gets_her_picture()
+        expect(sam.room.locator("#forgets")).to_be_visible()
+        sam.visit("tee-sunset")
+        sam.opens_the_fitting_room()
+        sam.sees("start")
+        expect(sam.room.locator("#history")).to_be_hidden()
+
+
 # --- place, progress, a lost socket --------------------------------------------------------------
 
 
@@ -266,7 +301,6 @@ def test_place_and_progress_come_from_queue_and_engine(
         sam.agrees_and_gives(photo)
         words = sam.room.locator(".progress-words")
         expect(words).to_contain_text("3 people ahead of you", timeout=PICTURE_MS)
-        expect(words).to_contain_text("second")
     expect(words).to_contain_text("Making your picture", timeout=PICTURE_MS)
     bar = sam.room.locator(".progress progress[max='20']")
     sam.frame.wait_for_function("() => document.querySelector('.progress progress')?.value >= 5")
@@ -274,6 +308,7 @@ def test_place_and_progress_come_from_queue_and_engine(
     sam.gets_her_picture()
     told = "".join(sam.frames)
     assert "2 people ahead of you" in told or "1 person ahead of you" in told
+    assert re.search(r'progress-time">(about \d+|a few) seconds', told)
 
 
 def test_a_lost_connection_costs_nothing_and_the_picture_comes_once(
@@ -294,6 +329,21 @@ def test_a_lost_connection_costs_nothing_and_the_picture_comes_once(
     assert sam.room.locator(".card").count() == 1
     assert sam.room.locator(".compare-after").count() == 1
     assert sam.room.locator(".history-item").count() == 1
+
+
+def test_a_killed_server_costs_nothing(
+    patient_sam: Shopper, slow_stack: Launcher, photo: Path
+) -> None:
+    sam = patient_sam
+    sam.visit("tee-sunset")
+    sam.opens_the_fitting_room()
+    sam.agrees_and_gives(photo)
+    sam.sees("waiting", PICTURE_MS)
+    os.kill(slow_stack.pid("server"), signal.SIGKILL)
+    expect(sam.room.locator("#reconnecting")).to_be_visible(timeout=SOON_MS)
+    sam.gets_her_picture()
+    expect(sam.room.locator("#reconnecting")).to_be_hidden()
+    assert sam.room.locator(".card").count() == 1
 
 
 def test_one_picture_is_deleted_and_her_photo_stays(sam: Shopper, photo: Path) -> None:

@@ -311,9 +311,11 @@ def start(world: World, garment: Garment, **more: str) -> TestResponse:
 
 
 def test_a_new_shopper_keeps_the_first_card(world: World) -> None:
-    answer = start(world, world.garment())
+    garment = world.garment()
+    answer = start(world, garment, shown="start")
     assert answer.headers["HX-Reswap"] == "none"
     assert "<section" not in answer.text
+    assert 'data-state="start"' in start(world, garment, shown="problem").text
 
 
 def test_a_shopper_who_comes_back_finds_photo_and_pictures(world: World) -> None:

@@ -1,13 +1,14 @@
 // The live socket: says hello with a fresh ticket, comes back after every loss, and lets only
 // news through. What a fragment shows is the server's business.
 
-import { post } from "./session.js";
+import { hasEnded, post } from "./session.js";
 
 const SLEEP_MS = 15_000; // hidden for longer than this, a socket may be dead without knowing it
 const PATIENCE_MS = 2_000; // without a socket before she is told
 const RECONNECTS_ITSELF = [1006, 1011, 1012, 1013]; // the ws extension
 const BACKOFF_MS = 500;
 const LONGEST_BACKOFF_MS = 8_000;
+const NO_TICKET = 4401;
 const MOST_PENDING = 200;
 
 /** Fragments whose element is not on the page yet: an answer may arrive after its push. */
@@ -15,11 +16,16 @@ const pending = /** @type {Map<string, string>} */ (new Map());
 
 /** @type {SocketWrapper | null} */
 let wrapper = null;
-/** @type {EventTarget | null} the socket that counts; an older one may still close */
+/** @type {EventTarget | null} */
 let current = null;
-let open = false;
+/** Sockets that were replaced: what becomes of them means nothing. */
+const discarded = /** @type {WeakSet<EventTarget>} */ (new WeakSet());
+/** @type {"none" | "connecting" | "open"} */
+let state = "none";
 let hiddenAt = 0;
 let lostTimer = 0;
+/** @type {() => void} */
+let onEnded = () => {};
 
 /**
  * Whether a fragment is newer than what the page shows.
@@ -64,26 +70,26 @@ export function showPending() {
   }
 }
 
-export function install() {
+/** @param {() => void} ended called when there is no session left to listen for */
+export function install(ended) {
+  onEnded = ended;
   htmx.config.wsReconnectDelay = (/** @type {number} */ retries) =>
     100 + Math.random() * Math.min(LONGEST_BACKOFF_MS, BACKOFF_MS * 2 ** retries);
   htmx.defineExtension("newest", { transformResponse: onlyNews });
+  const on = (/** @type {string} */ name, /** @type {(e: HtmxSocketEvent) => void} */ hear) =>
+    document.body.addEventListener(name, (event) => hear(/** @type {any} */ (event).detail));
   document.body.addEventListener("htmx:afterSettle", showPending);
-  document.body.addEventListener("htmx:wsConnecting", watchForLoss);
-  document.body.addEventListener("htmx:wsOpen", (event) =>
-    hello(/** @type {CustomEvent<HtmxSocketEvent>} */ (event).detail),
-  );
-  document.body.addEventListener("htmx:wsClose", (event) =>
-    closed(/** @type {CustomEvent<HtmxSocketEvent>} */ (event).detail),
-  );
+  on("htmx:wsConnecting", connecting);
+  on("htmx:wsOpen", hello);
+  on("htmx:wsClose", closed);
   document.addEventListener("visibilitychange", wakeUp);
-  window.addEventListener("online", () => reconnect());
+  window.addEventListener("online", () => reconnect(true));
   for (const name of ["online", "offline"]) window.addEventListener(name, showState);
 }
 
 /** Opens the socket; to be called once there is a shopper token. */
 export function connect() {
-  if (document.getElementById("live")) return reconnect();
+  if (document.getElementById("live")) return reconnect(true);
   const element = document.createElement("div");
   element.id = "live";
   element.hidden = true;
@@ -96,12 +102,21 @@ export function connect() {
 /** Closes the socket for good: her data was deleted. */
 export function disconnect() {
   document.getElementById("live")?.remove();
+  if (current !== null) discarded.add(current);
   if (current instanceof WebSocket) current.close();
   pending.clear();
   wrapper = current = null;
-  open = false;
+  state = "none";
   clearTimeout(lostTimer);
+  lostTimer = 0;
   showState();
+}
+
+function connecting() {
+  if (current !== null) discarded.add(current);
+  current = null;
+  state = "connecting";
+  watchForLoss();
 }
 
 /** @param {HtmxSocketEvent} detail */
@@ -113,39 +128,38 @@ async function hello({ event, socketWrapper }) {
     const { ticket } = await post("/v1/live-tickets", {});
     if (current !== mine) return;
     socketWrapper.sendImmediately(JSON.stringify({ type: "hello", ticket, format: "html" }), null);
-    open = true;
+    state = "open";
     clearTimeout(lostTimer);
     lostTimer = 0;
     showState();
-  } catch {
-    if (mine instanceof WebSocket) mine.close(4401);
+  } catch (error) {
+    if (hasEnded(error)) onEnded();
+    else if (mine instanceof WebSocket) mine.close(NO_TICKET);
   }
 }
 
 /** @param {HtmxSocketEvent} detail */
 function closed({ event }) {
-  if (current !== null && event.target !== current) return;
-  open = false;
+  if (event.target !== null && discarded.has(event.target)) return;
+  current = null;
+  state = "none";
   watchForLoss();
   const code = event.code ?? 1006;
-  if (!RECONNECTS_ITSELF.includes(code)) {
-    const wait = code >= 4000 ? LONGEST_BACKOFF_MS : BACKOFF_MS;
-    setTimeout(() => reconnect(), wait * (0.5 + Math.random()));
-  }
+  if (RECONNECTS_ITSELF.includes(code)) return;
+  const wait = code >= 4000 ? LONGEST_BACKOFF_MS : BACKOFF_MS;
+  setTimeout(reconnect, wait * (0.5 + Math.random()));
 }
 
-function reconnect() {
-  if (wrapper !== null && !open && navigator.onLine) wrapper.reconnect();
+/** @param {boolean} [anew] also where the socket still looks alive */
+function reconnect(anew = false) {
+  if (wrapper === null || !navigator.onLine) return;
+  if (state === "none" || (anew && state === "open")) wrapper.reconnect();
 }
 
 /** A phone that slept keeps a socket that nobody holds at the other end. */
 function wakeUp() {
-  if (document.hidden) {
-    hiddenAt = Date.now();
-    return;
-  }
-  if (hiddenAt && Date.now() - hiddenAt > SLEEP_MS) open = false;
-  reconnect();
+  if (document.hidden) hiddenAt = Date.now();
+  else reconnect(hiddenAt > 0 && Date.now() - hiddenAt > SLEEP_MS);
 }
 
 function watchForLoss() {
@@ -153,8 +167,8 @@ function watchForLoss() {
 }
 
 function showState() {
-  const live = document.getElementById("live") !== null;
-  const banners = { offline: !navigator.onLine, reconnecting: navigator.onLine && live && !open };
+  const lost = document.getElementById("live") !== null && state !== "open";
+  const banners = { offline: !navigator.onLine, reconnecting: navigator.onLine && lost };
   for (const [id, shown] of Object.entries(banners)) {
     const banner = document.getElementById(id);
     if (banner) banner.hidden = !shown;

@@ -45,9 +45,7 @@ async function begin(message) {
   try {
     await session.begin(String(message.boot_token));
     live.connect();
-    // The first card is there already; any other one is over.
-    const fresh = stage.card()?.dataset.state === "start" ? "" : "1";
-    await htmx.ajax("GET", "start", { target: "#stage", values: { ...garment(), fresh } });
+    await start();
   } catch (error) {
     fail(error);
   } finally {
@@ -118,16 +116,17 @@ function useShot() {
 /** @param {unknown} error */
 function fail(error) {
   const coded = error instanceof session.Refused || error instanceof photo.Unusable;
-  const code = coded ? error.code : "internal";
+  const code = session.hasEnded(error) ? "session_ended" : coded ? error.code : "internal";
   stage.problem(code);
   shop.send("error", { code });
 }
 
 // --- her pictures ----------------------------------------------------------------------------------
 
-/** @param {HTMLElement} button @returns {Promise<File>} */
-async function file(button) {
-  const answer = await fetch(button.dataset.url ?? "", { credentials: "omit" });
+/** Her picture as a file. Its address on the page may have run out since. */
+async function file(/** @type {HTMLElement} */ button) {
+  const found = await session.get(`/v1/try-ons/${stage.card()?.dataset.tryOn}`);
+  const answer = await fetch(found.result_url, { credentials: "omit" });
   if (!answer.ok) throw new session.Refused("gone");
   const name = button.dataset.name ?? "picture.jpg";
   return new File([await answer.blob()], name, { type: "image/jpeg" });
@@ -200,8 +199,10 @@ async function deleteEverything() {
   remembered = false;
 }
 
+/** Where she left off, or the first card. */
 async function start() {
-  await htmx.ajax("GET", "start", { target: "#stage", values: { ...garment(), fresh: "1" } });
+  const shown = stage.card()?.dataset.state ?? "";
+  await htmx.ajax("GET", "start", { target: "#stage", values: { ...garment(), shown } });
 }
 
 function restart() {
@@ -334,7 +335,9 @@ document.body.addEventListener("htmx:afterRequest", (event) => {
     .detail;
   if (pathInfo.requestPath === "photos") checkMemory();
 });
-document.body.addEventListener("htmx:sendError", () => stage.problem("unavailable"));
+for (const name of ["htmx:sendError", "htmx:timeout"]) {
+  document.body.addEventListener(name, () => stage.problem("unavailable"));
+}
 document.body.addEventListener("htmx:beforeSwap", (event) => {
   const { detail } = /** @type {CustomEvent<HtmxBeforeSwap>} */ (event);
   const type = detail.xhr.getResponseHeader("Content-Type") ?? "";
@@ -352,8 +355,9 @@ if (isSample) {
     .then(() => photo.show());
   if (asking.hasAttribute("data-open-now")) ask();
 } else {
-  session.signRequests(() => stage.problem("session_ended"));
-  live.install();
+  const ended = () => stage.problem("session_ended");
+  session.signRequests(ended);
+  live.install(ended);
   if (shop.isFramed) shop.send("ready");
   else stage.problem("session_ended");
 }

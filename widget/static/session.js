@@ -1,12 +1,14 @@
 // The shopper's token: got with a boot token or the resume cookie, renewed in time, and kept
 // nowhere but in this module's memory. Touches no storage: it throws in a cross-site frame.
 
-const RENEW_BEFORE_MS = 60_000;
+const RENEW_BEFORE_MS = 120_000;
+const ENDED = ["no_shopper", "bad_token", "bad_boot_token", "not_authenticated"];
 
 let token = "";
 let expiresAt = 0;
 /** @type {Promise<void> | null} */
 let renewing = null;
+let renewal = 0;
 
 /** A refusal of the server, by its code. */
 export class Refused extends Error {
@@ -15,6 +17,11 @@ export class Refused extends Error {
     super(code);
     this.code = code;
   }
+}
+
+/** Whether an error says that there is nobody to go on with. @param {unknown} error */
+export function hasEnded(error) {
+  return error instanceof Refused && ENDED.includes(error.code);
 }
 
 /**
@@ -27,9 +34,15 @@ export async function post(path, body) {
   return request(path, body, token);
 }
 
+/** What the API says of something of hers. @param {string} path */
+export async function get(path) {
+  await fresh();
+  return request(path, null, token);
+}
+
 /**
  * @param {string} path
- * @param {object} body
+ * @param {object | null} body null asks only
  * @param {string} [bearer]
  * @returns {Promise<Record<string, any>>}
  */
@@ -37,7 +50,7 @@ async function request(path, body, bearer) {
   /** @type {Record<string, string>} */
   const headers = { "Content-Type": "application/json" };
   if (bearer) headers.Authorization = `Bearer ${bearer}`;
-  const options = { method: "POST", headers, body: JSON.stringify(body) };
+  const options = body ? { method: "POST", headers, body: JSON.stringify(body) } : { headers };
   const answer = await fetch(path, options).catch(() => {
     throw new Refused("unavailable");
   });
@@ -53,7 +66,11 @@ async function request(path, body, bearer) {
 async function renew(proof, bearer) {
   const found = await request("/v1/shopper-tokens", proof, bearer);
   token = found.shopper_token;
-  expiresAt = Date.now() + found.expires_in_s * 1000;
+  const lasts = found.expires_in_s * 1000;
+  expiresAt = Date.now() + lasts;
+  clearTimeout(renewal);
+  // While the page is open she stays, also where the browser has refused our cookie.
+  renewal = window.setTimeout(() => fresh().catch(() => {}), lasts - RENEW_BEFORE_MS + 1000);
 }
 
 /** @param {string} bootToken */
@@ -96,6 +113,7 @@ export async function isRemembered() {
 }
 
 export function forget() {
+  clearTimeout(renewal);
   token = "";
   expiresAt = 0;
 }
