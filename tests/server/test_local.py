@@ -2,85 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import os
-import select
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import httpx
 import psutil
 import pytest
 
 from server.local.children import free_port, wait_until
+from tests.launcher import UP_WITHIN_S, Launcher, launched
+from tests.services import S3Settings
 
 pytestmark = [pytest.mark.slow, pytest.mark.faults]
 
-UP_WITHIN_S = 60  # on a machine that does other things too
 PARTS = ["redis", "store", "server", "steward", "worker", "tailor", "shop"]
-
-
-class Launcher:
-    """One running `python -m server.local` and all that comes from it."""
-
-    def __init__(self, home: Path, env: Mapping[str, str]):
-        self.home, self.port, self.shop_port = home, free_port(), free_port()
-        self.process = _launch(home, self.port, self.shop_port, env)
-
-    def line(self) -> str:
-        assert self.process.stdout
-        readable, _, _ = select.select([self.process.stdout], [], [], UP_WITHIN_S)
-        assert readable, self.logs()
-        return self.process.stdout.readline().decode()
-
-    def demo(self) -> dict[str, Any]:
-        return dict(json.loads((self.home / "demo.json").read_text()))
-
-    def pid(self, name: str) -> int:
-        return int(self.demo()["processes"][name])
-
-    def everybody(self) -> list[psutil.Process]:
-        return psutil.Process(self.process.pid).children(recursive=True)
-
-    def logs(self) -> str:
-        return (self.home / "stderr").read_text()
-
-    def end(self) -> None:
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-            self.process.wait(30)
-        assert self.process.stdout
-        self.process.stdout.close()
-
-
-def _launch(
-    home: Path, port: int, shop_port: int, env: Mapping[str, str]
-) -> subprocess.Popen[bytes]:
-    home.mkdir(exist_ok=True)
-    own = {"PROTEUS_HOME": str(home), "PORT": str(port), "SHOP_PORT": str(shop_port)}
-    with (home / "stderr").open("ab") as errors:
-        return subprocess.Popen(
-            [sys.executable, "-m", "server.local", "--parent", str(os.getpid())],
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            env={**os.environ, "PROTEUS_WEB_WORKERS": "1", **own, **env},
-        )
-
-
-@contextmanager
-def launched(home: Path, **env: str) -> Iterator[Launcher]:
-    launcher = Launcher(home, env)
-    try:
-        yield launcher
-    finally:
-        launcher.end()
 
 
 @pytest.fixture(scope="module")
@@ -110,13 +51,13 @@ def test_it_tells_what_runs(stack: Launcher) -> None:
 
 def test_what_it_tells_is_true(stack: Launcher) -> None:
     demo = stack.demo()
-    assert httpx.get(f"{demo['server_url']}/readyz").json()["status"] == "ok"
-    assert httpx.get(demo["shop_url"]).status_code == 200
+    assert httpx.get(f"{demo['server_url']}/readyz", timeout=20).json()["status"] == "ok"
+    assert httpx.get(demo["shop_url"], timeout=20).status_code == 200
     bearer = {"Authorization": f"Bearer {demo['secret_key']}"}
     garments = f"{demo['server_url']}/v1/garments"
 
     def all_ready() -> bool:
-        listed = httpx.get(garments, headers=bearer).json()
+        listed = httpx.get(garments, headers=bearer, timeout=20).json()
         return {row["status"] for row in listed["garments"]} == {"ready"}
 
     assert wait_until(all_ready, within_s=60, every_s=0.3)
@@ -173,6 +114,18 @@ def _answers(url: str) -> bool:
         return httpx.get(url, timeout=5).status_code == 200
     except httpx.TransportError:
         return False
+
+
+@pytest.mark.postgres
+def test_services_that_the_user_names_are_used(
+    tmp_path: Path, redis_url: str, postgres_url: str, store: S3Settings
+) -> None:
+    own = {"REDIS_URL": redis_url, "DATABASE_URL": postgres_url, **store.env()}
+    with launched(tmp_path / "home", **own) as launcher:
+        assert launcher.line().startswith("proteus: ready "), launcher.logs()
+        assert set(launcher.demo()["processes"]) == set(PARTS) - {"redis", "store"}
+        assert not (launcher.home / "proteus.db").exists()
+        assert "Contents" in store.client().list_objects_v2(Bucket=store.bucket)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
