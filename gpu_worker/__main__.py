@@ -123,7 +123,11 @@ def main(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    code = main(sys.argv[1:])
+    try:
+        code = main(sys.argv[1:])
+    except Exception:
+        logging.exception("ended by a fault of its own")
+        code = 1
     logging.shutdown()
     sys.stderr.flush()
     os._exit(code)  # a carrier that waits for a dead store must not hold the process

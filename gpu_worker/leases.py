@@ -61,7 +61,7 @@ local function losses(id) return tonumber(redis.call('HGET', 'rq:job:' .. id, 'l
 """
 
 # KEYS: ring live, ring bulk. ARGV: engine, worker, now, lease_ms, registry_s, most of live,
-# most of both, an execution id for each.
+# most of both, bulk at least, an execution id for each.
 _CLAIM = (
     _TAKE
     + """
@@ -70,13 +70,14 @@ local engine, worker, now = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local claimed = {}
 for lane, word in ipairs({'live', 'bulk'}) do
   local most = tonumber(ARGV[5 + lane])
+  if lane == 2 then most = math.max(most, #claimed + tonumber(ARGV[8])) end
   while #claimed < most do
     local merchant = redis.call('LPOP', KEYS[lane])
     if not merchant then break end
     local name = engine .. ':' .. word .. ':' .. merchant
     local id = redis.call('LPOP', 'rq:queue:' .. name)
     if id and redis.call('EXISTS', 'rq:job:' .. id) == 1 then
-      local execution = ARGV[8 + #claimed]
+      local execution = ARGV[9 + #claimed]
       take(name, id, execution, worker, now, tonumber(ARGV[4]), tonumber(ARGV[5]))
       claimed[#claimed + 1] = {id, execution, name, losses(id)}
     end
@@ -190,6 +191,19 @@ class Claim:
         return cls(row[0].decode(), row[1].decode(), row[2].decode(), int(row[3]))
 
 
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How many jobs may be claimed: of the live lane, of both together, and of the bulk lane even
+    when the live one takes all the rest."""
+
+    live: int
+    both: int
+    bulk_at_least: int
+
+    def __bool__(self) -> bool:
+        return bool(self.live or self.both or self.bulk_at_least)
+
+
 class Leases:
     """All that one worker may do with jobs in Redis, short of RQ's own settling."""
 
@@ -203,12 +217,14 @@ class Leases:
         self._hand_back = connection.register_script(_HAND_BACK)
         self._recover = connection.register_script(_RECOVER)
 
-    def claim(self, live: int, both: int) -> list[Claim]:
-        """Takes up to `live` live jobs, then bulk jobs up to `both` in all; merchants in turns."""
-        executions = [uuid4().hex for _ in range(max(live, both))]
+    def claim(self, room: Room) -> list[Claim]:
+        """Takes live jobs, then bulk jobs, as far as there is room; merchants in turns."""
+        most = max(room.live, room.both) + room.bulk_at_least
+        sizes = [room.live, room.both, room.bulk_at_least]
+        executions = [uuid4().hex for _ in range(most)]
         rows = self._claim(
             keys=self._rings,
-            args=[self._engine, self._worker, *self._terms(), live, both, *executions],
+            args=[self._engine, self._worker, *self._terms(), *sizes, *executions],
         )
         return [Claim.from_redis(row) for row in rows]
 

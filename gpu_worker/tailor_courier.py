@@ -1,16 +1,18 @@
 """Carries for the tailor: uploads in, decoded under guards; clean pictures and parts out.
 
-Knows store, pictures and the contract. A photo's upload, which may hold a place and a name, is
-deleted as soon as its fate has been told.
+Knows store, pictures and the contract. The upload, which may hold a place and a name, is deleted
+as soon as its fate has been told.
 """
 
 from __future__ import annotations
 
+import hashlib
 import io
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gpu_worker import images
 from gpu_worker.contract import EventType, GarmentJob, Job, PhotoJob, Reason
@@ -21,6 +23,7 @@ from gpu_worker.storage import Store
 from gpu_worker.tailor.orders import Fitted, GarmentOrder, PhotoOrder
 
 PHOTO_QUALITY = 95
+QUESTION = "question"  # metadata beside the outcome: what was asked when it was stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +44,10 @@ class TailorCourier:
         self._limits = limits
 
     def outcome(self, job: Job) -> Outcome | None:
-        """What an earlier worker stored for this very question: for a photo, this `person`."""
+        """What an earlier worker stored in answer to this very question."""
         job = _tailored(job)
-        found = Outcome.from_metadata(self._store.metadata(job.clean_key))
-        person = job.person if isinstance(job, PhotoJob) else None
-        if found is None or found.data.get("person") != person:
-            return None
-        return Outcome(found.type, {k: v for k, v in found.data.items() if k != "person"})
+        metadata = self._store.metadata(_last_key(job)) or {}
+        return Outcome.from_metadata(metadata) if metadata.get(QUESTION) == question(job) else None
 
     def fetch(self, job: Job) -> PhotoOrder | GarmentOrder:
         job = _tailored(job)
@@ -57,20 +57,18 @@ class TailorCourier:
         return order  # nothing in it changes
 
     def deliver(self, job: Job, product: Fitted, model_ms: int) -> Outcome:
-        """Stores all there is; the clean picture last, with the outcome on it."""
+        """Stores all there is; what is stored last has the outcome on it."""
         job = _tailored(job)
         outcome = Outcome(product.type, product.data)
+        mark = {QUESTION: question(job), **outcome.to_metadata()}
         if product.parts:
             self._store.put(job.parts_key, save_parts(product.parts), "application/octet-stream")
         if isinstance(job, PhotoJob):
             clean = images.encode_jpeg(product.pixels, PHOTO_QUALITY)
-            self._store.put(job.clean_key, clean, "image/jpeg", _mark(outcome, job.person))
-            return outcome
-        if product.cutout is not None:
-            rgb, alpha = product.cutout[:, :, :3], product.cutout[:, :, 3]
-            self._store.put(job.cutout_key, images.encode_png(rgb, alpha), "image/png")
-        clean = images.encode_png(product.pixels)
-        self._store.put(job.clean_key, clean, "image/png", _mark(outcome, None))
+            self._store.put(job.clean_key, clean, "image/jpeg", mark)
+        else:
+            self._store.put(job.clean_key, images.encode_png(product.pixels), "image/png")
+            self._store.put(job.cutout_key, _png(product.cutout), "image/png", mark)
         return outcome
 
     def refused(self, job: Job, reason: Reason, data: dict[str, Any], retryable: bool) -> Outcome:
@@ -78,10 +76,10 @@ class TailorCourier:
         return Outcome(EventType.REJECTED, said)
 
     def tidy(self, job: Job) -> None:
-        """A photo's original is gone, whatever became of it; it may say where she lives. A
-        garment's stays with its row: another category has it cleaned again."""
-        if isinstance(job, PhotoJob):
-            self._store.delete(job.upload_key)
+        """The original is gone, whatever became of it."""
+        key = _tailored(job).upload_key
+        if key is not None:
+            self._store.delete(key)
 
     def _photo(self, job: PhotoJob) -> PhotoOrder:
         if job.person is not None:  # she points at herself: the clean copy is already there
@@ -95,11 +93,20 @@ class TailorCourier:
         if job.image_url is not None:
             data = self._fetcher.fetch(job.image_url)
         elif job.upload_key is not None:
-            data = read_object(self._store, job.upload_key, self._limits.max_upload_bytes)
+            data = self._upload_or_clean(job, job.upload_key)
         else:
             raise Refusal(Reason.UPLOAD_MISSING, "neither key nor URL")
         found = self._decode(data)
         return GarmentOrder(job.id, found.pixels, found.alpha, job.category, job.clean)
+
+    def _upload_or_clean(self, job: GarmentJob, upload_key: str) -> bytes:
+        """The upload; once that is gone, what was kept of it: a garment may be cleaned again."""
+        try:
+            return read_object(self._store, upload_key, self._limits.max_upload_bytes)
+        except Refusal as refusal:
+            if refusal.reason is not Reason.UPLOAD_MISSING:
+                raise
+        return read_object(self._store, job.clean_key)
 
     def _decode(self, data: bytes) -> images.Decoded:
         return images.decode(data, self._limits.min_side_px, self._limits.max_side_px)
@@ -123,8 +130,23 @@ def save_parts(parts: Parts) -> bytes:
     return out.getvalue()
 
 
-def _mark(outcome: Outcome, person: int | None) -> dict[str, str]:
-    return Outcome(outcome.type, {**outcome.data, "person": person}).to_metadata()
+def question(job: PhotoJob | GarmentJob) -> str:
+    """What a job asks, in short: another upload, URL, person or category is another question."""
+    if isinstance(job, PhotoJob):
+        asked: tuple[object, ...] = (job.upload_key, job.person)
+    else:
+        asked = (job.upload_key, job.image_url, job.category.value, job.clean)
+    return hashlib.sha256(repr(asked).encode()).hexdigest()[:32]
+
+
+def _last_key(job: PhotoJob | GarmentJob) -> str:
+    return job.clean_key if isinstance(job, PhotoJob) else job.cutout_key
+
+
+def _png(cutout: NDArray[np.uint8] | None) -> bytes:
+    if cutout is None:
+        raise ValueError("a garment without a cut-out")
+    return images.encode_png(cutout[:, :, :3], cutout[:, :, 3])
 
 
 def _tailored(job: Job) -> PhotoJob | GarmentJob:

@@ -196,11 +196,11 @@ class BatchWorker(RqSide):
         if suspect is not None:
             self._begin([suspect])
             return
-        live, both = self._book.room(self._policy.slots)
-        if not live:
+        room = self._book.room(self._policy.slots)
+        if not room:
             self._book.wait(BELL_S)
             return
-        claims = self._leases.claim(live, both)
+        claims = self._leases.claim(room)
         if claims:
             self._take(claims)
         else:
@@ -297,8 +297,8 @@ class BatchWorker(RqSide):
     def _keep_leases(self) -> None:
         held = {one.id: one for one in self._book.all()}
         for job_id in self._leases.keep([one.claim for one in held.values()]):
-            log.warning("job %s: its lease is lost", job_id)
-            if self._book.start_leaving(held[job_id]):
+            if self._book.start_leaving(held[job_id]):  # else it was settled this very moment
+                log.warning("job %s: its lease is lost", job_id)
                 self._book.forget(held[job_id])
 
     def _read_policy(self) -> None:

@@ -96,7 +96,9 @@ class Carrier:
             log.error("job %s: the engine failed", held.id, exc_info=error)
             reason, data, retryable = Reason.ENGINE_FAILED, {}, True
         outcome = self._courier.refused(held.job, reason, data, retryable)
-        self._tell(held, lambda: outcome, failed=str(error) or repr(error))
+        # A photo that cannot be used is a good answer of the tailor, no failed job.
+        is_answer = isinstance(error, Refusal) and outcome.type is EventType.REJECTED
+        self._tell(held, lambda: outcome, None if is_answer else str(error) or repr(error))
 
     def _tell(self, held: Held, end: Callable[[], Outcome], failed: str | None = None) -> None:
         """The end of one job. Whatever goes wrong here is mended by the lease running out."""

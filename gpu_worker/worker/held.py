@@ -14,7 +14,7 @@ from typing import Any
 from rq.job import Job as RqJob
 
 from gpu_worker.contract import Job, Lane
-from gpu_worker.leases import Claim
+from gpu_worker.leases import Claim, Room
 from gpu_worker.scheduler import Ticket
 
 
@@ -116,20 +116,22 @@ class Book:
             gone, self._gone = self._gone, set()
             return gone
 
-    def room(self, slots: int) -> tuple[int, int]:
-        """How many live jobs, and how many of both lanes, may be claimed now.
+    def room(self, slots: int) -> Room:
+        """How many jobs may be claimed now.
 
-        A live job may come while bulk fills the slots: it goes first. In all no more than three
+        A live job may come while bulk fills the slots: it goes first. One bulk job may always be
+        here, so that it gets its few steps under any flood. In all no more than three
         times the slots are held, so that a slow store cannot fill the memory. None beside a
         suspect: if the process dies, nobody else shall be suspected.
         """
         with self._changed:
             if any(held.claim.runs_alone for held in self._held.values()):
-                return 0, 0
+                return Room(0, 0, 0)
             busy = [h for h in self._held.values() if not h.ending and not h.leaving]
             most = max(0, 3 * slots - len(self._held))
             live = sum(held.claim.lane == Lane.LIVE for held in busy)
-            return min(most, max(0, slots - live)), min(most, max(0, slots - len(busy)))
+            spare = min(most, max(0, slots - len(busy)))
+            return Room(min(most, max(0, slots - live)), spare, int(live == len(busy) and most > 0))
 
     def take_alone(self) -> Held | None:
         """A suspect whose time has come: nobody is here but suspects."""
@@ -154,13 +156,19 @@ class Book:
         """Waits for those who are on their way, once somebody has arrived; never for one alone."""
         until = time.monotonic() + max_wait_s
         with self._changed:
-            while self._arrived and len(self._arrived) < slots and self._on_their_way():
+            while self._arrived and self._is_worth_waiting(slots):
                 left = until - time.monotonic()
                 if left <= 0 or not self._changed.wait(left):
                     return
 
-    def _on_their_way(self) -> bool:
-        here = {held.id for held in self._arrived}
-        return any(
-            not (h.aside or h.running or h.leaving or h.id in here) for h in self._held.values()
-        )
+    def _is_worth_waiting(self, slots: int) -> bool:
+        """Whether somebody is coming who would get a slot now: a live one before any bulk."""
+        coming = [h.claim.lane for h in self._held.values() if self._is_on_its_way(h)]
+        here = [held.claim.lane for held in self._arrived]
+        if Lane.LIVE in coming:
+            return here.count(Lane.LIVE) < slots
+        return bool(coming) and len(here) < slots
+
+    def _is_on_its_way(self, held: Held) -> bool:
+        idle = held.aside or held.running or held.leaving
+        return not idle and held not in self._arrived

