@@ -35,7 +35,7 @@
   const sheet = new CSSStyleSheet();
   const scrollLock = new CSSStyleSheet();
   sheet.replaceSync(`
-    dialog { --width: 440px; --height: 720px; overflow: hidden; padding: 0; border: 0;
+    dialog { --width: 440px; --height: 680px; overflow: hidden; padding: 0; border: 0;
       width: min(var(--width), 100vw - 48px); height: min(var(--height), 100dvh - 48px);
       max-width: none; max-height: none; border-radius: 16px; font: 16px/1.5 system-ui }
     dialog::backdrop { background: #101113a0 }
@@ -65,7 +65,7 @@
   }
   customElements.define("proteus-tryon", TryOnButton);
 
-  // The room: a dialog with the widget's iframe, covered by a panel until the widget is ready.
+  // The room: a dialog with the widget's iframe, under a panel until the widget is ready.
   const room = document.createElement("proteus-room");
   const dialog = document.createElement("dialog");
   const panel = document.createElement("div");
@@ -86,11 +86,11 @@
   let opener = room; // what was clicked; events are dispatched on it
   let garment = "";
   let frame = document.createElement("iframe");
-  let nonce = ""; // of this frame: only the widget in it can know
+  let nonce = ""; // only the widget in this frame knows it
   let token = ""; // good for one init
   let timer = 0;
 
-  // One listener for all buttons, also those that the page brings later.
+  // One listener for all buttons, also later ones.
   document.addEventListener(
     "click",
     (event) => {
@@ -123,14 +123,17 @@
   /** The same garment again: she finds it as she left it.
    * @param {HTMLElement} clicked */
   function open(clicked) {
-    const { isConnected } = room; // false at first, or when the page has thrown it away
+    const { isConnected } = room; // not at first, or if the page has thrown it away
     if (isConnected && dialog.open) return;
     const sku = attribute(clicked, "garment");
     const canGoOn = isConnected && panel.hidden && sku === garment;
     opener = clicked;
     garment = sku;
     dialog.open = false;
-    if (!isConnected) document.body.append(room);
+    if (!isConnected) {
+      document.body.append(room);
+      document.adoptedStyleSheets.push(scrollLock);
+    }
     room.setAttribute("open", "");
     lockScroll();
     dialog.showModal();
@@ -166,20 +169,20 @@
         signal: AbortSignal.timeout(15_000),
       });
       const body = await answer.json();
-      if (mine !== nonce) return;
+      if (mine !== nonce || !dialog.open) return;
       if (answer.ok && new URL(body.widget_url).origin === server) return body;
       fail(body.code ?? "bad_answer", body.detail, answer.status);
     } catch (error) {
-      if (mine === nonce) fail(navigator.onLine ? "unreachable" : "offline", error);
+      if (mine === nonce && dialog.open) fail(navigator.onLine ? "unreachable" : "offline", error);
     }
   }
 
   /** A second time: the widget has reloaded itself and needs another token. */
   async function ready() {
     clearTimeout(timer);
-    panel.hidden = true;
     const boot_token = token || (await boot())?.boot_token;
     token = "";
+    panel.hidden = !!boot_token;
     if (!boot_token) return;
     const locale = document.documentElement.lang || navigator.language;
     // As the page, or its rule for proteus-room, says by color-scheme.
@@ -197,14 +200,13 @@
   /** @param {number} height @param {number} width - the sheet keeps both within the screen */
   function resize(height, width = 440) {
     const { style } = /** @type {CSSStyleRule} */ (sheet.cssRules[0]);
-    style.setProperty("--height", `${height}px`);
-    style.setProperty("--width", `${width}px`);
+    style.cssText += `; --height: ${height}px; --width: ${width}px`;
   }
 
   function closed() {
+    if (dialog.open) return; // again: browsers tell it a frame late
     clearTimeout(timer);
     if (panel.hidden) post("closed");
-    else nonce = "";
     room.removeAttribute("open");
     opener.focus({ preventScroll: true });
     emit(opener, "close", { garment });
@@ -239,8 +241,6 @@
     const gutter = innerWidth > root.clientWidth ? "stable" : "auto";
     scrollLock.replaceSync(`${isOpen} { scrollbar-gutter: ${gutter} }
       ${isOpen} ${scroller} { overflow: hidden !important }`);
-    const sheets = document.adoptedStyleSheets;
-    if (!sheets.includes(scrollLock)) sheets.push(scrollLock);
   }
 
   /** @param {HTMLElement} element @param {string} name */

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from tests.conftest import CHROMIUM_FLAGS
+from tests.conftest import Launch
 from tests.embed.conftest import BUTTON, Desk
 from tests.embed.counterpart import FakeServer, FakeShop
 
@@ -62,19 +62,30 @@ def test_the_page_behind_is_out_of_reach(desk: Desk) -> None:
     assert desk.page.evaluate(FOCUSED) == "PROTEUS-ROOM"
 
 
+def test_closed_and_opened_within_one_frame(desk: Desk) -> None:
+    desk.visit()
+    desk.page.evaluate(
+        """() => {
+          const button = document.querySelector("button");
+          button.click();
+          document.querySelector("proteus-room").shadowRoot.querySelector("dialog").close();
+          button.click();
+        }"""
+    )
+    desk.widget()
+    expect(desk.page.get_by_role("status")).to_be_hidden()
+    assert desk.page.locator("proteus-room iframe").count() == 1
+
+
 # --- scrolling -----------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def scrolling(browser: Browser, server_site: FakeServer, shop_site: FakeShop) -> Iterator[Desk]:
+def scrolling(launch: Launch, server_site: FakeServer, shop_site: FakeShop) -> Iterator[Desk]:
     """A Chromium with classic scrollbars, which take room from the page."""
     server_site.reset()
     shop_site.headers = {}
-    made = browser.browser_type.launch(
-        executable_path="/usr/bin/chromium",
-        args=CHROMIUM_FLAGS,
-        ignore_default_args=["--hide-scrollbars"],
-    )
+    made = launch(ignore_default_args=["--hide-scrollbars"])
     yield Desk(made.new_page(viewport={"width": 1280, "height": 720}), server_site, shop_site)
     made.close()
 

@@ -48,7 +48,7 @@ def test_the_widget_asks_for_room(desk: Desk) -> None:
     desk.page.set_viewport_size({"width": 1440, "height": 900})
     desk.visit()
     widget = desk.open()
-    assert desk.dialog.bounding_box() == {"x": 500, "y": 90, "width": 440, "height": 720}
+    assert desk.dialog.bounding_box() == {"x": 500, "y": 110, "width": 440, "height": 680}
     widget.evaluate("say('resize', { height: 500 })")
     expect(desk.dialog).to_have_css("height", "500px")
     widget.evaluate("say('resize', { height: 5000, width: 880 })")

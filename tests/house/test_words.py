@@ -20,7 +20,7 @@ WIDGET = ROOT / "widget" / "static" / "messages.js"
 
 def messages(path: Path, direction: str) -> set[str]:
     """The types in the `UP` or `DOWN` table of a JavaScript file."""
-    table = rf"\b{direction} = .*\(\{{\n(.*?)\n\s*\}}\);"
+    table = rf"\b{direction} = [^\n]*\(\{{\n(.*?)\n\s*\}}\);"
     found = re.search(table, path.read_text(), re.DOTALL)
     assert found, f"{path.name} has no table {direction}"
     return set(re.findall(r"^\s*([a-z_]+): [\[{]", found[1], re.MULTILINE))
