@@ -10,7 +10,8 @@ from typing import Any
 import structlog
 from apiflask import APIBlueprint, APIFlask
 from apiflask.exceptions import HTTPError
-from flask import Flask, Response, g, jsonify, request
+from flask import Flask, Response, current_app, g, jsonify, request
+from flask.typing import ResponseReturnValue
 from redis.exceptions import RedisError
 from sqlalchemy.exc import DataError
 from werkzeug.exceptions import HTTPException, TooManyRequests
@@ -121,7 +122,7 @@ def _request_id() -> str:
 
 # --- every refusal -------------------------------------------------------------------------------
 
-UNSTORABLE = "It holds a character that cannot be stored."
+_UNSTORABLE = Problem("invalid", "It holds a character that cannot be stored.")
 _BY_STATUS = {
     400: "bad_request",
     401: "not_authenticated",
@@ -139,10 +140,10 @@ _BY_STATUS = {
 
 def _answer_problems(app: APIFlask) -> None:
     app.register_error_handler(Problem, _problem)
-    app.register_error_handler(DataError, lambda _: _problem(Problem("invalid", UNSTORABLE)))
+    app.register_error_handler(DataError, lambda _: _told_by_its_door(_UNSTORABLE))
     # JSON nested deeper than Python can follow; a loop of our own would be our bug, and is logged.
     app.register_error_handler(RecursionError, _too_deep)
-    app.register_error_handler(RedisError, lambda _: _problem(Unavailable("redis")))
+    app.register_error_handler(RedisError, lambda _: _told_by_its_door(Unavailable("redis")))
     app.register_error_handler(HTTPException, _http_exception)
     app.error_processor(_invalid)
     app.register_error_handler(HTTPException, _http_exception)  # error_processor replaced it
@@ -163,16 +164,22 @@ def _too_deep(_error: RecursionError) -> Response:
     return _problem(Problem("bad_json"))
 
 
-def _http_exception(error: HTTPException) -> Response:
+def _told_by_its_door(problem: Problem) -> ResponseReturnValue:
+    """A page says it in its own words; see the blueprints' handlers of Problem."""
+    return current_app.handle_user_exception(problem)
+
+
+def _http_exception(error: HTTPException) -> ResponseReturnValue:
     if isinstance(error, TooManyRequests):
-        return _problem(Problem("rate_limited", retry_after_s=limits.retry_after_s()))
+        wait_s = limits.retry_after_s()
+        return _told_by_its_door(Problem("rate_limited", retry_after_s=wait_s))
     if error.code is not None and error.code < 400:
         return Response(status=error.code, headers=error.get_headers())
     code = _BY_STATUS.get(error.code or 500, "internal")
     if code == "bad_request" and request.is_json:
         code = "bad_json"
     allow = {name: value for name, value in error.get_headers() if name == "Allow"}
-    return _problem(Problem(code, headers=allow))
+    return _told_by_its_door(Problem(code, headers=allow))
 
 
 def _invalid(error: HTTPError) -> Response:

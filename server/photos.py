@@ -103,7 +103,8 @@ def remove(services: Services, caller: Caller, photo_id: str) -> None:
 
 def bury(work: Work, photo: Photo) -> None:
     """Deletes the row, dooms its objects and its try-ons' pictures. Also how photos run out."""
-    for row in work.session.scalars(select(TryOn).where(TryOn.photo_id == photo.id)):
+    shown = select(TryOn).where(TryOn.photo_id == photo.id).with_for_update()
+    for row in work.session.scalars(shown).all():
         try_ons.bury(work, row)
     keys = photo_keys(photo.id)
     work.doom([photo.upload_key, *keys.all()])

@@ -74,13 +74,15 @@ def erase(services: Services, caller: Caller) -> None:
 def bury(work: Work, shopper: Shopper) -> None:
     """Deletes everything of a shopper. The steward calls it for those past `expires_at`."""
     session = work.session
-    for photo in session.scalars(select(Photo).where(Photo.shopper_id == shopper.id)):
+    mine = select(Photo).where(Photo.shopper_id == shopper.id).with_for_update()
+    for photo in session.scalars(mine).all():
         photos.bury(work, photo)
-    for row in session.scalars(select(TryOn).where(TryOn.shopper_id == shopper.id)):
+    asked = select(TryOn).where(TryOn.shopper_id == shopper.id).with_for_update()
+    for row in session.scalars(asked).all():
         if row.deleted_at is None:
             try_ons.bury(work, row)
         row.shopper_id = None
-    for upload in session.scalars(select(Upload).where(Upload.shopper_id == shopper.id)):
+    for upload in session.scalars(select(Upload).where(Upload.shopper_id == shopper.id)).all():
         uploads.bury(work, upload)
     session.execute(delete(IdempotencyKey).where(IdempotencyKey.owner == shopper.id))
     session.delete(shopper)

@@ -98,7 +98,7 @@ def bury(work: Work, row: TryOn) -> None:
     _stop(work, row)
     work.doom([picture_key(row.id), partial_key(row.id)])
     row.deleted_at = row.deleted_at or work.now
-    row.result_key = row.photo_id = row.like_reason = None
+    row.result_key = row.preview_key = row.photo_id = row.like_reason = None
     row.shared = False
     work.nudge(row)
 
@@ -174,14 +174,22 @@ def _get_locked(work: Work, caller: Caller, try_on_id: str) -> TryOn:
 
 def _stop(work: Work, row: TryOn) -> None:
     """Compare-and-set: who settles an unfinished row first is right, here and in the steward."""
+    half_done = row.preview_key
     stopped = work.session.execute(
         update(TryOn)
         .where(TryOn.id == row.id, TryOn.status.in_(UNFINISHED))
-        .values(status=TryOnStatus.CANCELLED, finished_at=work.now, position=None, eta_s=None)
+        .values(
+            status=TryOnStatus.CANCELLED,
+            finished_at=work.now,
+            position=None,
+            eta_s=None,
+            preview_key=None,
+        )
         .returning(TryOn.id)
     ).first()
     if stopped is None:
         return
+    work.doom([half_done])
     work.session.refresh(row)
     # The worker may store a picture all the same; the steward deletes what comes for this row.
     jobs, job_id, engine, lane, merchant = (

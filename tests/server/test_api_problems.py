@@ -85,6 +85,16 @@ def test_unprintable_words_are_refused(any_world: World, title: str) -> None:
     assert code(any_world.ada.post("/v1/garments", sent)) == (422, "invalid")
 
 
+def test_a_page_says_it_in_its_own_words(
+    redis_url: str, sqlite_url: str, store: S3Settings
+) -> None:
+    world = world_of(settings(redis_url, sqlite_url, store, rate_limit=10))
+    answers = [world.sam.get(f"/w/{world.site.live_key}/start") for _ in range(11)]
+    assert [answer.status_code for answer in answers[9:]] == [200, 429]
+    assert answers[10].mimetype == "text/html"  # a card, not JSON
+    assert int(answers[10].headers["Retry-After"]) >= 1
+
+
 def test_a_bug_shows_nothing_of_itself(world: World) -> None:
     def broken() -> str:
         raise RuntimeError("the secret is 42")

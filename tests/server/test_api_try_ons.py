@@ -16,7 +16,7 @@ from rq.serializers import JSONSerializer
 from gpu_worker import contract
 from gpu_worker.contract import GarmentStatus, PhotoStatus, TryOnStatus
 from server.models import Photo, TryOn, now
-from server.storage import picture_key
+from server.storage import partial_key, picture_key
 from tests.server.actors import Actor, World, code, settings, world_of
 from tests.services import S3Settings
 
@@ -248,7 +248,14 @@ def test_sam_takes_a_queued_one_back(any_world: World) -> None:
 
 def test_a_running_one_is_flagged_for_its_worker(world: World, sam: Actor) -> None:
     row = world.try_on(world.photo(sam), world.garment(), status=TryOnStatus.RUNNING)
+    half_done = partial_key(row.id)
+    store, bucket = world.services.store, world.services.settings.s3_bucket
+    store._client.put_object(Bucket=bucket, Key=half_done, Body=b"half a picture")
+    with world.services.database.session_scope() as session:
+        session.get_one(TryOn, row.id).preview_key = half_done
+
     assert sam.post(f"/v1/try-ons/{row.id}/cancel").status_code == 200
+    assert store.head(half_done) is None
     assert world.services.redis.exists(contract.cancel_key(row.id))
     assert world.fetch(TryOn, row.id).status == TryOnStatus.CANCELLED
 
