@@ -1,6 +1,7 @@
 // Before and after: a range slides her own photo over the picture. Sizes go through the CSSOM,
 // since the page's policy allows no inline style.
 
+const MOST_CROPPED = 0.14; // of the picture's width, where that spares it its margins
 const START_AT = 12; // percent: enough of a handle to be noticed, little enough to hide nothing
 
 /** @param {ParentNode} root */
@@ -8,7 +9,10 @@ export function install(root) {
   for (const found of root.querySelectorAll("[data-compare]")) {
     const figure = /** @type {HTMLElement} */ (found);
     const { width, height } = figure.dataset;
-    if (Number(width) && Number(height)) figure.style.aspectRatio = `${width} / ${height}`;
+    const ratio = Number(width) / Number(height);
+    if (ratio > 0) figure.style.setProperty("--ratio", String(ratio));
+    if (ratio > 0 && !figure.dataset.fits)
+      new ResizeObserver(() => fit(figure, ratio)).observe(figure);
     const range = figure.querySelector("input");
     if (range === null || range.dataset.ready) continue;
     range.dataset.ready = "yes";
@@ -17,4 +21,14 @@ export function install(root) {
     range.addEventListener("input", slide);
     slide();
   }
+}
+
+/**
+ * Fills the figure where that costs next to nothing of the picture's sides.
+ * @param {HTMLElement} figure
+ * @param {number} ratio the picture's width / height
+ */
+function fit(figure, ratio) {
+  const cropped = 1 - figure.clientWidth / figure.clientHeight / ratio;
+  figure.dataset.fits = cropped > 0 && cropped <= MOST_CROPPED ? "cover" : "contain";
 }
