@@ -98,7 +98,8 @@ def read(pixels: Pixels, category: Category) -> Garment:
     refuse_worn(pixels)
     found = cut(pixels)
     size = (pixels.shape[1], pixels.shape[0])
-    return Garment(category, found.alpha, found.scale, size, describe(found, category))
+    alpha = floats(np.round(found.alpha * 255)) / np.float32(255)  # as it will be kept
+    return Garment(category, alpha, found.scale, size, describe(found, category))
 
 
 def refuse_worn(pixels: Pixels) -> None:

@@ -96,9 +96,7 @@ def _shapes(necks: Floats) -> list[Neckline]:
     half = float(necks[1, 0] - necks[0, 0]) / 2
     line = float(necks[:, 1].mean())
     tilt = float(necks[1, 1] - necks[0, 1]) / max(2 * half, 1)
-    return [
-        Neckline(middle, line, half * f, 0.0, p, tilt, False) for f in _WIDTHS for p in _POWERS
-    ]
+    return [Neckline(middle, line, half * f, 0.0, p, tilt, False) for f in _WIDTHS for p in _POWERS]
 
 
 def _scores(gradients: Floats, shape: Neckline, depths: Numbers, reach: Numbers) -> Floats:

@@ -18,7 +18,7 @@ from gpu_worker.pose import models
 _SIDE = 224
 _ROI_GROWTH = 1.25  # MediaPipe's own: the circle around a person, a little larger
 MIN_SCORE = 0.75  # people score >= 0.93, a sweatshirt with spread sleeves 0.64, else <= 0.3
-_SAME_PERSON = 0.3  # two circles that overlap by more are one person
+_SAME_PERSON = 0.3  # of the radius: two people's hips are farther apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ def find_people(pixels: Pixels) -> list[Found]:
         if scores[index] < MIN_SCORE:
             break
         found = _found(float(scores[index]), points[index] * (_SIDE / scale), left, top)
-        if not any(_overlap(found, other) > _SAME_PERSON for other in people):
+        if not any(_same(found, other) for other in people):
             people.append(found)
     return people
 
@@ -93,9 +93,6 @@ def _found(score: float, points: Floats, left: float, top: float) -> Found:
     return Found(score, float(x) - left, float(y) - top, radius, roll)
 
 
-def _overlap(a: Found, b: Found) -> float:
-    """Intersection over union of the two squares."""
-    wide = min(a.x + a.radius, b.x + b.radius) - max(a.x - a.radius, b.x - b.radius)
-    high = min(a.y + a.radius, b.y + b.radius) - max(a.y - a.radius, b.y - b.radius)
-    common = max(0.0, wide) * max(0.0, high)
-    return common / (4 * a.radius**2 + 4 * b.radius**2 - common)
+def _same(a: Found, b: Found) -> bool:
+    """Two readings of one person: their hips are nearly in one place."""
+    return float(np.hypot(a.x - b.x, a.y - b.y)) < _SAME_PERSON * min(a.radius, b.radius)

@@ -25,6 +25,7 @@ from gpu_worker.pose.skin import smooth_lab, tones_of
 
 VERSION = 1
 _MARGIN_SW = 0.6
+_DARK = 70.0  # of 255: too dark to find anybody
 _BESIDE = 0.6  # a second person at least this large beside the first makes it a choice
 
 
@@ -97,7 +98,7 @@ def read_person(pixels: Pixels, person: int | None = None) -> Person:
     """`read_photo`, as a `Person`."""
     landmarks = _choose(pixels, find_people(pixels), person)
     body = Body(landmarks.points, landmarks.visibility)
-    refuse_implausible(body, _inside(landmarks))
+    refuse_implausible(body, _inside(landmarks, pixels))
     size = (pixels.shape[1], pixels.shape[0])
     frame = frame_of(landmarks.points, _box(landmarks, _MARGIN_SW * body.sw), size)
     canvas = Body(frame.to_canvas(landmarks.points), landmarks.visibility)
@@ -135,6 +136,8 @@ def _fractions(found: Found, pixels: Pixels) -> list[float]:
 
 
 def _choose(pixels: Pixels, people: list[Found], person: int | None) -> Landmarks:
+    if not people and float(np.percentile(pixels, 95)) < _DARK:
+        raise Refusal(Reason.PHOTO_TOO_DARK, "almost black")
     if not people:
         raise Refusal(Reason.NOBODY_FOUND, "the detector found no person")
     largest = max(found.radius for found in people)
@@ -147,12 +150,14 @@ def _choose(pixels: Pixels, people: list[Found], person: int | None) -> Landmark
     return read_landmarks(pixels, near[person or 0])
 
 
-def _inside(landmarks: Landmarks) -> Floats:
-    """How far the model's mask covers each landmark, 0..1."""
+def _inside(landmarks: Landmarks, pixels: Pixels) -> Floats:
+    """How far the model's mask covers each landmark, 0..1; 1 where the photo does not reach."""
     linear, offset = landmarks.to_photo[:, :2], landmarks.to_photo[:, 2]
     square = (landmarks.points - offset) @ np.linalg.inv(linear).T
     index = np.clip(np.round(square).astype(np.int32), 0, landmarks.mask.shape[0] - 1)
-    return floats(landmarks.mask[index[:, 1], index[:, 0]])
+    size = (pixels.shape[1], pixels.shape[0])
+    shown = ((landmarks.points >= 0) & (landmarks.points < size)).all(axis=1)
+    return floats(np.where(shown, landmarks.mask[index[:, 1], index[:, 0]], 1))
 
 
 def _box(landmarks: Landmarks, margin: float) -> tuple[float, float, float, float]:

@@ -17,6 +17,7 @@ from gpu_worker.pose import Person
 from gpu_worker.pose.labels import LOWER, UPPER
 from gpu_worker.preview.draw import Drawing
 from gpu_worker.preview.mesh import folded
+from gpu_worker.preview.scene import is_open, neckline_area
 
 _SEEN = 0.5
 _LIKE_BEFORE = 4.0  # Lab: what changed less still shows the old garment
@@ -110,6 +111,8 @@ def residue(photo: Pixels, person: Person, drawing: Drawing, category: Category)
     values = {Category.LOWER: (LOWER,), Category.UPPER: (UPPER,)}.get(category, (UPPER,))
     hem = float(drawing.worn.fit.down(drawing.worn.map.shape.hem))
     old = np.isin(person.labels, values) & (drawing.zones.y < hem - 0.02 * person.body.tl)
+    if category is Category.UPPER and is_open(drawing.worn):
+        old &= ~neckline_area(drawing.worn)
     before = lab(person.frame.crop(photo))
     after = lab(person.frame.crop(drawing.pixels))
     same = np.linalg.norm(after - before, axis=2) < _LIKE_BEFORE

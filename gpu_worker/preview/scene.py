@@ -118,20 +118,20 @@ def _erased(
         for side in (0, 1):
             trimmed |= _beside_sleeve(person, worn, side)
         trimmed |= _beside_torso(person, worn, x, y)
-    if category is Category.UPPER and _is_open(worn):
-        residue &= ~_neckline_area(worn)
+    if category is Category.UPPER and is_open(worn):
+        residue &= ~neckline_area(worn)
     keep = front & ~(old & (arms | worn_before(person, category)))
     erased = (residue | trimmed) & (alpha < _COVERED) & ~keep
     return without_specks(erased, 4) & grow(person.person, _TRIM_GROWN_SW * sw)
 
 
-def _is_open(worn: Worn) -> bool:
+def is_open(worn: Worn) -> bool:
     """A front this deep is worn open: over the old top, which stays."""
     depth = worn.map.shape.neck_depth * worn.fit.s * worn.fit.ky
     return depth > _OPEN_TL * worn.measures.tl
 
 
-def _neckline_area(worn: Worn) -> Mask:
+def neckline_area(worn: Worn) -> Mask:
     """Where the inside of the back would be seen: within the neckline."""
     return np.asarray(remap(worn.back.chosen, worn.back.x, worn.back.y) > 0.5)
 

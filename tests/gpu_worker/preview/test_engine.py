@@ -1,0 +1,121 @@
+"""The engine behind the Protocol: one step, honest refusals, the same bytes every time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+import pytest
+
+from bench.pictures import DEMO, load
+from gpu_worker import cutout, pose
+from gpu_worker.contract import Category, Reason
+from gpu_worker.engine import Order, Pixels, Refusal, SeededNoise
+from gpu_worker.preview import PreviewEngine
+
+PERSON = load(DEMO / "person_anna.jpg")
+TEE = load(DEMO / "garment_tee_geo.jpg")
+
+
+def _order(photo: Pixels, garment: Pixels, category: Category = Category.UPPER) -> Order:
+    return Order("o", photo, garment, category, SeededNoise(0))
+
+
+def _draw(order: Order) -> Pixels:
+    engine = PreviewEngine()
+    sample = engine.admit(order)
+    assert (sample.step, sample.steps) == (0, 1)
+    engine.step([sample])
+    assert sample.step == 1
+    return engine.finish(sample).pixels
+
+
+def test_says_that_it_is_a_preview() -> None:
+    engine = PreviewEngine()
+    engine.warm_up()
+    assert (engine.name, engine.is_preview, engine.licence) == ("preview", True, "Apache-2.0")
+    assert engine.categories == frozenset(Category)
+
+
+def test_same_inputs_give_the_same_bytes_with_and_without_parts() -> None:
+    first = _draw(_order(PERSON, TEE))
+    parts = Order(
+        "again",
+        PERSON,
+        TEE,
+        Category.UPPER,
+        SeededNoise(7),
+        photo_parts=pose.read_photo(PERSON),
+        garment_parts=cutout.read_garment(TEE, Category.UPPER),
+    )
+    assert np.array_equal(first, _draw(parts))
+    assert (first != PERSON).any()
+
+
+def _blank() -> Pixels:
+    return np.full((900, 700, 3), 200, dtype=np.uint8)
+
+
+def _side_by_side() -> Pixels:
+    other = load(DEMO / "person_george.jpg")
+    return np.concatenate([PERSON, other], axis=1)
+
+
+def _dark() -> Pixels:
+    return (PERSON * 0.09).astype(np.uint8)
+
+
+def _tiny() -> Pixels:
+    small = cv2.resize(PERSON, (120, 160), interpolation=cv2.INTER_AREA)
+    return np.asarray(small, dtype=np.uint8)
+
+
+def _bust() -> Pixels:
+    return PERSON[:560]
+
+
+def _at_the_waist() -> Pixels:
+    return PERSON[:860]
+
+
+def _busy() -> Pixels:
+    noise = np.random.Generator(np.random.Philox(seed=1))
+    return noise.integers(0, 255, (600, 500, 3), dtype=np.uint8)
+
+
+REFUSALS: list[tuple[str, Callable[[], Pixels], Callable[[], Pixels], Category, Reason]] = [
+    ("nobody", _blank, lambda: TEE, Category.UPPER, Reason.NOBODY_FOUND),
+    ("two people", _side_by_side, lambda: TEE, Category.UPPER, Reason.SEVERAL_PEOPLE),
+    ("dark", _dark, lambda: TEE, Category.UPPER, Reason.PHOTO_TOO_DARK),
+    ("far away", _tiny, lambda: TEE, Category.UPPER, Reason.PERSON_TOO_SMALL),
+    ("bust", _bust, lambda: TEE, Category.UPPER, Reason.CROP_TOO_TIGHT),
+    ("no legs", _at_the_waist, lambda: TEE, Category.LOWER, Reason.CROP_TOO_TIGHT),
+    ("no skirt", _at_the_waist, lambda: TEE, Category.OVERALL, Reason.CROP_TOO_TIGHT),
+    ("busy ground", lambda: PERSON, _busy, Category.UPPER, Reason.GARMENT_BACKGROUND_NOT_PLAIN),
+    ("on a model", lambda: PERSON, lambda: PERSON, Category.UPPER, Reason.GARMENT_ON_MODEL),
+    ("no garment", lambda: PERSON, _blank, Category.UPPER, Reason.GARMENT_NOT_FOUND),
+]
+
+
+@pytest.mark.parametrize(
+    ("photo", "garment", "category", "reason"),
+    [row[1:] for row in REFUSALS],
+    ids=[row[0] for row in REFUSALS],
+)
+def test_refuses(
+    photo: Callable[[], Pixels], garment: Callable[[], Pixels], category: Category, reason: Reason
+) -> None:
+    with pytest.raises(Refusal) as refused:
+        PreviewEngine().admit(_order(photo(), garment(), category))
+    assert refused.value.reason is reason
+
+
+def test_lists_the_people_to_choose_from() -> None:
+    with pytest.raises(Refusal) as refused:
+        pose.read_photo(_side_by_side())
+    boxes = refused.value.data["people"]
+    assert len(boxes) == 2
+    assert boxes[0][0] < boxes[1][0]
+    chosen = pose.read_person(_side_by_side(), person=1)
+    assert chosen.body.points[:, 0].mean() / chosen.frame.scale + chosen.frame.x > PERSON.shape[1]
