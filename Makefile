@@ -5,7 +5,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 # node comes from the virtual environment, so that every machine checks with the same one.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 PROTEUS_HOME ?= .proteus
@@ -49,6 +49,10 @@ format: $(VENV)/.tests node_modules/.installed ## Format Python, JavaScript and 
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format .
 	@node_modules/.bin/biome check --write
+
+.PHONY: bench-overhead
+bench-overhead: $(VENV)/.tests ## Measure what the road costs beyond engine and store
+	@$(BIN)/python -m bench.overhead $(ARGS)
 
 .PHONY: packages
 packages: ## Install the system packages that the tests need (root), or name what is missing
