@@ -1,4 +1,4 @@
-"""Two workers, killed again and again at random while shoppers keep coming."""
+"""Longer runs: two workers killed at random while shoppers keep coming, and one at the defaults."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import time
 import pytest
 
 from gpu_worker.contract import EventType, Lane
-from tests.workshop import Workshop
+from tests.workshop import Workshop, wait_for
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow]
 
@@ -35,3 +35,18 @@ def test_random_kills(shop: Workshop) -> None:
     kinds = shop.report(f"{kills} random kills in {SECONDS} s, two workers", seconds)
     assert kills >= 4
     assert kinds[EventType.SUCCEEDED] >= JOBS - 3
+
+
+@pytest.mark.timeout(120)
+def test_with_the_defaults_a_killed_workers_jobs_are_back_within_thirty_seconds(
+    shop: Workshop,
+) -> None:
+    defaults = {"PROTEUS_LEASE_S": "20", "PROTEUS_MAINTENANCE_S": "5"}
+    shop.enqueue(*(f"try_{n}" for n in range(4)))
+    doomed = shop.start(PROTEUS_NULL_CURVE="200,0,100", **defaults)
+    wait_for(lambda: any(event.type == EventType.RUNNING for event in shop.events()))
+    shop.start(**defaults)
+    shop.kill(doomed)
+    seconds = shop.wait_until_settled(within_s=40)
+    shop.report("killed, at the defaults", seconds)
+    assert seconds < 30
