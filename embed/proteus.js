@@ -35,7 +35,7 @@
   const sheet = new CSSStyleSheet();
   const scrollLock = new CSSStyleSheet();
   sheet.replaceSync(`
-    dialog { --width: 440px; --height: 680px; overflow: hidden; padding: 0; border: 0;
+    dialog { overflow: hidden; padding: 0; border: 0;
       width: min(var(--width), 100vw - 48px); height: min(var(--height), 100dvh - 48px);
       max-width: none; max-height: none; border-radius: 16px; font: 16px/1.5 system-ui }
     dialog::backdrop { background: #101113a0 }
@@ -150,6 +150,7 @@
     frame.title = "Fitting room";
     frame.allow = "camera; web-share";
     say("Opening the fitting room…");
+    resize();
     const booted = await boot();
     if (!booted) return;
     token = booted.boot_token;
@@ -197,8 +198,9 @@
     frame.focus();
   }
 
-  /** @param {number} height @param {number} width - the sheet keeps both within the screen */
-  function resize(height, width = 440) {
+  /** Within the screen, as the sheet has it.
+   * @param {number} [height] @param {number} [width] */
+  function resize(height = 680, width = 440) {
     const { style } = /** @type {CSSStyleRule} */ (sheet.cssRules[0]);
     style.cssText += `; --height: ${height}px; --width: ${width}px`;
   }

@@ -63,4 +63,4 @@ def test_the_limits_it_names() -> None:
     assert "within 15 s" in DOCS
     assert '"widget_silent"), 20_000)' in SOURCE
     assert "within 20 s" in DOCS
-    assert "--width: 440px" in SOURCE
+    assert "width = 440)" in SOURCE

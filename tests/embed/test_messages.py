@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.embed.conftest import Desk
+from tests.embed.conftest import BUTTON, Desk
 
 pytestmark = pytest.mark.browser
 
@@ -54,6 +54,15 @@ def test_the_widget_asks_for_room(desk: Desk) -> None:
     widget.evaluate("say('resize', { height: 5000, width: 880 })")
     expect(desk.dialog).to_have_css("height", "852px")
     expect(desk.dialog).to_have_css("width", "880px")
+
+
+def test_another_garment_starts_narrow(desk: Desk) -> None:
+    desk.page.set_viewport_size({"width": 1440, "height": 900})
+    desk.visit(BUTTON + '<button id="second" data-proteus-garment="tee-2">Try it on</button>')
+    desk.open().evaluate("say('resize', { height: 720, width: 880 }); say('close')")
+    expect(desk.dialog).to_be_hidden()
+    desk.open("#second")
+    expect(desk.dialog).to_have_css("width", "440px")
 
 
 @pytest.mark.parametrize("size", [(360, 640), (640, 360)])

@@ -57,7 +57,7 @@ def test_its_wares_are_what_the_docs_say() -> None:
 
 
 def test_the_pictures_have_their_licences_beside_them(client: FlaskClient) -> None:
-    licences = client.get("/static/LICENCES.md")
+    licences = client.get("/static/LICENCES.md", buffered=True)
     assert "CC0" in licences.text
     for path in PAGES:
         assert "Every picture in this shop is a render" in client.get(path).text
@@ -65,7 +65,7 @@ def test_the_pictures_have_their_licences_beside_them(client: FlaskClient) -> No
 
 def test_it_uses_the_one_sheet_of_tokens(client: FlaskClient) -> None:
     sheet = Path(__file__).parents[2] / "widget" / "static" / "tokens.css"
-    assert client.get("/tokens.css").data == sheet.read_bytes()
+    assert client.get("/tokens.css", buffered=True).data == sheet.read_bytes()
     own = re.sub(r"--picture: #\w+;", "", (STATIC / "shop.css").read_text())
     assert re.findall(r"#[0-9a-f]{3,8}\b|rgba?\(", own) == []
 
