@@ -30,7 +30,7 @@ def fit_garment(order: GarmentOrder) -> Fitted:
     parts = _parts(order, pixels)
     alpha = order.alpha if order.alpha is not None else _alpha(parts, pixels)
     height, width = pixels.shape[:2]
-    screen = _for_the_screen(order.pixels, alpha)
+    screen = _for_the_screen(pixels, alpha, _ground(pixels))
     return Fitted(EventType.READY, {"width": width, "height": height}, pixels, parts, screen)
 
 
@@ -60,11 +60,18 @@ def _alpha(parts: Parts, pixels: Pixels) -> Alpha:
     return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
-def _for_the_screen(on_white: Pixels, alpha: Alpha) -> Alpha:
-    """uint8 (h, w, 4), cropped to the garment, at most 512 px; no white left in its soft edge."""
+def _ground(pixels: Pixels) -> NDArray[np.float32]:
+    """The colour around the garment: the border's median."""
+    sides = (pixels[:2], pixels[-2:], pixels[:, :2], pixels[:, -2:])
+    border = np.concatenate([side.reshape(-1, 3) for side in sides])
+    return np.asarray(np.median(border, axis=0), dtype=np.float32)
+
+
+def _for_the_screen(pixels: Pixels, alpha: Alpha, ground: NDArray[np.float32]) -> Alpha:
+    """uint8 (h, w, 4), cropped to the garment, at most 512 px; no ground left in its soft edge."""
     box = _box(alpha)
     share = alpha[box][:, :, None] / np.float32(255)
-    colour = (on_white[box] - 255 * (1 - share)) / np.maximum(share, 1 / 255)
+    colour = (pixels[box] - ground * (1 - share)) / np.maximum(share, 1 / 255)
     full = np.dstack([np.clip(colour, 0, 255).astype(np.uint8), alpha[box]])
     return images.bounded(full, CUTOUT_SIDE_PX)
 

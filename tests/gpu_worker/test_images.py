@@ -223,6 +223,32 @@ def test_a_profile_that_cannot_be_meant_is_as_if_absent(profile: bytes) -> None:
     assert corners(images.decode(saved(quarters(), icc_profile=profile)).pixels) == UPRIGHT
 
 
+def ink_profile() -> bytes:
+    """A CMYK profile in which cyan ink is red on white paper and every other mix is black."""
+    paper, red, black = (255, 128, 128), (138, 209, 198), (0, 128, 128)  # Lab in 8 bits
+    cells = [paper if n == 0 else red if n == 8 else black for n in range(16)]
+    straight = bytes(range(256))
+    unit = b"".join(struct.pack(">i", 65536 * (n in (0, 4, 8))) for n in range(9))
+    lut = b"mft1" + bytes(4) + bytes([4, 3, 2, 0]) + unit + straight * 4
+    lut += b"".join(map(bytes, cells)) + straight * 3
+    size = 128 + 4 + 12 + len(lut)
+    head = struct.pack(">I4sI4s4s4s", size, bytes(4), 0x02400000, b"prtr", b"CMYK", b"Lab ")
+    head += struct.pack(">6H4s", 2020, 1, 1, 0, 0, 0, b"acsp") + bytes(28)
+    head += struct.pack(">3i", 63190, 65536, 54061)
+    return head.ljust(128, b"\0") + struct.pack(">I4sII", 1, b"A2B0", 144, len(lut)) + lut
+
+
+def test_a_cmyk_profile_is_honoured() -> None:
+    inks = np.zeros((240, 320, 4), np.uint8)
+    inks[:, 160:, 0] = 255
+    image = Image.fromarray(inks, "CMYK")
+    plain = images.decode(saved(image, quality=95)).pixels
+    proofed = images.decode(saved(image, quality=95, icc_profile=ink_profile())).pixels
+    assert plain[120, 240].tolist()[2] > 200  # cyan
+    assert corners(proofed)[0] == "white"
+    assert corners(proofed)[1] == "red"
+
+
 def test_a_grey_profile_on_grey_is_read() -> None:
     grey = saved(quarters().convert("L"), icc_profile=swapped_profile())
     assert images.decode(grey).pixels.shape == (240, 320, 3)
