@@ -145,7 +145,7 @@ def report(marks: dict[int, Marks], polled: list[float]) -> None:
     print(f"null engine {CURVE} · {len(marks[few].accepted)} try-ons each · milliseconds")
     print(f"{'':34} {few:>4} socket{'s' if few > 1 else ' '}  {many:>4} sockets  ratio of p50")
     for (name, one), (_, other) in zip(marks[few].rows(), marks[many].rows(), strict=True):
-        ratio = percentile(other, 0.5) / percentile(one, 0.5)
+        ratio = percentile(other, 0.5) / max(1.0, percentile(one, 0.5))
         print(f"{name:34} {_pair(one)}   {_pair(other)}   {ratio:.2f}x")
     pushed = percentile(marks[few].done_to_frame, 0.5)
     seen = percentile(polled, 0.5)

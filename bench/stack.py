@@ -44,7 +44,7 @@ def running_stack(**settings: str) -> Iterator[RunningStack]:
     with tempfile.TemporaryDirectory(prefix="proteus-bench-") as home:
         env = {**os.environ, "PROTEUS_HOME": home, **_free_ports("PORT", "SHOP_PORT"), **settings}
         process = subprocess.Popen(
-            [sys.executable, "-m", "server.local", "--die-with-parent"],
+            [sys.executable, "-m", "server.local", "--parent", str(os.getpid())],
             cwd=ROOT,
             env=env,
             stdout=subprocess.PIPE,
