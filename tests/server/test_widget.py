@@ -9,9 +9,10 @@ import pytest
 from werkzeug.test import TestResponse
 
 from gpu_worker.contract import GarmentStatus, PhotoStatus, Reason, TryOnStatus
-from server import try_ons, widget
+from server import try_ons
 from server.fragments import CONSENT_VERSION
 from server.models import Garment, Photo, Shopper, Site, TryOn
+from server.widget import policy
 from server.widget_states import STATES
 from tests.server.actors import SERVER, Actor, World
 
@@ -102,7 +103,7 @@ def test_each_site_is_framed_by_its_own_origins(world: World) -> None:
 )
 def test_what_is_no_origin_never_comes_into_the_policy(origin: Any) -> None:
     site = Site(allowed_origins=[origin, "https://shop.example"])
-    assert widget.ancestors(site) == ["https://shop.example"]
+    assert policy.ancestors(site) == ["https://shop.example"]
 
 
 def test_no_script_style_or_handler_is_inline(world: World) -> None:
@@ -384,4 +385,4 @@ def test_a_refusal_is_a_card_with_words(world: World) -> None:
 
 
 def test_the_policy_without_any_origin() -> None:
-    assert widget.policy("https://s3", "https://p", []).endswith("frame-ancestors 'none'")
+    assert policy.policy("https://s3", "https://p", []).endswith("frame-ancestors 'none'")

@@ -8,9 +8,10 @@ from datetime import timedelta
 import pytest
 
 from gpu_worker.contract import PhotoStatus, Reason, TryOnStatus
-from server import errors, fragments, widget, widget_states
+from server import errors, fragments, widget_states
 from server.fragments import Scene
 from server.models import now
+from server.widget import document
 from server.widget_states import SampleLinks, State
 
 LINKS = SampleLinks("/w/static/")
@@ -56,7 +57,7 @@ def test_every_refusal_of_the_server_has_words(code: str) -> None:
 
 
 def test_every_problem_of_the_page_has_words() -> None:
-    for code in widget.PAGE_PROBLEMS:
+    for code in document.PAGE_PROBLEMS:
         assert fragments.words(code) != fragments.words("internal") or code == "internal"
 
 
