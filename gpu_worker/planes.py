@@ -151,14 +151,47 @@ def polygon(shape: tuple[int, ...], points: NDArray[Any]) -> Mask:
     return plane.astype(bool)
 
 
-def to_segment(shape: tuple[int, ...], a: Floats, b: Floats) -> tuple[Floats, Floats]:
-    """Distance in px of each px to the segment a-b, and where along it (0..1) the foot lies."""
-    ys, xs = np.mgrid[0 : shape[0], 0 : shape[1]].astype(np.float32)
-    dx, dy = float(b[0] - a[0]), float(b[1] - a[1])
-    length2 = max(dx * dx + dy * dy, 1e-6)
-    along = np.clip(((xs - a[0]) * dx + (ys - a[1]) * dy) / length2, 0, 1)
-    distance = np.hypot(xs - (a[0] + along * dx), ys - (a[1] + along * dy))
-    return floats(distance), floats(along)
+def coordinates(shape: tuple[int, ...]) -> tuple[Floats, Floats]:
+    """x (1, w) and y (h, 1), to be broadcast."""
+    return (
+        np.arange(shape[1], dtype=np.float32)[None, :],
+        np.arange(shape[0], dtype=np.float32)[:, None],
+    )
+
+
+def to_point(shape: tuple[int, ...], point: Numbers) -> Floats:
+    """Distance in px of each px to a point."""
+    xs, ys = coordinates(shape)
+    return floats(np.hypot(xs - np.float32(point[0]), ys - np.float32(point[1])))
+
+
+def length(vectors: Numbers, weights: tuple[float, ...] = (1.0, 1.0, 1.0)) -> Floats:
+    """Lengths (h, w) of vectors (h, w, 3), each component weighted."""
+    total = (vectors[..., 0] * weights[0]) ** 2
+    for i in (1, 2):
+        total = total + (vectors[..., i] * weights[i]) ** 2
+    return floats(np.sqrt(total))
+
+
+def to_segment(
+    shape: tuple[int, ...], a: Numbers, b: Numbers, reach: float
+) -> tuple[Floats, Floats]:
+    """Distance in px of each px to the segment a-b, and where along it (0..1) the foot lies.
+
+    Only within `reach` px; farther off the distance is infinite.
+    """
+    distance = np.full(shape[:2], np.inf, dtype=np.float32)
+    along = np.zeros(shape[:2], dtype=np.float32)
+    x0, y0 = (max(0, int(min(a[i], b[i]) - reach)) for i in (0, 1))
+    x1, y1 = (max(0, int(max(a[i], b[i]) + reach) + 2) for i in (0, 1))
+    window = (slice(y0, min(y1, shape[0])), slice(x0, min(x1, shape[1])))
+    xs, ys = coordinates(shape)
+    px, py = xs[:, window[1]] - np.float32(a[0]), ys[window[0]] - np.float32(a[1])
+    dx, dy = np.float32(b[0] - a[0]), np.float32(b[1] - a[1])
+    foot = np.clip((px * dx + py * dy) / max(float(dx * dx + dy * dy), 1e-6), 0, 1)
+    along[window] = foot
+    distance[window] = np.hypot(px - foot * dx, py - foot * dy)
+    return distance, along
 
 
 def membrane(values: NDArray[Any], weight: NDArray[Any]) -> Floats:

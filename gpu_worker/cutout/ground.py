@@ -23,6 +23,7 @@ from gpu_worker.planes import (
     floats,
     lab,
     largest,
+    length,
     membrane,
     open_,
     resize_bytes,
@@ -98,14 +99,14 @@ def _body(seen: Floats, ground: Floats, spread: float) -> Mask:
     rim[-1] = True
     outside = connected_to(near, rim)
     rest = close(~outside, 1)
-    distinct = rest & (np.linalg.norm(seen - ground, axis=2) > max(_CLEAR, 4 * spread))
+    distinct = rest & (length(seen - ground) > max(_CLEAR, 4 * spread))
     return largest(open_(rest, _THREAD_PX) | distinct)
 
 
 def _like_ground(seen: Floats, ground: Floats, spread: float) -> Mask:
     """The ground's colour, or a soft shadow on it: a little darker, no more colourful."""
     difference = seen - ground
-    near = np.linalg.norm(difference, axis=2) < max(_NEAR, 2.5 * spread)
+    near = length(difference) < max(_NEAR, 2.5 * spread)
     return np.asarray(near | _soft_shadow(difference, seen))
 
 
@@ -120,7 +121,7 @@ def _soft_shadow(difference: Floats, seen: Floats) -> Mask:
 
 def _without_holes_of_ground(mask: Mask, seen: Floats, ground: Floats, spread: float) -> Mask:
     """Enclosed spots of the ground's colour: the gap between trouser legs, an arm's loop."""
-    near = mask & (np.linalg.norm(seen - ground, axis=2) < max(2.0, 1.5 * spread))
+    near = mask & (length(seen - ground) < max(2.0, 1.5 * spread))
     labels, areas = components(near)
     hole = areas > _HOLE * mask.sum()
     hole[0] = False

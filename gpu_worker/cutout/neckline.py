@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from gpu_worker.planes import Bytes, Floats, Mask, Numbers, floats, lab, shrink
+from gpu_worker.planes import Bytes, Floats, Mask, Numbers, coordinates, floats, lab, shrink
 
 _WIDTHS = (1.0, 0.92, 0.84)
 _POWERS = (0.9, 1.1, 1.3, 1.7, 2.2, 3.0)
@@ -49,7 +49,7 @@ class Neckline:
 
     def above(self, shape: tuple[int, ...]) -> Mask:
         """The px above the front edge, between the neck points."""
-        ys, xs = np.mgrid[0 : shape[0], 0 : shape[1]].astype(np.float32)
+        xs, ys = coordinates(shape)
         return np.asarray((np.abs(xs - self.middle) < self.half) & (ys < self.at(xs)))
 
 

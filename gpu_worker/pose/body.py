@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpu_worker.engine import Pixels
-from gpu_worker.planes import Bytes, Floats, floats, resize, resize_bytes
+from gpu_worker.planes import Bytes, Floats, coordinates, floats, resize, resize_bytes
 
 SW_PX = 160  # the canvas's scale: one sw is this many px, whatever the photo's size
 
@@ -109,7 +109,7 @@ class Body:
 
     def uv(self, shape: tuple[int, ...]) -> tuple[Floats, Floats]:
         """Planes of the body coordinates u (in sw) and v (in tl) of every px."""
-        ys, xs = np.mgrid[0 : shape[0], 0 : shape[1]].astype(np.float32)
+        xs, ys = coordinates(shape)
         origin, right, down = self.mid(SHOULDERS), self.right, self.down
         u = ((xs - origin[0]) * right[0] + (ys - origin[1]) * right[1]) / self.sw
         v = ((xs - origin[0]) * down[0] + (ys - origin[1]) * down[1]) / self.tl

@@ -10,8 +10,19 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from gpu_worker.planes import Bytes, Floats, Mask, connected_to, floats, to_segment, without_specks
-from gpu_worker.pose.body import EARS, EYES, MOUTH, NOSE, Body
+from gpu_worker.planes import (
+    Bytes,
+    Floats,
+    Mask,
+    connected_to,
+    coordinates,
+    floats,
+    length,
+    to_point,
+    to_segment,
+    without_specks,
+)
+from gpu_worker.pose.body import EARS, EYES, MOUTH, Body
 from gpu_worker.pose.silhouette import limb_core
 from gpu_worker.pose.skin import Tones
 
@@ -104,8 +115,7 @@ def _clusters(seen: Floats, zone: Mask, count: int, tones: Tones | None = None) 
 def _distance(seen: Floats, clusters: Floats) -> Floats:
     if not len(clusters):
         return np.full(seen.shape[:2], 60, dtype=np.float32)
-    weights = floats(_WEIGHTS)
-    each = [np.linalg.norm((seen - colour) * weights, axis=2) for colour in clusters]
+    each = [length(seen - colour, _WEIGHTS) for colour in clusters]
     return floats(np.min(each, axis=0))
 
 
@@ -118,8 +128,7 @@ def _above_eyes(body: Body, shape: tuple[int, ...]) -> Mask:
 def _from_head(body: Body, shape: tuple[int, ...]) -> Floats:
     """How far below the head, in sw beyond its circle, 0 within."""
     centre = (body.mid(EARS) + body.mid(EYES)) / 2
-    ys, xs = np.mgrid[0 : shape[0], 0 : shape[1]].astype(np.float32)
-    distance = np.hypot(xs - centre[0], ys - centre[1]) / body.sw
+    distance = to_point(shape, centre) / body.sw
     return floats(np.maximum(0, distance - 0.5))
 
 
@@ -168,7 +177,7 @@ def _is_bare(labels: Bytes, body: Body, side: int) -> bool:
     """More than half skin along the upper arm's bone."""
     shoulder, elbow, _ = body.arm(side)
     a, b = shoulder + 0.15 * (elbow - shoulder), shoulder + 0.65 * (elbow - shoulder)
-    tube = (to_segment(labels.shape, floats(a), floats(b))[0] < 0.05 * body.sw) & (labels > 0)
+    tube = (to_segment(labels.shape, a, b, 0.05 * body.sw)[0] < 0.05 * body.sw) & (labels > 0)
     return bool(tube.any()) and float((labels[tube] == SKIN).mean()) > 0.5
 
 
@@ -181,14 +190,14 @@ def _fringe(labels: Bytes, body: Body, bare: tuple[bool, bool]) -> Bytes:
             outer = _outer_side(labels.shape, shoulder, elbow, side)
             outer |= _outer_side(labels.shape, elbow, wrist, side)
             start = floats(shoulder + 0.25 * (elbow - shoulder))
-            near = to_segment(labels.shape, start, elbow)[0] < 0.16 * body.sw
-            near |= to_segment(labels.shape, elbow, wrist)[0] < 0.13 * body.sw
+            near = to_segment(labels.shape, start, elbow, 0.16 * body.sw)[0] < 0.16 * body.sw
+            near |= to_segment(labels.shape, elbow, wrist, 0.13 * body.sw)[0] < 0.13 * body.sw
             labels[cloth & outer & near] = FRINGE
     return labels
 
 
 def _outer_side(shape: tuple[int, ...], a: Floats, b: Floats, side: int) -> Mask:
-    ys, xs = np.mgrid[0 : shape[0], 0 : shape[1]].astype(np.float32)
+    xs, ys = coordinates(shape)
     cross = (b[0] - a[0]) * (ys - a[1]) - (b[1] - a[1]) * (xs - a[0])
     outer = cross > 0 if side == 0 else cross < 0
     between = (ys > a[1]) & (ys < b[1])
@@ -228,10 +237,3 @@ def _without_label_specks(labels: Bytes, body: Body) -> Bytes:
     index[nearest[sure]] = labels[sure]
     labels[islands] = index[nearest[islands]]
     return labels
-
-
-def face_disc(body: Body, shape: tuple[int, ...]) -> Mask:
-    """The face from brows to chin, as a disc."""
-    centre = (body.mid(EYES) + body.points[NOSE] + body.mid(MOUTH)) / 3
-    ys, xs = np.mgrid[0 : shape[0], 0 : shape[1]].astype(np.float32)
-    return np.asarray(np.hypot(xs - centre[0], ys - centre[1]) < 1.5 * body.eye_distance)

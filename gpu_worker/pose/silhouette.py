@@ -18,9 +18,11 @@ from gpu_worker.planes import (
     floats,
     grow,
     lab,
+    length,
     membrane,
     open_,
     polygon,
+    to_point,
     to_segment,
     without_holes,
 )
@@ -52,7 +54,7 @@ def silhouette(pixels: Bytes, coarse: Floats, body: Body) -> Mask:
         return _tidy(mask, body)
     plate = lab_of_plate(pixels, sure_background)
     seen = blur(lab(pixels), 1.0)
-    difference = np.linalg.norm((seen - plate) * floats(_DISTANCE), axis=2)
+    difference = length(seen - plate, _DISTANCE)
     noise = float(np.percentile(difference[sure_background], 97))
     if noise < _PLAIN_NOISE:
         mask = _grown_to_edge(mask, difference, noise, body)
@@ -91,7 +93,7 @@ def _without_cast_shadow(
     mask: Mask, coarse: Floats, seen: Floats, plate: Floats, noise: float, body: Body
 ) -> Mask:
     """Near the edge, what has the wall's colour and is a little darker is the body's shadow."""
-    colour = np.linalg.norm((seen - plate)[..., 1:], axis=2)
+    colour = length(seen - plate, (0, 1, 1))
     darker = (seen[..., 0] > 0.55 * plate[..., 0]) & (seen[..., 0] < plate[..., 0] + 2)
     shadow = (colour < max(4.5, 2 * noise)) & darker
     edge = (distance_inside(mask) < _EDGE_SW * body.sw) & (coarse < _SURE)
@@ -111,8 +113,7 @@ def core(body: Body, shape: tuple[int, ...]) -> Mask:
         np.array([body.at(-0.36, 0.02), body.at(0.36, 0.02), body.at(0.40, 1), body.at(-0.40, 1)]),
     )
     centre = floats((body.mid(EARS) + body.mid(EYES)) / 2)
-    ys, xs = np.mgrid[0 : shape[0], 0 : shape[1]].astype(np.float32)
-    inner |= np.hypot(xs - centre[0], ys - centre[1]) < 0.3 * body.sw
+    inner |= to_point(shape, centre) < 0.3 * body.sw
     inner |= _near(shape, body.mid(SHOULDERS), centre, 0.12 * body.sw)
     for side in (0, 1):
         inner |= limb_core(body.arm(side), shape, _LIMB_SW, body.sw)
@@ -126,10 +127,10 @@ def limb_core(
     """A chain of capsules through `joints` (n, 2), tapering from radius to radius."""
     mask = np.zeros(shape[:2], dtype=bool)
     for i in range(len(joints) - 1):
-        distance, along = to_segment(shape, joints[i], joints[i + 1])
+        distance, along = to_segment(shape, joints[i], joints[i + 1], max(radii_sw) * sw)
         mask |= distance < (radii_sw[i] + (radii_sw[i + 1] - radii_sw[i]) * along) * sw
     return mask
 
 
 def _near(shape: tuple[int, ...], a: Floats, b: Floats, radius: float) -> Mask:
-    return to_segment(shape, a, b)[0] < radius
+    return to_segment(shape, a, b, radius)[0] < radius

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gpu_worker.planes import Floats, Mask, blur, floats
+from gpu_worker.planes import Floats, Mask, blur, floats, length
 from gpu_worker.pose.body import EYES, MOUTH, NOSE, Body
 
 _NECK_AT = (0.45, 0.65)  # from the mouth to the middle of the shoulders
@@ -31,8 +31,7 @@ class Tones:
 
     def distance(self, seen: Floats) -> Floats:
         """Weighted distance of each px (h, w, 3) to the nearest tone."""
-        weights = floats(_WEIGHTS)
-        each = [np.linalg.norm((seen - tone) * weights, axis=2) for tone in self.tones]
+        each = [length(seen - tone, _WEIGHTS) for tone in self.tones]
         return floats(np.min(each, axis=0))
 
     def likelihood(self, seen: Floats) -> Floats:

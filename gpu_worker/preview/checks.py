@@ -12,7 +12,7 @@ import numpy as np
 
 from gpu_worker.contract import Category, Reason
 from gpu_worker.engine import Pixels, Refusal
-from gpu_worker.planes import Mask, close, components, lab, largest
+from gpu_worker.planes import Mask, close, components, lab, largest, length
 from gpu_worker.pose import Person
 from gpu_worker.pose.labels import LOWER, UPPER
 from gpu_worker.preview.draw import Drawing
@@ -115,7 +115,7 @@ def residue(photo: Pixels, person: Person, drawing: Drawing, category: Category)
         old &= ~neckline_area(drawing.worn)
     before = lab(person.frame.crop(photo))
     after = lab(person.frame.crop(drawing.pixels))
-    same = np.linalg.norm(after - before, axis=2) < _LIKE_BEFORE
+    same = length(after - before) < _LIKE_BEFORE
     shows = old & same & (drawing.alpha < _SEEN)
     return float(shows.sum()) / max(1, int(old.sum()))
 

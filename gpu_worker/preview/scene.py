@@ -85,7 +85,7 @@ def _bare_arm(person: Person, worn: Worn, y: Floats, side: int) -> Mask:
     length = 0.0
     end = _sleeve_end(worn, side) - _HAND_OVERLAP_SW * body.sw
     for a, b, radius in ((shoulder, elbow, 0.16), (elbow, wrist, 0.14), (wrist, hand, 0.22)):
-        distance, along = to_segment(skin.shape, floats(a), floats(b))
+        distance, along = to_segment(skin.shape, a, b, radius * body.sw)
         long = float(np.hypot(*(b - a)))
         tube |= (distance < radius * body.sw) & (length + along * long > end)
         length += long
@@ -169,7 +169,7 @@ def _beside_sleeve(person: Person, worn: Worn, side: int) -> Mask:
     zone = np.zeros(shape, dtype=bool)
     length = 0.0
     for a, b in ((shoulder, elbow), (elbow, wrist)):
-        distance, along = to_segment(shape, floats(a), floats(b))
+        distance, along = to_segment(shape, a, b, 0.26 * body.sw)
         long = float(np.hypot(*(b - a)))
         zone |= (distance < 0.26 * body.sw) & (length + along * long < grid.end - margin)
         length += long

@@ -109,7 +109,7 @@ def _torso_chosen(garment: Garment, fitted: Fit, measures: Measures) -> Floats:
 
 def _seam_strip(shape: Shape, side: int, fitted: Fit, measures: Measures) -> Mask:
     reach = _SEAM_STRIP_SW * measures.sw / fitted.s
-    near = to_segment(shape.limbs.shape, shape.shoulder[side], shape.pit[side])[0] < reach
+    near = to_segment(shape.limbs.shape, shape.shoulder[side], shape.pit[side], reach)[0] < reach
     return np.asarray(near & ((shape.limbs == 0) | (shape.limbs == side + 1)))
 
 

@@ -44,17 +44,14 @@ def test_sees_bare_arms_and_the_hem(anna: pose.Person) -> None:
     assert pose.read_person(load(DEMO / "person_george.jpg")).bare == (False, False)
 
 
-def test_parts_survive_being_kept(anna: pose.Person, tmp_path: object) -> None:
+def test_parts_survive_being_kept(anna: pose.Person) -> None:
     parts = anna.to_parts()
     assert pose.fits(parts, ANNA)
     again = pose.Person.from_parts(parts)
     assert np.array_equal(again.labels, anna.labels)
     assert np.array_equal(again.body.points, anna.body.points)
-    assert (again.frame, again.waist, again.bare) == (
-        anna.frame,
-        pytest.approx(anna.waist),
-        anna.bare,
-    )
+    assert (again.frame, again.bare) == (anna.frame, anna.bare)
+    assert again.waist == pytest.approx(anna.waist)
     assert sum(part.nbytes for part in parts.values()) < 2_000_000
 
 

@@ -80,7 +80,7 @@ def test_keeps_the_hands(worn: Find, person: str, garment: str) -> None:
 
 def _levels(case: Worn) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
     wide = case.photo.astype(np.int16) - case.drawing.pixels
-    return np.abs(wide).astype(np.uint8)
+    return np.asarray(np.abs(wide), dtype=np.uint8)
 
 
 @pairs
