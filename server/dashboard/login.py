@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any, cast
 from urllib.parse import urlsplit
 
-from flask import Flask, redirect, render_template, request, session, url_for
+from flask import Flask, Response, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
 from sqlalchemy import select
@@ -25,7 +25,16 @@ SESSION_LIFETIME = timedelta(days=7)
 TRIES_FROM = "30 per minute"
 TRIES_FOR = "10 per minute"
 
-login_manager = LoginManager()
+
+class SessionLogin(LoginManager):  # type: ignore[misc]
+    """Remembers nobody beyond her session. Flask-Login would look for its own cookie at every
+    answer of every door, and so make public files vary by cookie."""
+
+    def _update_remember_cookie(self, response: Response) -> Response:
+        return response
+
+
+login_manager = SessionLogin()
 
 
 @dataclass(frozen=True)
