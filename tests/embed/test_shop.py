@@ -177,7 +177,7 @@ def test_axe_finds_nothing_and_nothing_overflows(
     page.emulate_media(color_scheme=scheme)
     page.set_viewport_size({"width": size[0], "height": size[1]})
     page.add_init_script(path=AXE)
-    for path in ("/", "/products/tee-geo", "/cart", "/nowhere"):
+    for path in ("/", "/?department=upper", "/products/tee-geo", "/cart", "/nowhere"):
         page.goto(path)
         assert _axe(page) == [], path
         assert page.evaluate("document.documentElement.scrollWidth") == size[0], path
