@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from functools import cache
 from typing import TypeVar
 
 from argon2 import PasswordHasher
@@ -15,8 +16,12 @@ from argon2.exceptions import InvalidHashError, VerificationError
 Answer = TypeVar("Answer")
 
 _hasher = PasswordHasher()
-# Compared against where no user has the e-mail, so that both answers take equally long.
-_NOBODY = _hasher.hash("nobody has this password")
+
+
+@cache
+def _nobody() -> str:
+    """Compared against where no user has the e-mail, so that both answers take equally long."""
+    return _hasher.hash("nobody has this password")
 
 
 def hash_token(token: str) -> str:
@@ -33,7 +38,9 @@ def verify(password: str, password_hash: str | None) -> bool:
 
     def check() -> bool:
         try:
-            return _hasher.verify(password_hash or _NOBODY, password) and password_hash is not None
+            return (
+                _hasher.verify(password_hash or _nobody(), password) and password_hash is not None
+            )
         except (VerificationError, InvalidHashError):
             return False
 

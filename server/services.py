@@ -45,6 +45,7 @@ class Work:
     _doomed: list[str] = field(default_factory=list)
     _actions: list[Callable[[], object]] = field(default_factory=list)
     _buries: bool = True
+    redis_is_away: bool = False  # known already; then nobody waits for it again
 
     def nudge(self, row: nudges.Owned) -> None:
         """Raises the row's version and tells open pages after the commit."""
@@ -64,20 +65,25 @@ class Work:
                 self._doomed.append(key)
 
     def after_commit(self, action: Callable[[], object]) -> None:
-        """Runs once the rows are safe. A dead Redis or store is logged, not raised: the steward
-        makes up for it."""
+        """Talks to Redis once the rows are safe. Where Redis is away that is logged, not raised:
+        the steward makes up for it."""
         self._actions.append(action)
 
     def _finish(self) -> None:
         for action in self._actions:
-            try:
-                action()
-            except (RedisError, Unavailable) as error:
-                log.warning("left to the steward", error=str(error))
-        if self._nudges:
+            if not self.redis_is_away:
+                self._try(action)
+        if self._nudges and not self.redis_is_away:
             nudges.publish(self.services.redis, self._nudges)
         if self._doomed and self._buries:
             self._bury(self._doomed)
+
+    def _try(self, action: Callable[[], object]) -> None:
+        try:
+            action()
+        except RedisError as error:
+            self.redis_is_away = True
+            log.warning("left to the steward", error=str(error))
 
     def _bury(self, keys: list[str]) -> None:
         try:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 UPLOAD_EXPIRES_S = 600
 DOWNLOAD_EXPIRES_S = 300
+MOST_AT_ONCE = 1000  # what one DeleteObjects takes
 _TIMEOUT_S = 3
 
 
@@ -112,9 +113,11 @@ class Store:
         return Head(answer["ContentLength"], answer.get("ContentType", ""))
 
     def delete(self, keys: list[str]) -> None:
-        """Deletes up to 1000 objects; one that is not there is fine."""
-        if not keys:
-            return
+        """Deletes objects; one that is not there is fine."""
+        for start in range(0, len(keys), MOST_AT_ONCE):
+            self._delete(keys[start : start + MOST_AT_ONCE])
+
+    def _delete(self, keys: list[str]) -> None:
         try:
             answer = self._client.delete_objects(
                 Bucket=self._bucket,

@@ -112,7 +112,9 @@ def _insert(
         garment = _ready_garment(work.session, caller, new.garment_id)
         _refuse_flood(work, caller)
         row = _row(work, caller, new, photo, garment, engine)
-        if line is not None:
+        if line is None:
+            work.redis_is_away = True
+        else:
             _place(work, row, *line)
         work.session.add(row)
         if idempotency_key is not None:
