@@ -8,6 +8,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from embed.release import RELEASES, released
 from server import embed_files
 from server.errors import Problem
 from tests.house.loader_size import LOADER, gzipped_size_bytes
@@ -57,3 +58,11 @@ def test_the_loader_stays_small() -> None:
 @pytest.mark.parametrize("version", ["9.9.9", "..", "%2e%2e", "..%2f..%2fserver"])
 def test_nothing_else_is_handed_out(client: FlaskClient, version: str) -> None:
     assert client.get(f"/embed/releases/{version}/proteus.js").status_code == 404
+
+
+@pytest.mark.parametrize("version", released())
+def test_a_release_may_be_kept_for_ever(client: FlaskClient, version: str) -> None:
+    answer = client.get(f"/embed/releases/{version}/proteus.js")
+    assert answer.data == (RELEASES / version / "proteus.js").read_bytes()
+    assert "immutable" in answer.headers["Cache-Control"]
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"

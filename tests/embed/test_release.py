@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from embed.release import RELEASES, freeze, integrity, released
+from tests.embed.conftest import BUTTON, Desk
+from tests.embed.counterpart import KEY
 
 ROOT = Path(__file__).parents[2]
 
@@ -62,3 +64,17 @@ def test_no_release_was_ever_changed() -> None:
     if done.returncode != 0:
         pytest.skip("this is no git checkout")
     assert done.stdout.split() == []
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("version", released())
+def test_a_page_can_pin_it(desk: Desk, version: str) -> None:
+    source = f"{desk.server.url}/embed/releases/{version}/proteus.js"
+    desk.shop.html = (
+        f'<!doctype html><title>shop</title>{BUTTON}<script async src="{source}"'
+        f' integrity="{released()[version]}" crossorigin="anonymous" data-site="{KEY}"></script>'
+    )
+    desk.page.goto(desk.shop.url)
+    desk.page.wait_for_function("() => !!customElements.get('proteus-tryon')")
+    desk.open()
+    assert desk.server.boots[0]["pk"] == KEY
