@@ -1,0 +1,41 @@
+"""Her photo: handed over with her consent, and which of several people she is."""
+
+from __future__ import annotations
+
+from flask import Response, request
+
+from server import auth, fragments, photos
+from server.auth import allow
+from server.caller import Caller
+from server.errors import Problem
+from server.fragments import CONSENT_VERSION
+from server.limits import limited_more
+from server.services import current_services
+from server.widget.scope import own_site
+
+
+@allow("shopper")
+@limited_more
+def create_photo(pk: str, caller: Caller) -> Response:
+    """An uploaded photo is handed over to be checked; the first that follows her consent."""
+    services = current_services()
+    own_site(services, pk, caller)
+    if request.form.get("consent_version") != CONSENT_VERSION:
+        raise Problem("invalid", "She has to agree to the present words.", param="consent_version")
+    key = request.form.get("key", "")
+    photo = photos.create(services, caller, key=key, consent_version=CONSENT_VERSION)
+    response = Response(fragments.photo_card(photo, services.store))
+    auth.set_resume_cookie(response, services, caller)
+    return response
+
+
+@allow("shopper")
+@limited_more
+def choose_person(pk: str, photo_id: str, caller: Caller) -> Response:
+    services = current_services()
+    own_site(services, pk, caller)
+    person = request.form.get("person", type=int)
+    if person is None or person < 0:
+        raise Problem("invalid", param="person")
+    photo = photos.choose_person(services, caller, photo_id, person)
+    return Response(fragments.photo_card(photo, services.store))

@@ -1,0 +1,59 @@
+"""The document's policy: what it may load, and who may frame it. Pure but for `guard`."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from flask import Response
+
+from server import sites
+from server.errors import Problem
+from server.models import Site
+from server.services import Services
+
+
+def policy(store_origin: str, server_url: str, origins: list[str]) -> str:
+    """The document's Content-Security-Policy: nothing but our own files and the store, framed by
+    nobody but the site's own pages."""
+    socket = server_url.replace("http", "ws", 1)  # older Safari does not count it as 'self'
+    return "; ".join(
+        [
+            "default-src 'none'",
+            "script-src 'self'",
+            "style-src 'self'",
+            f"img-src 'self' {store_origin}",
+            f"connect-src 'self' {socket} {store_origin}",
+            "base-uri 'self'",
+            "form-action 'none'",
+            "frame-ancestors " + (" ".join(origins) or "'none'"),
+        ]
+    )
+
+
+def guard(services: Services, site: Site, response: Response) -> Response:
+    """Puts the policy of this site's document on an answer."""
+    response.headers["Content-Security-Policy"] = policy(
+        _store_origin(services), services.settings.server_url, ancestors(site)
+    )
+    response.headers["Permissions-Policy"] = "camera=(self), microphone=(), geolocation=()"
+    response.headers["Cross-Origin-Opener-Policy"] = "unsafe-none"  # it is always framed
+    return response
+
+
+def ancestors(site: Site) -> list[str]:
+    """The site's allowed origins, those that are origins: whatever a row holds, nothing else may
+    come into a header."""
+    return [origin for origin in site.allowed_origins if _is_origin(origin)]
+
+
+def _is_origin(value: object) -> bool:
+    try:
+        return isinstance(value, str) and sites.check_origin(value) == value
+    except (Problem, ValueError):
+        return False
+
+
+def _store_origin(services: Services) -> str:
+    """Asked of a signed address: a store without its own endpoint setting has its bucket's host."""
+    parts = urlsplit(services.store.presign_get("-"))
+    return f"{parts.scheme}://{parts.netloc}"
