@@ -38,7 +38,7 @@ check: $(VENV)/.tests node_modules/.installed ## Lint, types, import arrows, Jav
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
-	@$(BIN)/lint-imports
+	@$(BIN)/lint-imports --no-logo
 	@node_modules/.bin/tsc --project tsconfig.json
 	@node_modules/.bin/biome check
 	@$(BIN)/djlint --lint --quiet .
@@ -49,6 +49,14 @@ format: $(VENV)/.tests node_modules/.installed ## Format Python, JavaScript and 
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format .
 	@node_modules/.bin/biome check --write
+
+.PHONY: sheets
+sheets: $(VENV)/.tests ## Draw contact sheets of the preview engine into build/sheets
+	@$(BIN)/python -m bench.sheets $(ARGS)
+
+.PHONY: bench-preview
+bench-preview: $(VENV)/.tests ## Measure the preview engine's seconds and memory
+	@$(BIN)/python -m bench.preview $(ARGS)
 
 .PHONY: bench-overhead
 bench-overhead: $(VENV)/.tests ## Measure what the road costs beyond engine and store
