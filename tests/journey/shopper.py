@@ -55,6 +55,7 @@ class Shopper:
     requests: list[Request] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
     frames: list[str] = field(default_factory=list)
+    sockets: int = 0
 
     @classmethod
     @contextmanager
@@ -100,6 +101,7 @@ class Shopper:
             self.complaints.append(text)
 
     def _listen(self, socket: Any) -> None:
+        self.sockets += 1
         socket.on("framereceived", lambda text: self.frames.append(str(text)))
 
     # --- the shop ---------------------------------------------------------------------------------
@@ -180,6 +182,21 @@ class Shopper:
             if urlsplit(request.url).scheme not in ("data", "blob")
             and urlsplit(request.url).hostname not in OWN_HOSTS
         ]
+
+    def sleeps(self, for_s: float) -> None:
+        """Her phone goes dark and comes back: as the page sees it, without the waiting."""
+        self.frame.evaluate(
+            """(ms) => {
+              const [now, set] = [Date.now, (hidden) =>
+                Object.defineProperty(document, "hidden", { value: hidden, configurable: true })];
+              set(true);
+              document.dispatchEvent(new Event("visibilitychange"));
+              Date.now = () => now() + ms;
+              set(false);
+              document.dispatchEvent(new Event("visibilitychange"));
+            }""",
+            for_s * 1000,
+        )
 
     def focused(self) -> str:
         return str(self.frame.evaluate("document.activeElement.textContent.trim()"))

@@ -6,9 +6,11 @@ phone's screen, real processes.
 
 from __future__ import annotations
 
+import http.server
 import os
 import re
 import signal
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -253,6 +255,36 @@ def test_where_every_cookie_is_refused_she_is_told(
         expect(sam.room.locator("#history")).to_be_hidden()
 
 
+# --- other people's pages ------------------------------------------------------------------------
+
+
+class _Framing(http.server.BaseHTTPRequestHandler):
+    """A page of another origin with the stolen widget in a frame."""
+
+    widget_url = ""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.end_headers()
+        self.wfile.write(f'<!doctype html><iframe src="{self.widget_url}"></iframe>'.encode())
+
+    def log_message(self, *_args: object) -> None:
+        """Quiet."""
+
+
+def test_a_page_of_another_origin_cannot_frame_the_widget(sam: Shopper) -> None:
+    _Framing.widget_url = f"{sam.demo['server_url']}/w/{sam.demo['publishable_key']}"
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Framing) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        sam.page.goto(f"http://127.0.0.1:{server.server_address[1]}/")
+        sam.page.wait_for_function("() => frames.length === 1")
+        server.shutdown()
+    assert any("frame-ancestors" in words for words in sam.complaints)
+    assert sam.page.frames[1].url.startswith("chrome-error:")
+    assert not [r for r in sam.requests if "/w/static/" in r.url]
+
+
 # --- place, progress, a lost socket --------------------------------------------------------------
 
 
@@ -340,9 +372,22 @@ def test_a_killed_server_costs_nothing(
     sam.agrees_and_gives(photo)
     sam.sees("waiting", PICTURE_MS)
     os.kill(slow_stack.pid("server"), signal.SIGKILL)
-    expect(sam.room.locator("#reconnecting")).to_be_visible(timeout=SOON_MS)
     sam.gets_her_picture()
+    assert sam.sockets >= 2
     expect(sam.room.locator("#reconnecting")).to_be_hidden()
+    assert sam.room.locator(".card").count() == 1
+
+
+def test_a_phone_that_slept_listens_anew(patient_sam: Shopper, photo: Path) -> None:
+    sam = patient_sam
+    sam.visit("tee-sunset")
+    sam.opens_the_fitting_room()
+    sam.agrees_and_gives(photo)
+    sam.sees("waiting", PICTURE_MS)
+    assert sam.sockets == 1
+    sam.sleeps(for_s=60)
+    sam.gets_her_picture()
+    assert sam.sockets == 2
     assert sam.room.locator(".card").count() == 1
 
 

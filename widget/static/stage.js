@@ -32,6 +32,7 @@ export function arrived() {
   if (!(heading instanceof HTMLElement)) return;
   const active = document.activeElement;
   const elsewhere = active?.closest(".header, dialog, .history");
+  announcer.textContent = "";
   if (document.hasFocus() && !elsewhere) heading.focus({ preventScroll: true });
   else announce(heading.textContent?.trim() ?? "");
   window.scrollTo(0, 0);
