@@ -137,7 +137,8 @@ class Workshop:
 
     def is_quiet(self) -> bool:
         """Nothing waits, nothing is held: RQ's own books are empty."""
-        keys: list[Any] = list(self.redis.keys("rq:*:*"))  # at one moment: a job may be on its way between the two
+        # At one moment: a job may be on its way between the two.
+        keys: list[Any] = list(self.redis.keys("rq:*:*"))
         return not any(key.startswith((b"rq:wip:", b"rq:queue:")) for key in keys)
 
     def wait_until_settled(self, within_s: float = 30) -> float:
