@@ -348,6 +348,7 @@ document.body.addEventListener("htmx:beforeSwap", (event) => {
 });
 
 if (isSample) {
+  document.body.addEventListener("htmx:confirm", (event) => event.preventDefault());
   settle();
   fetch(new URL("sample/photo.jpg", import.meta.url))
     .then((answer) => answer.blob())
