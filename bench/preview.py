@@ -28,7 +28,7 @@ from gpu_worker.engine import Order, Pixels, SeededNoise
 from gpu_worker.preview import PreviewEngine
 
 SIZES = ((768, 1024), (960, 1280), (1536, 2048))
-REPEATS = 5
+REPEATS = 3
 _MIB = 1024
 
 

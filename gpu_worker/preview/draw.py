@@ -17,12 +17,13 @@ from gpu_worker.pose import Person
 from gpu_worker.pose.labels import LOWER
 from gpu_worker.preview.fill import erased_weight, filled, ghosts
 from gpu_worker.preview.render import Drawn, Texture, draw_layer, over, texture
-from gpu_worker.preview.scene import Zones, worn_before, zones
+from gpu_worker.preview.scene import HEAD_SW, Zones, worn_before, zones
 from gpu_worker.preview.shade import GAMMA, on_body, on_garment
 from gpu_worker.preview.skin_limb import Painted, paint_arm
 from gpu_worker.preview.worn import Worn, wear
 
 _BACK_DARKER = 0.8
+_FOLDS_SW = 0.03
 _UNDER_CLOTH_SW = 0.015  # the old cloth's thickness
 
 
@@ -55,7 +56,7 @@ def draw(photo: Pixels, person: Person, picture: Pixels, garment: Garment) -> Dr
     alpha = floats(1 - (1 - low_torso) * (1 - low_limbs))
     arms = _arms(canvas, person, worn, garment.category)
     painted = np.any([np.zeros_like(person.person), *(arm.mask for arm in arms)], axis=0)
-    bare = painted & shrink(person.person, _UNDER_CLOTH_SW * person.body.sw)
+    bare = _smooth(painted & shrink(person.person, _UNDER_CLOTH_SW * person.body.sw), person)
     zone = zones(person, worn, alpha, garment.category, bare)
     if garment.category is not Category.LOWER:
         kept = person.person & ~zone.erased & ~worn_before(person, garment.category)
@@ -90,6 +91,11 @@ def _arms(canvas: Bytes, person: Person, worn: Worn, category: Category) -> list
     return [arm for arm in arms if arm is not None]
 
 
+def _smooth(mask: Mask, person: Person) -> Mask:
+    """Without the steps of a mask that followed the folds of a sleeve."""
+    return np.asarray(blur(mask, _FOLDS_SW * person.body.sw) > 0.5)
+
+
 def _limbs(worn: Worn, cloth: Texture, person: Person, torso: Drawn) -> Drawn:
     """All sleeves or legs as one layer."""
     drawn = Drawn(torso.pixels, np.zeros_like(torso.alpha))
@@ -116,7 +122,10 @@ def _to_canvas(alpha: Floats, canvas: Bytes) -> Floats:
 
 def _front(person: Person, zone: Zones) -> Floats:
     """What hides the garment, soft by a px of the canvas, at the photo's size."""
-    soft = np.clip(blur(zone.front, 0.006 * person.body.sw) * 1.6 - 0.3, 0, 1)
+    sw = person.body.sw
+    soft = np.clip(blur(zone.front, 0.006 * sw) * 1.6 - 0.3, 0, 1)
+    head = person.person & (zone.y < HEAD_SW * sw)
+    soft = np.maximum(soft, grow(head, 0.012 * sw))
     return person.frame.to_photo(soft)
 
 

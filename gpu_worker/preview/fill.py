@@ -8,7 +8,17 @@ from __future__ import annotations
 import numpy as np
 
 from gpu_worker.contract import Category
-from gpu_worker.planes import Bytes, Floats, Mask, blur, distance_inside, floats, membrane, shrink
+from gpu_worker.planes import (
+    Bytes,
+    Floats,
+    Mask,
+    blur,
+    distance_inside,
+    floats,
+    lab,
+    membrane,
+    shrink,
+)
 from gpu_worker.planes import grow as grown
 from gpu_worker.pose import Person
 from gpu_worker.pose.labels import SKIN
@@ -20,6 +30,8 @@ _GHOST_SW, _GHOST_STEP = 0.12, 2.5  # how far outside, and how many levels unlik
 _BUSY = 6.0  # levels: a busier wall shows no ghosts
 _EDGE_DARKER, _EDGE_SW = 0.25, 0.05
 _SEAM_SW = 0.05  # over which painted arm and plain skin blend
+_OUTLINE_SW = 0.02  # smaller corners of an invented outline are rounded
+_SHADED = 7.0  # L
 _SURE_SW = 0.035  # so far from its outline skin has its own tone
 
 
@@ -31,7 +43,7 @@ def filled(
     wall = wall_behind(pixels, person)
     skin = _skin(pixels, person, zone, alpha, arms)
     body = zone.bare | (person.person & ~zone.erased)
-    soft = blur(body, 0.008 * sw)[..., None]
+    soft = blur(blur(body, _OUTLINE_SW * sw) > 0.5, 0.012 * sw)[..., None]
     inside = wall + (skin - wall) * soft
     return floats(inside)
 
@@ -67,6 +79,7 @@ def _skin(pixels: Bytes, person: Person, zone: Zones, alpha: Floats, arms: list[
     """Skin continued from what is bare, darker towards the body's outer edges."""
     sw = person.body.sw
     sure = shrink(person.labels == SKIN, _SURE_SW * sw) & ~zone.erased & _below_face(zone, sw)
+    sure = _well_lit(pixels, sure, person)
     known, painted = floats(pixels), np.zeros_like(sure)
     for arm in arms:
         known = np.where(arm.mask[..., None], arm.pixels, known)
@@ -79,6 +92,13 @@ def _skin(pixels: Bytes, person: Person, zone: Zones, alpha: Floats, arms: list[
     own = (blur(painted, spread) / np.maximum(blur(painted | zone.bare, spread), 1e-3))[..., None]
     own *= painted[..., None]
     return floats(shaded + (known - shaded) * own)
+
+
+def _well_lit(pixels: Bytes, sure: Mask, person: Person) -> Mask:
+    """Without the shadow under the chin: a chest continued from it looks dirty."""
+    usual = float(np.median(person.tones[:, 0]))
+    lit = sure & (lab(pixels)[..., 0] > usual - _SHADED)
+    return lit if lit.sum() > 0.2 * sure.sum() else sure
 
 
 def _below_face(zone: Zones, sw: float) -> Mask:

@@ -22,7 +22,8 @@ _SHOULDER_SW = 0.57
 _SHOULDER_U = 0.48  # sw: where the garment's shoulder point rests on the body
 _MIX = (0.97, 1.12)
 _LARGER = 1.22
-_KY = (0.80, 1.28)
+_LARGER_BARE = 1.40  # a vest is cut wide and worn close
+_KY, _KY_BARE = (0.80, 1.28), (0.80, 1.40)
 _HIGHEST_TL, _LOWEST_TL = -0.6, 3.2
 
 
@@ -98,9 +99,11 @@ def _length(
         low, high = max(1.0, min(waist + 0.12, 1.25)), 1.38
     long = garment.shape.hem - y0
     wanted = float(np.clip((by0 + long * s) / body.tl, low, high)) * body.tl - by0
-    larger = float(np.clip(wanted / (long * s), 1.0, _LARGER))
+    most = _LARGER if any(garment.shape.limbed) else _LARGER_BARE
+    larger = float(np.clip(wanted / (long * s), 1.0, most))
     s *= larger
-    return s, float(np.clip(wanted / (long * s), *_KY))
+    low_ky, high_ky = _KY if any(garment.shape.limbed) else _KY_BARE
+    return s, float(np.clip(wanted / (long * s), low_ky, high_ky))
 
 
 def _top_widths(shape: Shape, body: Measures, place: Fit, kind: str, side: int) -> Floats:
@@ -129,7 +132,8 @@ def _below_pit(
     low = 1.12 if kind == "sleeved" else 1.05
     loose = np.interp(rows / body.tl, (0.3, 1.0, 1.3), (1.16, 1.26, 1.36))
     width = np.clip(0.90 * flat, low * half, loose * half)
-    ramp = smoothstep(pit - 0.02 * body.tl, pit + 0.14 * body.tl, rows)
+    first, last = (-0.02, 0.14) if kind == "sleeved" else (-0.05, 0.06)
+    ramp = smoothstep(pit + first * body.tl, pit + last * body.tl, rows)
     cover = np.where(rows < 1.1 * body.tl, body.cover_at(side, rows) + 0.02 * body.sw, 0)
     width = np.maximum(width, cover * ramp)
     return _hanging(rows, flat, width, half, body)

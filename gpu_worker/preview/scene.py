@@ -13,6 +13,7 @@ from gpu_worker.contract import Category
 from gpu_worker.planes import (
     Floats,
     Mask,
+    coordinates,
     floats,
     grow,
     remap,
@@ -26,12 +27,13 @@ from gpu_worker.pose.labels import FEET, FRINGE, HAIR, LOWER, SKIN, UPPER
 from gpu_worker.preview.torso import body_planes
 from gpu_worker.preview.worn import Worn
 
+_ARM_PIT_TL = 0.38  # below it a gap beside a bare arm shows the wall
 _OPEN_TL = 0.38
-_HEAD_SW = -0.30  # above this height everything of the person stays as it is
+HEAD_SW = -0.30  # above this height everything of the person stays as it is
 _OLD_GROWN_SW = 0.03
 _COVERED = 0.98
 _TUBE = 1.25
-_HAND_OVERLAP_SW = 0.06
+_HAND_OVERLAP_SW = 0.0
 _TRIM_GROWN_SW = 0.04
 _BELOW_HEM_TL = 0.02
 
@@ -63,7 +65,7 @@ def zones(person: Person, worn: Worn, alpha: Floats, category: Category, arms: M
 def in_front(person: Person, worn: Worn, x: Floats, y: Floats, category: Category) -> Mask:
     """Head, hair, and the bare arms and hands beyond the sleeves; of a bottom, the worn top."""
     sw = person.body.sw
-    head = person.person & (y < _HEAD_SW * sw)
+    head = person.person & (y < HEAD_SW * sw)
     hair = person.labels == HAIR
     front = head | hair
     for side in (0, 1):
@@ -82,20 +84,24 @@ def _bare_arm(person: Person, worn: Worn, y: Floats, side: int) -> Mask:
     hand = floats(wrist + 1.6 * (body.hand(side) - wrist))
     skin = (person.labels == SKIN) | (person.labels == FRINGE)
     tube = np.zeros_like(skin)
-    length = 0.0
-    end = _sleeve_end(worn, side) - _HAND_OVERLAP_SW * body.sw
     for a, b, radius in ((shoulder, elbow, 0.16), (elbow, wrist, 0.14), (wrist, hand, 0.22)):
-        distance, along = to_segment(skin.shape, a, b, radius * body.sw)
-        long = float(np.hypot(*(b - a)))
-        tube |= (distance < radius * body.sw) & (length + along * long > end)
-        length += long
-    low = y > (float(worn.map.fade_to) if worn.patches[side] is None else -1e9)
-    return np.asarray(skin & tube & low)
+        tube |= to_segment(skin.shape, a, b, radius * body.sw)[0] < radius * body.sw
+    return np.asarray(skin & tube & _beyond_sleeve(worn, y, side))
 
 
-def _sleeve_end(worn: Worn, side: int) -> float:
-    grid = worn.patches[side]
-    return 0.0 if grid is None else grid.end
+def _beyond_sleeve(worn: Worn, y: Floats, side: int) -> Mask:
+    """Past the line across the sleeve's end; without a sleeve, below the arm pit."""
+    grid, along = worn.patches[side], worn.limbs[side]
+    if grid is None or along is None:
+        return np.asarray(y > worn.map.fade_to)
+    end = floats([min(grid.end, along.length)])
+    point, out = along.point(end)[0], along.out(end)[0]
+    ahead_x, ahead_y = float(out[1]), -float(out[0])
+    xs, ys = coordinates(y.shape)
+    if side == 1:
+        xs = y.shape[1] - 1 - xs
+    ahead = (xs - point[0]) * ahead_x + (ys - point[1]) * ahead_y
+    return np.asarray(ahead > -_HAND_OVERLAP_SW * worn.measures.sw)
 
 
 def _erased(
@@ -199,4 +205,8 @@ def _body(person: Person, worn: Worn, x: Floats, y: Floats, arms: Mask) -> Mask:
         half = np.where(y < 0.15 * worn.measures.tl, np.maximum(half, 0.5 * person.body.sw), half)
         inside = (reach < half) & (y > worn.measures.top_at(side, reach))
         torso |= chosen & inside
+    shoulders = shrink(person.person, 0.012 * person.body.sw) & (y < _ARM_PIT_TL * worn.measures.tl)
+    bare_sides = [side for side in (0, 1) if person.bare[side] and worn.patches[side] is None]
+    for side in bare_sides:
+        torso |= shoulders & ((x < 0) if side == 0 else (x >= 0))
     return torso | arms

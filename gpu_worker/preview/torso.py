@@ -18,6 +18,7 @@ from gpu_worker.preview.measure import Measures
 
 _TIGHTEST = 0.66
 _OVER_BODY_SW = 0.018
+_RAISED_SW, _LOWERED_SW = 0.16, 0.08  # so much the collar may differ from the shoulder
 _NECK_SW = 0.25  # a neck point lies no nearer to the middle
 
 
@@ -118,7 +119,11 @@ def _lift(shape: Shape, fit: Fit, body: Measures, contour: Floats, side: int, co
     rest = np.maximum(out / max(own, 1.0) * worn, _NECK_SW * body.sw)
     target = body.top_at(side, rest) - _OVER_BODY_SW * body.sw
     difference = target - fit.down(floats(own_y))
-    return floats(gaussian_filter1d(difference, 0.04 * body.sw, mode="nearest"))
+    at_shoulder = float(difference[-1])
+    bent = np.clip(
+        difference, at_shoulder - _RAISED_SW * body.sw, at_shoulder + _LOWERED_SW * body.sw
+    )
+    return floats(gaussian_filter1d(bent, 0.04 * body.sw, mode="nearest"))
 
 
 def _joined(lift: Floats) -> Floats:
