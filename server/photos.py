@@ -107,7 +107,8 @@ def bury(work: Work, photo: Photo) -> None:
     for row in work.session.scalars(shown).all():
         try_ons.bury(work, row)
     keys = photo_keys(photo.id)
-    work.doom([photo.upload_key, *keys.all()])
+    work.doom([photo.upload_key], until=uploads.writable_until(photo.created_at))
+    work.doom(keys.all())
     if photo.status == PhotoStatus.CHECKING:
         jobs, photo_id, merchant_id = work.services.jobs, photo.id, photo.merchant_id
         work.after_commit(lambda: jobs.cancel(photo_id, TAILOR, Lane.LIVE, merchant_id))

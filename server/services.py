@@ -56,12 +56,14 @@ class Work:
         """Tells open pages of a row that is new or about to go; its version is the caller's."""
         self._nudges.append(nudge)
 
-    def doom(self, keys: Iterable[str | None]) -> None:
+    def doom(self, keys: Iterable[str | None], *, until: datetime | None = None) -> None:
         """Objects that must vanish: noted in this transaction, tried after it, retried by the
-        steward until the store confirms."""
+        steward until the store confirms. `until` then a client may still write them, by an address
+        that was signed before: the steward deletes them once more."""
+        due_at = max(self.now, until or self.now)
         for key in keys:
             if key:
-                self.session.merge(DoomedObject(key=key, due_at=self.now, tries=0))
+                self.session.merge(DoomedObject(key=key, due_at=due_at, tries=0))
                 self._doomed.append(key)
 
     def after_commit(self, action: Callable[[], object]) -> None:
@@ -89,7 +91,8 @@ class Work:
         try:
             self.services.store.delete(keys)
             with self.services.database.session_scope() as session:
-                session.execute(delete(DoomedObject).where(DoomedObject.key.in_(keys)))
+                confirmed = DoomedObject.key.in_(keys) & (DoomedObject.due_at <= self.now)
+                session.execute(delete(DoomedObject).where(confirmed))
         except Unavailable as error:
             log.warning("deletion left to the steward", error=str(error), objects=len(keys))
 

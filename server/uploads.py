@@ -7,7 +7,7 @@ that no photo or garment takes over is deleted.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import delete, select
@@ -21,6 +21,7 @@ from server.storage import UPLOAD_EXPIRES_S, upload_key
 CONTENT_TYPES = ("image/jpeg", "image/png", "image/webp")
 HEIC_TYPES = ("image/heic", "image/heif")
 CLAIM_S = 3600
+CLOCKS_DIFFER_S = 60  # ours and the store's
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,13 @@ def bury(work: Work, upload: Upload) -> None:
     """Forgets an announced file and deletes what may have arrived. The steward calls it for
     those past `expires_at`."""
     take_over(work, upload)
-    work.doom([upload.key])
+    announced_at = upload.expires_at - timedelta(seconds=CLAIM_S)
+    work.doom([upload.key], until=writable_until(announced_at))
+
+
+def writable_until(announced_at: datetime) -> datetime:
+    """Until then whoever was given the address can PUT, whatever became of the row."""
+    return announced_at + timedelta(seconds=UPLOAD_EXPIRES_S + CLOCKS_DIFFER_S)
 
 
 def _check(services: Services, content_type: str, size_bytes: int) -> None:

@@ -74,14 +74,12 @@ def garment_change(row: Garment, event: Event, _now: datetime) -> Change:
 
 
 def leftovers(event: Event) -> list[str]:
-    """What a worker has just stored for a row that is no more."""
-    if event.subject is Subject.TRY_ON:
-        return {
-            EventType.SUCCEEDED: [picture_key(event.id)],
-            EventType.PREVIEW: [partial_key(event.id)],
-        }.get(event.type, [])
-    if event.type is not EventType.READY:
+    """What a worker may have stored for a row that is no more. Also where it ended without a
+    result: one before it may have stored something and died before it could say so."""
+    if event.type is EventType.RUNNING:
         return []
+    if event.subject is Subject.TRY_ON:
+        return [picture_key(event.id), partial_key(event.id)]
     keys = photo_keys if event.subject is Subject.PHOTO else garment_keys
     return keys(event.id).all()
 
@@ -132,7 +130,7 @@ def _succeeded(row: TryOn, event: Event, now: datetime) -> Change:
 
 def _failed(row: TryOn, event: Event, now: datetime) -> Change:
     if not _is_open(row):
-        return NOTHING
+        return _left_by(row, event)
     code = _reason(event.data.get("code")) or Reason.ENGINE_FAILED
     values = _final(row, TryOnStatus.FAILED, event, now)
     values |= {"error_code": code.value, "retryable": bool(event.data.get("retryable", False))}
@@ -141,8 +139,13 @@ def _failed(row: TryOn, event: Event, now: datetime) -> Change:
 
 def _cancelled(row: TryOn, event: Event, now: datetime) -> Change:
     if not _is_open(row):
-        return NOTHING
+        return _left_by(row, event)
     return Change(_final(row, TryOnStatus.CANCELLED, event, now))
+
+
+def _left_by(row: TryOn, event: Event) -> Change:
+    """An end that comes too late: a deleted row must leave nothing, a settled one stays."""
+    return NOTHING if row.deleted_at is None else Change(doomed=leftovers(event))
 
 
 _TRY_ON: dict[EventType, Callable[[TryOn, Event, datetime], Change]] = {

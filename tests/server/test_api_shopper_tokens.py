@@ -6,12 +6,15 @@ import time
 from datetime import timedelta
 from typing import Any
 
+import httpx
 import jwt
 import pytest
 
 from server import auth
 from server.models import Photo, Shopper, TryOn, now
-from tests.server.actors import SERVER, SHOP, Actor, World, code
+from server.steward import expiry
+from server.storage import UPLOAD_EXPIRES_S
+from tests.server.actors import JPEG, SERVER, SHOP, Actor, World, code
 
 PATH = "/v1/shopper-tokens"
 
@@ -162,6 +165,19 @@ def test_delete_now_erases_her(world: World) -> None:
     assert code(sam.get("/v1/try-ons")) == (401, "bad_token")
     assert code(sam.post(PATH, {}, Origin=SERVER)) == (401, "no_shopper")
     assert code(world.ada.get(f"/v1/try-ons/{row.id}")) == (410, "gone")
+
+
+def test_a_photo_that_arrives_after_delete_now_is_deleted_too(world: World) -> None:
+    """Its address was signed before, and nobody can take that back."""
+    sam, store = consented(world), world.services.store
+    announced = sam.announce()
+    assert sam.delete("/v1/shoppers/me").status_code == 204
+    url, headers = announced["url"], announced["headers"]
+    assert httpx.put(url, content=JPEG, headers=headers).status_code == 200
+    expiry.bury(world.services, now())
+    assert store.head(announced["key"]) is not None  # it might come again
+    expiry.bury(world.services, now() + timedelta(seconds=UPLOAD_EXPIRES_S + 120))
+    assert store.head(announced["key"]) is None
 
 
 def test_a_shopper_whose_day_is_over_is_nobody(world: World, sam: Actor) -> None:

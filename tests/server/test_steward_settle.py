@@ -90,6 +90,13 @@ def test_a_picture_for_a_tombstone_is_deleted() -> None:
     assert change(row, EventType.SUCCEEDED).doomed == ["pictures/try_1.jpg"]
 
 
+@pytest.mark.parametrize("kind", [EventType.FAILED, EventType.CANCELLED])
+def test_what_a_lost_worker_stored_for_a_tombstone_is_deleted(kind: EventType) -> None:
+    row = try_on(status=TryOnStatus.CANCELLED, deleted_at=T0)
+    late = change(row, kind)
+    assert late == settle.Change({}, ["pictures/try_1.jpg", "pictures/try_1-partial.jpg"])
+
+
 def test_a_second_success_neither_changes_nor_deletes() -> None:
     row = try_on(status=TryOnStatus.SUCCEEDED, result_key="pictures/try_1.jpg")
     assert change(row, EventType.SUCCEEDED) == settle.NOTHING

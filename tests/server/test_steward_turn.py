@@ -150,12 +150,15 @@ def test_a_result_for_a_cancelled_try_on_is_deleted(house: Stage, steward: Stewa
     assert doomed(house) == set()
 
 
-def test_what_is_stored_for_a_deleted_photo_is_deleted(house: Stage, steward: Steward) -> None:
+@pytest.mark.parametrize("kind", [EventType.READY, EventType.REJECTED, EventType.CANCELLED])
+def test_what_is_stored_for_a_deleted_photo_is_deleted(
+    house: Stage, steward: Steward, kind: EventType
+) -> None:
     photo = house.photo(status=PhotoStatus.CHECKING)
     house.put(photo.clean_key, photo.parts_key)
     with house.services.database.session_scope() as session:
         session.delete(session.merge(photo))
-    house.emit(photo, EventType.READY)
+    house.emit(photo, kind)
     turn(steward)
     turn(steward, after_s=2)
     assert house.objects() == set()
