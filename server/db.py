@@ -46,22 +46,17 @@ class Database:
         """
         with self._writer if write else nullcontext():
             session = self._sessions()
-            session.info["write"] = write
-            if self.is_sqlite and write:
-                session.connection(execution_options={"proteus_write": True})
             try:
+                if self.is_sqlite and write:
+                    session.connection(execution_options={"proteus_write": True})
                 yield session
                 session.commit()
             except (OperationalError, InterfaceError, PoolExhausted) as error:
-                session.rollback()
                 if is_outage(error):
                     raise Unavailable("database") from error
                 raise
-            except BaseException:
-                session.rollback()
-                raise
             finally:
-                session.close()
+                session.close()  # rolls back what was not committed
 
     def ping(self) -> None:
         """Raises `Unavailable` where the database does not answer."""

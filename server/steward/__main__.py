@@ -35,8 +35,9 @@ def main() -> int:
     while not ending.asked:
         time.sleep(steward.loop(datetime.now(UTC)))
     services.close()
-    ending.is_near()
-    return 0
+    logging.shutdown()
+    # An interpreter that ends gives our handlers back first, and the order would then kill it.
+    os._exit(0)
 
 
 class _Ending:
@@ -47,11 +48,6 @@ class _Ending:
         signal.signal(signal.SIGTERM, self._ask)
         signal.signal(signal.SIGINT, self._ask)
         signal.signal(signal.SIGALRM, self._order)
-
-    def is_near(self) -> None:
-        """The order is not needed any more. It would kill: an interpreter that ends has taken
-        our handlers back."""
-        signal.setitimer(signal.ITIMER_REAL, 0)
 
     def _ask(self, _signal: int, _frame: FrameType | None) -> None:
         self.asked = True

@@ -88,7 +88,10 @@ def _answered(services: Services, caller: Caller, new: NewTryOn, key: str) -> Tr
             return None
         if known.body_hash != new.fingerprint():
             raise Problem("idempotency_key_reused", param="Idempotency-Key")
-        return session.get(TryOn, known.try_on_id)
+        row = session.get(TryOn, known.try_on_id)
+    if row is not None and row.deleted_at is not None:
+        raise Problem("gone", "The try-on of this key was deleted. Use a new key.")
+    return row
 
 
 def _look_at_line(services: Services, engine: str) -> tuple[Line, int] | None:

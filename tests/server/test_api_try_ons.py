@@ -98,6 +98,13 @@ def test_the_same_key_and_body_is_the_same_try_on(any_world: World) -> None:
     assert len(waiting(world)) == 1
 
 
+def test_the_key_of_a_deleted_one_is_spent(world: World, sam: Actor) -> None:
+    body = body_of(world, sam)
+    made: Any = sam.post("/v1/try-ons", body, Idempotency_Key="k1").json
+    sam.delete(f"/v1/try-ons/{made['id']}")
+    assert code(sam.post("/v1/try-ons", body, Idempotency_Key="k1")) == (410, "gone")
+
+
 def test_a_key_is_its_owners_alone(any_world: World) -> None:
     world = any_world
     mine: Any = world.sam.post("/v1/try-ons", body_of(world, world.sam), Idempotency_Key="k1").json

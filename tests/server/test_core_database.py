@@ -82,6 +82,17 @@ def test_writers_wait_for_each_other_and_none_is_lost(database: Database) -> Non
         assert session.get_one(Merchant, "mer_1").name == "40"
 
 
+def test_a_lock_held_too_long_is_an_outage(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.db.BUSY_TIMEOUT_S", 0.1)
+    holder, other = Database(sqlite_url), Database(sqlite_url)  # as in two processes
+    with holder.session_scope(), pytest.raises(Unavailable), other.session_scope():
+        pytest.fail("it may not begin")
+    with other.session_scope() as session:
+        session.add(Merchant(name="Ada's"))
+
+
 def test_readers_do_not_wait_for_a_writer(sqlite_url: str) -> None:
     database = Database(sqlite_url)
     with database.session_scope() as writer:
