@@ -68,9 +68,9 @@ def measure_one(shopper: Shopper, diary: Diary, photo_id: str, garment_id: str, 
     try_on_id = shopper.try_on(photo_id, garment_id)
     accepted = time.time()
     arrived, frame = shopper.hear(
-        lambda f: f["id"] == try_on_id and f["type"] in ("try_on.succeeded", "try_on.failed")
+        lambda f: f["id"] == try_on_id and f["type"] in ("succeeded", "failed")
     )
-    if frame["type"] != "try_on.succeeded":
+    if frame["type"] != "succeeded":
         raise SystemExit(f"a try-on failed: {frame}")
     done = diary.of(try_on_id, EventType.SUCCEEDED)
     beyond = (arrived - asked) * 1000 - done.data["model_ms"]

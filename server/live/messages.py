@@ -22,7 +22,7 @@ from server.storage import Store
 HISTORY = "history"  # beside row ids: a shopper's finished pictures together
 PAGE_OF_SHOPPER = Voice("html", "shopper")
 PAGE_OF_MERCHANT = Voice("html", "user")
-_NOUNS = {"try": "try_on", "pho": "photo", "gar": "garment"}
+_DELETED = {"try": "deleted", "pho": "photo.deleted", "gar": "garment.deleted"}
 
 
 class Speaker:
@@ -45,8 +45,7 @@ class Speaker:
     def gone(self, row_id: str, version: int, voice: Voice) -> Messages:
         """A deleted row: its id and nothing else."""
         if voice.format == "json":
-            noun = _NOUNS.get(row_id.partition("_")[0], "row")
-            return [_event(f"{noun}.deleted", row_id, version, {})]
+            return [_event(_DELETED[row_id.partition("_")[0]], row_id, version, {})]
         page = fragments if voice.kind == "shopper" else dashboard_fragments
         return [page.gone(row_id, version)]
 
@@ -86,10 +85,10 @@ class Speaker:
             return [_event(f"garment.{row.status.value}", row.id, row.version, body)]
         body = try_ons.to_dict(row, self._store, for_merchant=for_merchant)
         body |= body["error"] or {}
-        said = [_event(f"try_on.{row.status.value}", row.id, row.version, body)]
+        said = [_event(row.status.value, row.id, row.version, body)]
         if row.status is TryOnStatus.RUNNING and row.preview_key:
             url = self._store.presign_get(row.preview_key)
-            said.append(_event("try_on.preview", row.id, row.version, {"url": url}))
+            said.append(_event("preview", row.id, row.version, {"url": url}))
         return said
 
 

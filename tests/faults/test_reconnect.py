@@ -87,15 +87,13 @@ def road(house: Stage) -> Road:
 def result(ear: Ear, try_on_id: str, within_s: float = 20) -> dict[str, Any]:
     until = time.monotonic() + within_s
     while True:
-        said = ear.until("try_on.succeeded", within_s=max(0.01, until - time.monotonic()))
+        said = ear.until("succeeded", within_s=max(0.01, until - time.monotonic()))
         if said["id"] == try_on_id:
             return said
 
 
 def times_succeeded(ear: Ear, try_on_id: str) -> int:
-    return sum(
-        said["id"] == try_on_id and said["type"] == "try_on.succeeded" for said in ear.events()
-    )
+    return sum(said["id"] == try_on_id and said["type"] == "succeeded" for said in ear.events())
 
 
 def test_the_road_without_a_fault(road: Road) -> None:
@@ -106,7 +104,7 @@ def test_the_road_without_a_fault(road: Road) -> None:
     assert (done["width"], done["height"]) == (96, 128)
     assert httpx.get(done["result_url"]).status_code == 200
     assert {said["type"] for said in ear.events() if said["id"] == try_on_id} >= {
-        "try_on.running", "try_on.succeeded",
+        "running", "succeeded",
     }  # fmt: skip
 
 
@@ -114,7 +112,7 @@ def test_the_socket_is_cut_while_the_job_runs(road: Road) -> None:
     road.work()
     ear = road.house.listen(road.house.sam)
     try_on_id = road.order()
-    ear.until("try_on.running")
+    ear.until("running")
     ear.vanish()
     again = road.house.listen(road.house.sam)
     result(again, try_on_id)
@@ -131,7 +129,7 @@ def test_the_result_arrives_while_no_socket_is_open(road: Road) -> None:
     wait_for(lambda: road.house.redis.exists(EVENTS), 10)
     time.sleep(1.5)
     again = road.house.listen(road.house.sam)
-    said = again.until("try_on.succeeded")
+    said = again.until("succeeded")
     assert said["id"] == try_on_id
 
 
@@ -139,7 +137,7 @@ def test_the_server_is_killed_between_enqueue_and_result(road: Road) -> None:
     house = road.house
     ear = house.listen(house.sam)
     try_on_id = road.order()
-    ear.until("try_on.queued")
+    ear.until("queued")
     kill(house.children[-1])  # the server
     with pytest.raises((OSError, websocket.WebSocketException)):
         ear.until("the end of the connection")
@@ -169,7 +167,7 @@ def test_the_server_dies_between_commit_and_enqueue(house: Stage) -> None:
     wait_for(lambda: not house.answers(), 10)
     house.serve()
     road.work("5,5,2")
-    said = house.listen(house.sam).until("try_on.succeeded", within_s=25)
+    said = house.listen(house.sam).until("succeeded", within_s=25)
     assert said["result_url"]
 
 
@@ -185,7 +183,7 @@ def test_redis_is_away_for_a_moment_under_sixty_open_sockets(
         row = house.try_on()
         ears = [house.listen(house.sam) for _ in range(60)]
         for ear in ears:
-            ear.until("try_on.queued", row)
+            ear.until("queued", row)
         way.cut()
         house.change(row, eta_s=3.0)  # nobody hears this nudge
         time.sleep(1.5)
@@ -193,12 +191,12 @@ def test_redis_is_away_for_a_moment_under_sixty_open_sockets(
         way.restore()
         recovered = 0
         for ear in ears:
-            assert ear.until("try_on.queued", row)["eta_s"] == 3.0
+            assert ear.until("queued", row)["eta_s"] == 3.0
             recovered += 1
         assert recovered == 60
         house.change(row, eta_s=2.0)  # and nudges pass again
         for ear in ears:
-            assert ear.until("try_on.queued", row)["eta_s"] == 2.0
+            assert ear.until("queued", row)["eta_s"] == 2.0
 
 
 def test_redis_falls_silent_and_nobody_says_goodbye(
@@ -213,13 +211,13 @@ def test_redis_falls_silent_and_nobody_says_goodbye(
         house.serve(REDIS_URL=f"redis://127.0.0.1:{way.port}/0")
         row = house.try_on()
         ear = house.listen(house.sam)
-        ear.until("try_on.queued", row)
+        ear.until("queued", row)
         for eta in (9.0, 8.0):  # nudges pass, and the present state was told
             house.change(row, eta_s=eta)
-            assert ear.until("try_on.queued", row)["eta_s"] == eta
+            assert ear.until("queued", row)["eta_s"] == eta
         way.lose()
         house.change(row, eta_s=3.0)
-        assert ear.until("try_on.queued", row, within_s=12)["eta_s"] == 3.0
+        assert ear.until("queued", row, within_s=12)["eta_s"] == 3.0
 
 
 def test_everything_in_redis_is_lost(road: Road) -> None:
@@ -230,7 +228,7 @@ def test_everything_in_redis_is_lost(road: Road) -> None:
     done: set[str] = set()
     deadline = time.monotonic() + 30
     while done != set(ids):
-        done.add(ear.until("try_on.succeeded", within_s=deadline - time.monotonic())["id"])
+        done.add(ear.until("succeeded", within_s=deadline - time.monotonic())["id"])
     assert sorted(done) == sorted(ids)
 
 
@@ -248,7 +246,7 @@ def test_a_phone_sleeps_for_a_minute(
         with proxy("localhost", house.port) as way:
             asleep = _through(house, way)
             try_on_id = road.order()
-            asleep.until("try_on.queued")
+            asleep.until("queued")
             way.fall_silent()
             began = time.monotonic()
             road.work()

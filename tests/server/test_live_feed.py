@@ -210,8 +210,8 @@ def test_what_vanished_during_a_silence_is_said_to_be_gone(house: Stage) -> None
     theatre.collect()
     came = {said["id"]: said["type"] for said in theatre.sent[0][1]}
     assert came[photo.id] == "photo.deleted"
-    assert came[row.id] == "try_on.deleted"
-    assert came[kept.id] == "try_on.queued"
+    assert came[row.id] == "deleted"
+    assert came[kept.id] == "queued"
 
 
 def test_rows_that_cannot_be_read_are_told_later(house: Stage) -> None:

@@ -46,15 +46,15 @@ def test_sam_sees_her_picture_come(house: Stage) -> None:
     row = house.try_on(position=2, eta_s=9.0)
     ear = house.listen(house.sam)
 
-    queued = ear.until("try_on.queued", row)
+    queued = ear.until("queued", row)
     assert (queued["position"], queued["eta_s"]) == (2, 9.0)
     house.change(row, status=TryOnStatus.RUNNING, step=1, steps=4)
-    running = ear.until("try_on.running", row)
+    running = ear.until("running", row)
     assert (running["step"], running["steps"]) == (1, 4)
     house.change(row, preview_key=f"pictures/{row.id}-partial.jpg")
-    assert ear.until("try_on.preview", row)["url"].startswith("http")
+    assert ear.until("preview", row)["url"].startswith("http")
     house.change(row, status=TryOnStatus.SUCCEEDED, result_key=f"pictures/{row.id}.jpg")
-    done = ear.until("try_on.succeeded", row)
+    done = ear.until("succeeded", row)
     assert done["result_url"].startswith("http")
     assert done["version"] > running["version"] > queued["version"]
 
@@ -62,9 +62,9 @@ def test_sam_sees_her_picture_come(house: Stage) -> None:
 def test_a_failure_says_what_and_whether_to_try_again(house: Stage) -> None:
     row = house.try_on()
     ear = house.listen(house.sam)
-    ear.until("try_on.queued", row)
+    ear.until("queued", row)
     house.change(row, status=TryOnStatus.FAILED, error_code="engine_failed", retryable=True)
-    failed = ear.until("try_on.failed", row)
+    failed = ear.until("failed", row)
     assert (failed["code"], failed["retryable"]) == ("engine_failed", True)
     assert failed["detail"]
 
@@ -115,7 +115,7 @@ def test_a_backend_hears_of_its_site_and_its_mode(house: Stage) -> None:
     assert live.until("garment.ready", garment)["title"] == "Silk shirt"
     assert test.until("garment.ready", garment)["title"] == "Silk shirt"
     house.change(row, status=TryOnStatus.RUNNING)
-    live.until("try_on.running", row)
+    live.until("running", row)
     assert test.silence() == []
 
 
@@ -128,7 +128,7 @@ def test_nobody_hears_of_what_is_not_theirs(house: Stage) -> None:
         "Cleo's backend": house.listen(house.other_shop, suppress_origin=True, origin=None),
     }
     sam = house.listen(house.sam)
-    sam.until("try_on.queued", old)
+    sam.until("queued", old)
     for ear in others.values():
         ear.silence()
     photo = house.photo(status=PhotoStatus.CHECKING)
@@ -136,7 +136,7 @@ def test_nobody_hears_of_what_is_not_theirs(house: Stage) -> None:
     house.change(photo, status=PhotoStatus.READY)
     house.change(row, status=TryOnStatus.RUNNING)
     house.change(house.garment(), title="Wool coat")
-    sam.until("try_on.running", row)
+    sam.until("running", row)
     photos.remove(house.services, house.caller(house.sam), photo.id)
     sam.until("photo.deleted", photo)
     for name, ear in others.items():
@@ -148,10 +148,10 @@ def test_what_is_deleted_is_said_to_be_gone(house: Stage) -> None:
     photo, shopper = house.photo(), house.caller(house.sam)
     row = house.try_on(photo, status=TryOnStatus.SUCCEEDED, result_key="k")
     ear, page = house.listen(house.sam), house.listen(house.sam, "html")
-    ear.until("try_on.succeeded", row)
+    ear.until("succeeded", row)
     page.read_to('id="history"')
     try_ons.remove(house.services, shopper, row.id)
-    assert ear.until("try_on.deleted", row).keys() == {"type", "id", "version"}
+    assert ear.until("deleted", row).keys() == {"type", "id", "version"}
     page.read_to(f'id="card-{row.id}" data-state="gone"')
     photos.remove(house.services, shopper, photo.id)
     ear.until("photo.deleted", photo)
@@ -161,12 +161,12 @@ def test_an_older_version_never_follows_a_newer_one(house: Stage) -> None:
     row = house.try_on()
     ears = [house.listen(house.sam) for _ in range(5)]
     for ear in ears:
-        ear.until("try_on.queued", row)
+        ear.until("queued", row)
     for step in range(1, 120):
         house.change(row, status=TryOnStatus.RUNNING, step=step, steps=200)
     house.change(row, status=TryOnStatus.SUCCEEDED, result_key="k")
     for ear in ears:
-        ear.until("try_on.succeeded", row)
+        ear.until("succeeded", row)
         versions = [said["version"] for said in ear.events() if said["id"] == row.id]
         assert versions == sorted(set(versions))
         assert versions[-1] == 121
@@ -185,10 +185,10 @@ def test_many_sockets_on_postgresql(
         for ear in ears:
             ear.hello(made.ticket(made.sam))
         for ear in ears:
-            ear.until("try_on.queued", row, 10)
+            ear.until("queued", row, 10)
         made.change(row, status=TryOnStatus.RUNNING)
         for ear in ears:
-            ear.until("try_on.running", row, 10)
+            ear.until("running", row, 10)
 
 
 # --- refusals ------------------------------------------------------------------------------------
@@ -223,7 +223,7 @@ def test_a_ticket_is_good_once(house: Stage) -> None:
     ticket, row = house.ticket(house.sam), house.try_on()
     first = house.connect()
     first.hello(ticket)
-    first.until("try_on.queued", row)
+    first.until("queued", row)
     second = house.connect()
     second.hello(ticket)
     assert second.close_code() == 4401
@@ -270,7 +270,7 @@ def _hears(house: Stage, row: Any) -> bool:
     """Whether there is a free slot."""
     ear = house.listen(house.sam)
     try:
-        ear.until("try_on.queued", row, 2)
+        ear.until("queued", row, 2)
     except (AssertionError, ValueError, websocket.WebSocketException):
         return False
     return True
@@ -279,11 +279,11 @@ def _hears(house: Stage, row: Any) -> bool:
 def test_a_socket_may_talk_on_without_being_answered(house: Stage) -> None:
     row = house.try_on()
     ear = house.listen(house.sam)
-    ear.until("try_on.queued", row)
+    ear.until("queued", row)
     for _ in range(50):
         ear.ws.send(json.dumps({"type": "anything"}))
     house.change(row, status=TryOnStatus.RUNNING)
-    ear.until("try_on.running", row)
+    ear.until("running", row)
 
 
 def test_one_subscription_for_all_sockets(house: Stage) -> None:
@@ -305,7 +305,7 @@ def test_a_deploy_closes_open_sockets_with_1012(
         server = made.serve()
         row = made.try_on()
         said_hello, said_nothing = made.listen(made.sam), made.connect()
-        said_hello.until("try_on.queued", row)
+        said_hello.until("queued", row)
         server.send_signal(signal.SIGTERM)
         began = time.monotonic()
         assert said_hello.close_code() == 1012
