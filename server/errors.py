@@ -85,9 +85,6 @@ KINDS: dict[str, Kind] = {
     "one_garment_only": Kind(
         422, "One garment only", "A try-on takes one garment; send garment_id."
     ),
-    "image_url_unsupported": Kind(
-        422, "image_url is not supported", "Upload the picture and send its image_key."
-    ),
     "idempotency_key_reused": Kind(
         422, "Idempotency key reused", "This key was used with another body. Use a new key."
     ),

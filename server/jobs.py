@@ -145,13 +145,6 @@ class Jobs:
         word = self._redis.hget(contract.policy_key(engine), "batch_size")
         return int(word) if word and word.isdigit() else contract.DEFAULT_BATCH_SIZE
 
-    def engine_is_up(self, engine: str) -> bool:
-        """Whether any worker of this engine says that it lives."""
-        for key in self._redis.scan_iter(contract.worker_key("*"), count=100):
-            if self._redis.hget(key, "engine") == engine.encode():
-                return True
-        return False
-
     def _queue(self, name: str) -> Queue:
         return Queue(
             name,

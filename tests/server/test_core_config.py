@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from pydantic import ValidationError
 
 from server.config import Settings, SettingsError, setting_names
 
+ROOT = Path(__file__).parents[2]
 GOOD = {
     "PROTEUS_SECRET_KEY": "0123456789abcdef0123456789abcdef",
     "DATABASE_URL": "sqlite:///x.db",
@@ -70,12 +72,17 @@ def test_every_mistake_is_one_line(change: dict[str, str], lines: list[str]) -> 
 
 
 @pytest.mark.parametrize(
-    "command", [["-m", "server.cli", "migrate"], ["-c", "import server.wsgi"]], ids=["cli", "wsgi"]
+    "command",
+    [
+        ["-m", "server.cli", "migrate"],
+        ["-m", "gunicorn", "-c", "server/gunicorn.py", "server.wsgi:app"],
+    ],
+    ids=["cli", "server"],
 )
 def test_a_wrong_setting_ends_the_process_with_2(command: list[str]) -> None:
     env: Any = {**os.environ, **GOOD, "PORT": "x", "PROTEUS_LOG": "y"}
     ended = subprocess.run(
-        [sys.executable, *command], env=env, capture_output=True, text=True, check=False
+        [sys.executable, *command], cwd=ROOT, env=env, capture_output=True, text=True, check=False
     )
     assert ended.returncode == 2
     assert [line.split(":")[0] for line in ended.stderr.splitlines()] == ["PORT", "PROTEUS_LOG"]
