@@ -6,7 +6,7 @@ Knows names, defaults and bounds. Every row here has a row in docs/operating.md.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -29,11 +29,11 @@ class NullCurve:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    redis_url: str = "redis://127.0.0.1:6379/0"
-    s3_endpoint_url: str = ""
-    s3_bucket: str = "proteus"
-    aws_access_key_id: str = ""
-    aws_secret_access_key: str = ""
+    redis_url: str = ""
+    s3_bucket: str = ""
+    s3_endpoint_url: str | None = None  # AWS
+    aws_access_key_id: str | None = None  # boto3 looks where it always does
+    aws_secret_access_key: str | None = field(default=None, repr=False)
     aws_default_region: str = "us-east-1"
     batch_size: int = 4
     max_wait_ms: int = 100
@@ -76,7 +76,7 @@ def _text(schemes: tuple[str, ...] = ()) -> Callable[[str], str]:
         if not text:
             raise ValueError("is required")
         if schemes and not text.startswith(schemes):
-            raise ValueError(f"must begin with {' or '.join(schemes)}, got {text!r}")
+            raise ValueError(f"must begin with {' or '.join(schemes)}")  # it may hold a password
         return text
 
     return read
@@ -119,7 +119,7 @@ def _curve(text: str) -> NullCurve:
     return curve
 
 
-REQUIRED = frozenset({"s3_endpoint_url", "aws_access_key_id", "aws_secret_access_key"})
+REQUIRED = frozenset({"redis_url", "s3_bucket"})
 READERS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "redis_url": ("REDIS_URL", _text(("redis://", "rediss://", "unix://"))),
     "s3_endpoint_url": ("S3_ENDPOINT_URL", _text(("http://", "https://"))),

@@ -11,11 +11,7 @@ import pytest
 
 from gpu_worker.config import READERS, NullCurve, Settings, SettingsError
 
-GOOD = {
-    "S3_ENDPOINT_URL": "http://127.0.0.1:9000",
-    "AWS_ACCESS_KEY_ID": "AKIA",
-    "AWS_SECRET_ACCESS_KEY": "secret",
-}
+GOOD = {"REDIS_URL": "redis://127.0.0.1", "S3_BUCKET": "proteus"}
 
 
 def test_what_is_not_said_has_a_default() -> None:
@@ -35,8 +31,9 @@ def test_settings_are_read() -> None:
 
 WRONG = [
     ("REDIS_URL", "http://redis"),
-    ("S3_ENDPOINT_URL", ""),
-    ("AWS_ACCESS_KEY_ID", ""),
+    ("REDIS_URL", ""),
+    ("S3_BUCKET", ""),
+    ("S3_ENDPOINT_URL", "s3.example"),
     ("PROTEUS_BATCH_SIZE", "0"),
     ("PROTEUS_BATCH_SIZE", "many"),
     ("PROTEUS_MAX_WAIT_MS", "501"),
@@ -54,6 +51,12 @@ def test_a_wrong_setting_is_named(name: str, value: str) -> None:
         Settings.from_env(GOOD | {name: value})
     (line,) = wrong.value.lines
     assert line.startswith(f"{name}: ")
+
+
+def test_a_refusal_repeats_no_password() -> None:
+    with pytest.raises(SettingsError) as wrong:
+        Settings.from_env(GOOD | {"REDIS_URL": "http://sam:hunter2@redis"})
+    assert "hunter2" not in str(wrong.value)
 
 
 def test_the_worker_ends_with_2_and_a_line_for_each_mistake() -> None:
