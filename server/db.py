@@ -85,7 +85,9 @@ def is_outage(error: DBAPIError | PoolExhausted) -> bool:
 
 def _sqlite(url: str) -> Engine:
     engine = create_engine(
-        url, connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False}
+        url,
+        hide_parameters=True,
+        connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False},
     )
 
     @event.listens_for(engine, "connect")
@@ -106,6 +108,7 @@ def _postgres(url: str) -> Engine:
     make_url(url)  # a wrong URL is told here, in words
     return create_engine(
         url,
+        hide_parameters=True,  # errors are logged, and rows hold e-mails and hashes
         pool_size=POOL_SIZE,
         max_overflow=POOL_SIZE,
         pool_timeout=CONNECT_TIMEOUT_S,

@@ -58,14 +58,16 @@ def photo_change(row: Photo, event: Event, _now: datetime) -> Change:
         return _photo_ready(row, event)
     if event.type is EventType.REJECTED:
         return _photo_rejected(row, event)
+    if event.type is EventType.CANCELLED:
+        return NOTHING
     raise ContractError(f"a photo is never {event.type.value}")
 
 
 def garment_change(row: Garment, event: Event, _now: datetime) -> Change:
     """What `event` makes of a garment. Raises ContractError like `try_on_change`."""
-    if event.type not in (EventType.READY, EventType.REJECTED):
+    if event.type not in (EventType.READY, EventType.REJECTED, EventType.CANCELLED):
         raise ContractError(f"a garment is never {event.type.value}")
-    if row.status is not GarmentStatus.CLEANING:
+    if row.status is not GarmentStatus.CLEANING or event.type is EventType.CANCELLED:
         return NOTHING
     if event.type is EventType.REJECTED:
         return Change({"status": GarmentStatus.REJECTED, "reasons": _reasons(event)})

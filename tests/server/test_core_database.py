@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import inspect, text
-from sqlalchemy.exc import ProgrammingError
+from sqlalchemy import insert, inspect, text
+from sqlalchemy.exc import IntegrityError, ProgrammingError
 
 from server import migrate
 from server.db import Database, normalise_url
@@ -58,6 +58,16 @@ def test_what_fails_leaves_nothing(database: Database) -> None:
         fail_halfway()
     with database.session_scope(write=False) as session:
         assert session.get(Merchant, "mer_1") is None
+
+
+def test_an_error_tells_no_value_of_a_row(database: Database) -> None:
+    merchant = {"id": "mer_1", "name": "Secret name"}
+    with database.session_scope() as session:
+        session.execute(insert(Merchant).values(merchant))
+        with pytest.raises(IntegrityError) as told:
+            session.execute(insert(Merchant).values(merchant))
+        session.rollback()
+    assert "Secret name" not in str(told.value)
 
 
 def test_writers_wait_for_each_other_and_none_is_lost(database: Database) -> None:

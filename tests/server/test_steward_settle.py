@@ -143,7 +143,13 @@ def test_the_old_refusal_does_not_undo_the_choice() -> None:
     assert change(chosen, EventType.REJECTED, reasons=["person_too_small"]).values
 
 
-@pytest.mark.parametrize("kind", [EventType.READY, EventType.REJECTED])
+@pytest.mark.parametrize("status", [PhotoStatus.CHECKING, PhotoStatus.REJECTED])
+def test_a_cancelled_check_says_nothing_of_the_photo(status: PhotoStatus) -> None:
+    """It ran out meanwhile, or somebody stopped the job: then it is put back."""
+    assert change(photo(status=status), EventType.CANCELLED) == settle.NOTHING
+
+
+@pytest.mark.parametrize("kind", [EventType.READY, EventType.REJECTED, EventType.CANCELLED])
 def test_a_settled_garment_stays(kind: EventType) -> None:
     row = Garment(id="gar_1", status=GarmentStatus.READY, category=Category.UPPER)
     assert change(row, kind) == settle.NOTHING
