@@ -12,12 +12,14 @@ import re
 import signal
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from playwright.sync_api import Browser
+from playwright.sync_api import Error as BrowserError
 
 from tests.journey.shopper import DESK, PICTURE_MS, SOON_MS, Shopper, expect
 from tests.launcher import Launcher
@@ -109,12 +111,18 @@ def test_the_shop_hears_what_happens(sam: Shopper, photo: Path) -> None:
 
 def press_until(sam: Shopper, key: str, words: str) -> None:
     """Tabs on until the focus is on a control of these words."""
-    label = """() => { const e = document.activeElement;
-      return `${e.getAttribute("aria-label") ?? ""} ${e.textContent} ${e.id}` }"""
+    label = """() => { const e = globalThis.focusedBefore = document.activeElement;
+      const words = [e.getAttribute("aria-label"), e.textContent, e.id];
+      return e === document.body ? "" : words.join(" ") }"""
     for _ in range(25):
         if words in str(sam.frame.evaluate(label)):
             return
         sam.page.keyboard.press(key)
+        # The key may be answered before the focus has moved into, within or out of the frame.
+        with suppress(BrowserError):
+            sam.frame.wait_for_function(
+                "() => document.activeElement !== globalThis.focusedBefore", timeout=1000
+            )
     raise AssertionError(f"no key leads to {words!r}")
 
 
