@@ -67,13 +67,16 @@ class Runner:
         scheduler: Scheduler,
         renew: Callable[[Any], Any],
         on_last_step: Callable[[list[str]], None] = lambda _ids: None,
+        on_start: Callable[[Progress], None] = lambda _progress: None,
     ):
         """`renew` gives an order as it was before an engine touched it; `on_last_step` hears, just
-        before it, who is about to be through, so that the next can be fetched meanwhile."""
+        before it, who is about to be through, so that the next can be fetched meanwhile;
+        `on_start` hears, before the first step, who has begun."""
         self._engine = engine
         self._scheduler = scheduler
         self._renew = renew
         self._on_last_step = on_last_step
+        self._on_start = on_start
         self._runs: dict[str, _Run] = {}
         self.metrics = Metrics()
 
@@ -106,6 +109,7 @@ class Runner:
             except Exception as error:  # noqa: BLE001 whatever an engine raises is that order's end, not ours
                 self._end(run_id, error, turn)
                 return False
+            self._on_start(Progress(run_id, run.sample.step, run.sample.steps))
         return True
 
     def _stepped(self, batch: list[str], turn: Turn) -> bool:

@@ -27,11 +27,11 @@ from rq.job import Job as RqJob
 
 from gpu_worker import contract
 from gpu_worker.config import Settings
-from gpu_worker.contract import ContractError
+from gpu_worker.contract import ContractError, TryOnJob
 from gpu_worker.courier import Courier
 from gpu_worker.events import Events, Pace
 from gpu_worker.leases import Claim, Leases
-from gpu_worker.runner import Runner, Steps, Turn
+from gpu_worker.runner import Progress, Runner, Steps, Turn
 from gpu_worker.scheduler import Scheduler
 from gpu_worker.worker.carrier import Carrier
 from gpu_worker.worker.held import Book, Held
@@ -76,7 +76,9 @@ class BatchWorker(RqSide):
             self._pause_claiming,
             settings.lease_s,
         )
-        self._runner = Runner(engine, Scheduler(), courier.renew, self._book.mark_ending)
+        self._runner = Runner(
+            engine, Scheduler(), courier.renew, self._book.mark_ending, self._say_begun
+        )
         self._policy = Policy(settings.batch_size, settings.max_wait_ms / 1000)
         self._carriers = ThreadPoolExecutor(CARRIERS, "carrier")
         self._stopping = threading.Event()
@@ -155,6 +157,12 @@ class BatchWorker(RqSide):
             self._book.gather(self._policy.slots, self._policy.max_wait_s)
         for held in self._book.take_arrived():
             self._runner.add(held.ticket(time.monotonic()), held.order)
+
+    def _say_begun(self, progress: Progress) -> None:
+        """An engine of one step would else never be seen at work. Nobody waits for the tailor so."""
+        held = self._book.get(progress.id)
+        if held is not None and isinstance(held.job, TryOnJob):
+            self._carriers.submit(self._carrier.say_running, held.job, progress)
 
     def _report(self, turn: Turn) -> None:
         now = time.monotonic()

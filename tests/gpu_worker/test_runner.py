@@ -9,7 +9,7 @@ import numpy as np
 from gpu_worker.contract import Category, Lane, Reason
 from gpu_worker.engine import Order, Picture, Refusal, SeededNoise
 from gpu_worker.null import NullSample, RecordingEngine
-from gpu_worker.runner import Finished, Runner
+from gpu_worker.runner import Finished, Progress, Runner
 from gpu_worker.scheduler import Scheduler, Ticket
 
 
@@ -49,9 +49,12 @@ def test_an_engine_with_fewer_slots_is_never_asked_for_more() -> None:
 
 def test_progress_is_told_and_the_last_step_announced() -> None:
     announced: list[list[str]] = []
-    made = Runner(RecordingEngine(steps=2), Scheduler(), lambda order: order, announced.append)
+    begun: list[Progress] = []
+    engine = RecordingEngine(steps=2)
+    made = Runner(engine, Scheduler(), lambda order: order, announced.append, begun.append)
     made.add(Ticket("a", Lane.LIVE, "ada", joined_at=0.0), order("a"))
     (progress,) = made.turn(4, 0).progress
+    assert begun == [Progress("a", 0, 2)]
     assert (progress.id, progress.step, progress.steps) == ("a", 1, 2)
     run(made)
     assert announced == [[], ["a"]]
