@@ -159,7 +159,7 @@ class BatchWorker(RqSide):
             self._runner.add(held.ticket(time.monotonic()), held.order)
 
     def _say_begun(self, progress: Progress) -> None:
-        """Else an engine of one step would never be seen at work. Nobody waits so for the tailor."""
+        """Else an engine of one step were never seen at work. Nobody watches the tailor."""
         held = self._book.get(progress.id)
         if held is not None and isinstance(held.job, TryOnJob):
             self._carriers.submit(self._carrier.say_running, held.job, progress)
