@@ -135,6 +135,6 @@ def _soft(mask: Mask, seen: Floats, ground: Floats) -> Floats:
     length2 = np.maximum((own**2).sum(axis=2), 1e-3)
     mixed = np.clip(((seen - ground) * own).sum(axis=2) / length2, 0, 1)
     distinct = smoothstep(_DISTINCT, 2 * _DISTINCT, np.sqrt(length2))
-    share = np.clip((mixed - 0.25) / 0.6, 0, 1) * distinct + (1 - distinct)
+    share = np.clip((mixed - 0.35) / 0.55, 0, 1) * distinct + (1 - distinct)
     alpha = np.where(inner, 1.0, share) * mask
     return np.clip(blur(alpha, 0.6), 0, 1)

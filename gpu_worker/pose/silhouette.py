@@ -31,6 +31,8 @@ from gpu_worker.pose.body import EARS, EYES, SHOULDERS, Body
 _PLAIN_NOISE = 14.0  # beyond it the background is too busy to be compared with
 _DISTANCE = (0.6, 1.3, 1.3)  # lightness counts less than colour: shadows
 _GAP_SW2 = 0.012  # smaller spots that look like the wall are cloth like the wall
+_FINGER_GAP_SW2 = 0.0012
+_HAND_SW = 0.26
 _EDGE_SW = 0.07
 _SURE = 0.97  # the model's mask, where its word counts more than the wall's colour
 _REACH_SW = 0.10  # how far the model's mask may be wrong
@@ -80,13 +82,26 @@ def _without_gaps(mask: Mask, coarse: Floats, difference: Floats, noise: float, 
 
     A white top before a white wall looks like the wall, but there the model is sure.
     """
-    doubtful = blur(coarse, 0.02 * body.sw) < _SURE
+    doubtful = (blur(coarse, 0.02 * body.sw) < _SURE) | _near_hands(body, mask.shape)
     like_wall = mask & doubtful & (difference < max(2.5, 1.6 * noise)) & ~core(body, mask.shape)
     labels, areas = components(like_wall)
     gap = areas > _GAP_SW2 * body.sw**2
+    small = areas > _FINGER_GAP_SW2 * body.sw**2
+    small &= np.bincount(labels[_near_hands(body, mask.shape)], minlength=len(areas)) > 0.5 * areas
+    gap |= small
     gap[0] = False
     fringe = like_wall & (distance_inside(mask) < 0.02 * body.sw)
     return np.asarray(mask & ~gap[labels] & ~fringe)
+
+
+def _near_hands(body: Body, shape: tuple[int, ...]) -> Mask:
+    """Round the fingers the model's mask is a blob: there the wall's colour decides."""
+    near = np.zeros(shape[:2], dtype=bool)
+    for side in (0, 1):
+        wrist = body.arm(side)[2]
+        tip = wrist + 1.6 * (body.hand(side) - wrist)
+        near |= to_segment(shape, wrist, tip, _HAND_SW * body.sw)[0] < _HAND_SW * body.sw
+    return near
 
 
 def _without_cast_shadow(

@@ -64,7 +64,10 @@ def draw(photo: Pixels, person: Person, picture: Pixels, garment: Garment) -> Dr
         zone = replace(zone, erased=zone.erased | gone)
     box = photo[frame.y : frame.y + frame.high, frame.x : frame.x + frame.wide]
     under = _body(box, canvas, person, zone, alpha, arms)
-    light = frame.to_photo(on_garment(canvas, person, zone, low_torso, low_limbs))
+    if garment.category is Category.LOWER:  # legs cast no shadow on their own seat
+        light = frame.to_photo(on_garment(canvas, person, zone, alpha, np.zeros_like(alpha)))
+    else:
+        light = frame.to_photo(on_garment(canvas, person, zone, low_torso, low_limbs))
     visible = 1 - _front(person, zone)
     under = _with_back(under, worn, cloth, person, visible, garment.category)
     seen = over(torso, limbs)

@@ -26,7 +26,7 @@ from gpu_worker.preview.scene import Zones, worn_before
 from gpu_worker.preview.skin_limb import Painted
 
 _WALL_MARGIN_SW = 0.08
-_GHOST_SW, _GHOST_STEP = 0.12, 2.5  # how far outside, and how many levels unlike the wall
+_GHOST_SW, _GHOST_STEP = 0.16, 2.5  # how far outside, and how many levels unlike the wall
 _BUSY = 6.0  # levels: a busier wall shows no ghosts
 _EDGE_DARKER, _EDGE_SW = 0.25, 0.05
 _SEAM_SW = 0.05  # over which painted arm and plain skin blend

@@ -48,7 +48,7 @@ def texture(picture: Pixels, garment: Garment, fitted_scale: float, frame: Frame
     small = resize_bytes(picture, width, height)
     alpha = resize(garment.alpha, width, height)
     bled = membrane(small, alpha > 0.97)
-    solid = np.clip((alpha - 0.5) * 4, 0, 1)[..., None]
+    solid = np.clip((alpha - 0.8) * 5, 0, 1)[..., None]
     pixels = np.clip(np.round(bled + (small - bled) * solid), 0, 255).astype(np.uint8)
     return Texture(pixels, alpha, width / garment.alpha.shape[1])
 

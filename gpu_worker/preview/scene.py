@@ -69,13 +69,13 @@ def in_front(person: Person, worn: Worn, x: Floats, y: Floats, category: Categor
     hair = person.labels == HAIR
     front = head | hair
     for side in (0, 1):
-        front |= _bare_arm(person, worn, y, side)
+        front |= _bare_arm(person, worn, y, side, category)
     if category is Category.LOWER:
         front |= (person.labels == UPPER) | (person.labels == FEET)
     return without_specks(front, 0.004 * sw**2)
 
 
-def _bare_arm(person: Person, worn: Worn, y: Floats, side: int) -> Mask:
+def _bare_arm(person: Person, worn: Worn, y: Floats, side: int, category: Category) -> Mask:
     """Skin in the tube round the arm, from the sleeve's end on."""
     body = person.body
     if float(body.visibility[WRISTS[side]]) < 0.5:
@@ -86,6 +86,8 @@ def _bare_arm(person: Person, worn: Worn, y: Floats, side: int) -> Mask:
     tube = np.zeros_like(skin)
     for a, b, radius in ((shoulder, elbow, 0.16), (elbow, wrist, 0.14), (wrist, hand, 0.22)):
         tube |= to_segment(skin.shape, a, b, radius * body.sw)[0] < radius * body.sw
+    if category is Category.LOWER:
+        return np.asarray(skin & tube)
     return np.asarray(skin & tube & _beyond_sleeve(worn, y, side))
 
 
@@ -158,7 +160,7 @@ def _zone(person: Person, worn: Worn, y: Floats, category: Category) -> Mask:
     sw, tl = person.body.sw, person.body.tl
     below_head = y > -0.40 * sw
     hem = float(worn.fit.down(worn.map.shape.hem)) - _BELOW_HEM_TL * tl
-    if category is Category.LOWER:
+    if category is Category.LOWER and any(worn.patches):
         return below_head
     return np.asarray(below_head & (y < hem))
 

@@ -99,6 +99,8 @@ def paint_arm(pixels: Bytes, person: Person, side: int, sleeve_end: float) -> Pa
 
     sleeve_end: px along the limb to which the new sleeve reaches.
     """
+    if person.bare[side]:
+        return None
     joints, skin, canvas = person.body.arm(side), person.labels == SKIN, pixels
     if side == 1:
         skin, canvas = skin[:, ::-1], np.ascontiguousarray(pixels[:, ::-1])
