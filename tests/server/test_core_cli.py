@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from sqlalchemy.orm import Session
 
 from server import cli, credentials
 from server.db import Database
 from server.models import Garment, User
 from tests.services import S3Settings
+
+
+@contextmanager
+def reading(url: str) -> Iterator[Session]:
+    database = Database(url)
+    with database.session_scope(write=False) as session:
+        yield session
+    database.dispose()
 
 
 @pytest.fixture
@@ -44,7 +55,7 @@ def test_from_nothing_to_a_key(command: Any, empty_database_url: str) -> None:
     assert user["role"] == "owner"
     assert site["publishable_key"].startswith("pk_live_")
     assert key["secret_key"].startswith("sk_test_")
-    with Database(empty_database_url).session_scope(write=False) as session:
+    with reading(empty_database_url) as session:
         row = session.query(User).one()
         assert credentials.verify("correct horse", row.password_hash)
 
@@ -66,7 +77,7 @@ def test_the_demo_seeds_once(command: Any, empty_database_url: str) -> None:
     }  # fmt: skip
     assert len(first["garments"]) >= 6
     assert {g["category"] for g in first["garments"]} == {"upper", "lower", "overall"}
-    with Database(empty_database_url).session_scope(write=False) as session:
+    with reading(empty_database_url) as session:
         assert session.query(Garment).count() == len(first["garments"])
         people = {user.email: user for user in session.query(User)}
     assert {email: user.role for email, user in people.items()} == {
