@@ -83,7 +83,7 @@ $(VENV)/.base: requirements.txt constraints.txt | $(BIN)/python
 	@$(PIP) install -r requirements.txt >&2
 	@touch $@
 
-$(VENV)/.tests: tests/requirements.txt $(VENV)/.base
+$(VENV)/.tests: tests/requirements.txt gpu_worker/requirements.txt $(VENV)/.base
 	@echo "make: installing tests/requirements.txt into $(VENV)" >&2
 	@$(PIP) install -r tests/requirements.txt >&2
 	@touch $@

@@ -25,6 +25,10 @@ from gpu_worker.storage import Store, connect
 from gpu_worker.worker import BatchWorker
 
 EXIT_SETTINGS = 2
+BY_HAND = {
+    "weights": "fetch, check or find CatVTON's weights",
+    "parity": "run a recorded case through the CatVTON engine",
+}
 Parts = tuple[Steps, Courier]
 
 
@@ -112,6 +116,12 @@ def main(argv: list[str]) -> int:
     commands = parser.add_subparsers(required=True)
     command = commands.add_parser("work", help="serve one engine until told to stop")
     command.add_argument("engine", choices=sorted(ENGINES))
+    for name, summary in BY_HAND.items():
+        commands.add_parser(name, help=summary, add_help=False)
+    if argv[:1] and argv[0] in BY_HAND:
+        from gpu_worker.catvton import commands as by_hand  # noqa: PLC0415
+
+        return by_hand.main(argv)
     asked = parser.parse_args(argv)
     try:
         settings = Settings.from_env(os.environ)

@@ -100,6 +100,7 @@ class Reason(StrEnum):
     CROP_TOO_TIGHT = "crop_too_tight"
     WOULD_NEED_BARE_LIMBS = "would_need_bare_limbs"
     SELF_CHECK_FAILED = "self_check_failed"
+    PICTURE_WITHHELD = "picture_withheld"
     # the service
     ENGINE_FAILED = "engine_failed"
     WORKER_LOST = "worker_lost"

@@ -147,6 +147,11 @@ SENTENCES: dict[Reason, Sentences] = {
         "A photo from the front, with arms a little away from your body, works best.",
         "The engine's own check of the picture failed, so it is not shown.",
     ),
+    Reason.PICTURE_WITHHELD: Sentences(
+        "The picture that came out may not be shown.",
+        "Try another photo.",
+        "The safety checker flagged this picture and the one drawn after it.",
+    ),
     # the service
     Reason.ENGINE_FAILED: Sentences(
         "We couldn't make your picture.",

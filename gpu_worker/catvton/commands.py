@@ -1,0 +1,109 @@
+"""`python -m gpu_worker weights …` and `… parity`: what an operator does by hand.
+
+Prints for people; errors are one line and exit code 1. torch is imported only where it computes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from gpu_worker.catvton.fetch import fetch
+from gpu_worker.catvton.shelf import Lock, Shelf, check
+from gpu_worker.catvton.sources import SOURCES, Kind, Source, WeightsError
+
+Command = Callable[[argparse.Namespace], int]
+KINDS = tuple(kind.value for kind in Kind)
+
+
+def shelf_from(env: Mapping[str, str]) -> Shelf:
+    """PROTEUS_WEIGHTS_DIR: a folder of `<owner>/<repository>/…`; else the hub's cache, at the
+    revisions of PROTEUS_WEIGHTS_LOCK."""
+    folder = env.get("PROTEUS_WEIGHTS_DIR")
+    lock = Lock(Path(env.get("PROTEUS_WEIGHTS_LOCK") or ".proteus/weights.lock.json"))
+    return Shelf(lock, Path(folder) if folder else None)
+
+
+def main(argv: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m gpu_worker")
+    commands = parser.add_subparsers(required=True)
+    _add_weights(commands.add_parser("weights").add_subparsers(required=True))
+    parity = commands.add_parser("parity")
+    parity.add_argument("folder", type=Path)
+    parity.set_defaults(act=_parity)
+    asked = parser.parse_args(argv)
+    act: Command = asked.act
+    return act(asked)
+
+
+def _add_weights(acts: Any) -> None:
+    for name, act, summary in (
+        ("fetch", _fetch, "download the weights of a pipeline"),
+        ("check", _check, "compare the files on disk with the lock file"),
+        ("where", _where, "print where each repository's files lie"),
+    ):
+        command = acts.add_parser(name, help=summary)
+        command.add_argument("pipeline", choices=KINDS)
+        command.set_defaults(act=act)
+        if name == "fetch":
+            command.add_argument("--agree", action="store_true", help="agree to every licence")
+    tiny = acts.add_parser("tiny", help="write small random weights in the real layout")
+    tiny.add_argument("folder", type=Path)
+    tiny.set_defaults(act=_tiny)
+
+
+def _fetch(asked: argparse.Namespace) -> int:
+    def agrees(source: Source) -> bool:
+        print(f"{source.repository}: {source.licence}")
+        if asked.agree:
+            return True
+        return sys.stdin.isatty() and input("Do you agree? [yes/no] ").strip() == "yes"
+
+    return _or_line(lambda: fetch(Kind(asked.pipeline), shelf_from(os.environ).lock, agrees))
+
+
+def _check(asked: argparse.Namespace) -> int:
+    faults = list(check(Kind(asked.pipeline), shelf_from(os.environ).lock))
+    print("\n".join(faults) or "every file is the one that was fetched first")
+    return 1 if faults else 0
+
+
+def _where(asked: argparse.Namespace) -> int:
+    shelf = shelf_from(os.environ)
+
+    def show() -> None:
+        for source in SOURCES[Kind(asked.pipeline)].all():
+            print(f"{source.repository}: {shelf.root(source)}")
+
+    return _or_line(show)
+
+
+def _tiny(asked: argparse.Namespace) -> int:
+    from gpu_worker.catvton.tiny import describe, write_tiny
+
+    for kind in Kind:
+        write_tiny(asked.folder, kind)
+    print(describe(asked.folder))
+    return 0
+
+
+def _parity(asked: argparse.Namespace) -> int:
+    from gpu_worker.catvton.parity import LATENTS_LIMIT, PICTURE_LIMIT, run_case
+
+    errors = run_case(asked.folder)
+    print(f"latents {errors.latents:.2e} relative, at most {LATENTS_LIMIT:.0e}")
+    print(f"picture {errors.picture}/255, at most {PICTURE_LIMIT}/255")
+    return 0 if errors.within_limits else 1
+
+
+def _or_line(work: Callable[[], None]) -> int:
+    try:
+        work()
+    except WeightsError as error:
+        print(f"weights: {error}", file=sys.stderr)
+        return 1
+    return 0

@@ -1,0 +1,118 @@
+"""Runs a recorded case through the product's own engine and says how far off it is.
+
+A case folder holds `case.json`, the pictures, and `case.npz` with every random draw and the
+reference's results. `models` names a folder in diffusers' layout, relative to the case.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from gpu_worker.catvton.engine import CatvtonEngine
+from gpu_worker.catvton.model import assemble
+from gpu_worker.catvton.sample import CatvtonSample
+from gpu_worker.catvton.sources import Kind
+from gpu_worker.contract import Category
+from gpu_worker.engine import Options, Order
+
+LATENTS_LIMIT = 2e-5  # relative, Euclidean
+PICTURE_LIMIT = 1  # of 255
+
+
+@dataclass(frozen=True, slots=True)
+class Errors:
+    latents: float
+    picture: int
+
+    @property
+    def within_limits(self) -> bool:
+        return self.latents <= LATENTS_LIMIT and self.picture <= PICTURE_LIMIT
+
+
+class RecordedNoise:
+    """The draws of one sample of a case, in the order they were made."""
+
+    def __init__(self, draws: Mapping[str, NDArray[np.float32]], index: int):
+        self._draws = {
+            "latents": draws["latents0"][index][None],
+            "step": draws["step_noise"][index],
+            "posterior_person": draws["posterior_person"][index][None],
+            "posterior_garment": draws["posterior_garment"][index][None],
+        }
+        self._drawn: Counter[str] = Counter()
+
+    def draw(self, name: str, shape: tuple[int, ...]) -> NDArray[np.float32]:
+        noise: NDArray[np.float32] = self._draws[name][self._drawn[name]]
+        self._drawn[name] += 1
+        if noise.shape != shape:
+            raise ValueError(f"{name}: recorded {noise.shape}, asked for {shape}")
+        return noise
+
+
+def run_case(folder: Path, device: torch.device | None = None) -> Errors:
+    """All of the case's samples in one batch, fp32.
+
+    Returns: the larger error of all samples, for latents (relative) and pictures (levels).
+    """
+    case = json.loads((folder / "case.json").read_text())
+    draws = dict(np.load(folder / "case.npz"))
+    engine = _engine(folder, case, device or torch.device("cpu"))
+    samples = [engine.admit(_order(folder, case, draws, n)) for n in range(case["n"])]
+    while samples[0].step < samples[0].steps:
+        engine.step(samples)
+    return _worst(engine, samples, draws)
+
+
+def _engine(folder: Path, case: Mapping[str, Any], device: torch.device) -> CatvtonEngine:
+    models = folder / case["models"]
+    model = assemble(Kind(case["kind"]), base=models, vae=models / "vae", device=device)
+    return CatvtonEngine(
+        model, width_px=case["width"], height_px=case["height"], eta=case.get("eta", 1.0)
+    )
+
+
+def _order(folder: Path, case: Mapping[str, Any], draws: Mapping[str, Any], n: int) -> Order:
+    mask = folder / f"mask_{n}.png"
+    return Order(
+        id=str(n),
+        photo=_pixels(folder / f"person_{n}.png", "RGB"),
+        garment=_pixels(folder / f"garment_{n}.png", "RGB"),
+        category=Category.UPPER,
+        noise=RecordedNoise(draws, n),
+        mask=_pixels(mask, "L") if mask.exists() else None,
+        options=Options(
+            num_inference_steps=case["num_inference_steps"],
+            guidance_scale=case["guidance_scale"],
+        ),
+    )
+
+
+def _pixels(path: Path, mode: str) -> NDArray[np.uint8]:
+    with Image.open(path) as picture:
+        return np.asarray(picture.convert(mode))
+
+
+def _worst(engine: CatvtonEngine, samples: list[CatvtonSample], draws: Mapping[str, Any]) -> Errors:
+    latents = [
+        _relative(sample.latents.cpu().numpy(), draws["final_latents"][n])
+        for n, sample in enumerate(samples)
+    ]
+    pictures = [
+        int(np.abs(engine.draw(sample).astype(int) - draws["images"][n]).max())
+        for n, sample in enumerate(samples)
+    ]
+    return Errors(max(latents), max(pictures))
+
+
+def _relative(ours: NDArray[np.float32], reference: NDArray[np.float32]) -> float:
+    return float(np.linalg.norm(ours - reference) / np.linalg.norm(reference))

@@ -1,0 +1,44 @@
+"""Whether a picture may be shown: the base model's own checker (CLIP concepts).
+
+Source: the `safety_checker` and `feature_extractor` of the base repository. It looks at a finished
+picture and answers yes or no; it never changes one.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionSafetyChecker
+from PIL import Image
+from transformers import CLIPImageProcessor
+
+from gpu_worker.engine import Pixels
+
+
+class Checker(Protocol):
+    def is_safe(self, picture: Pixels) -> bool: ...
+
+
+class SafetyChecker:
+    def __init__(self, base: Path, device: torch.device):
+        self._device = device
+        self._features = CLIPImageProcessor.from_pretrained(
+            base / "feature_extractor", local_files_only=True
+        )
+        checker = StableDiffusionSafetyChecker.from_pretrained(
+            base / "safety_checker", local_files_only=True
+        )
+        self._checker = checker.to(device).eval()
+
+    @torch.inference_mode()
+    def is_safe(self, picture: Pixels) -> bool:
+        """picture: uint8 (h, w, 3) RGB."""
+        clip = self._features(Image.fromarray(picture), return_tensors="pt").pixel_values
+        # The checker blackens what it flags, in place: it is given a copy of one pixel.
+        _, flagged = self._checker(
+            images=np.zeros((1, 1, 1, 3), dtype=np.float32), clip_input=clip.to(self._device)
+        )
+        return not flagged[0]

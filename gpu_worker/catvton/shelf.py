@@ -1,0 +1,112 @@
+"""Where weights lie on this machine, and whether they are still the ones that were fetched.
+
+Knows paths and hashes. Never the network, no torch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub import try_to_load_from_cache
+
+from gpu_worker.catvton.sources import SOURCES, Kind, Source, WeightsError
+
+CHUNK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """What was fetched: repository -> {revision, files: {name: {sha256, size_bytes}}}."""
+
+    path: Path
+
+    def read(self) -> dict[str, Any]:
+        return json.loads(self.path.read_text()) if self.path.exists() else {}
+
+    def record(self, source: Source, revision: str, files: dict[str, Path]) -> None:
+        """Adds a repository, replacing the file in one move so that no crash leaves half."""
+        entry = {"revision": revision, "licence": source.licence, "files": {}}
+        entry["files"] = {name: fingerprint(path) for name, path in files.items()}
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        fresh = self.path.with_suffix(".new")
+        fresh.write_text(json.dumps({**self.read(), source.repository: entry}, indent=1) + "\n")
+        fresh.replace(self.path)
+
+    def revision(self, source: Source) -> str | None:
+        revision = self.read().get(source.repository, {}).get("revision")
+        return str(revision) if revision else None
+
+
+def fingerprint(path: Path) -> dict[str, Any]:
+    """SHA-256 and size of a file, read in chunks."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK_BYTES):
+            digest.update(chunk)
+    return {"sha256": digest.hexdigest(), "size_bytes": path.stat().st_size}
+
+
+def check(kind: Kind, lock: Lock) -> Iterator[str]:
+    """Compares every file on disk with the lock; yields one line for each fault."""
+    for source in SOURCES[kind].all():
+        if lock.revision(source) is None:
+            yield f"{source.repository}: not in {lock.path}; fetch it first"
+            continue
+        yield from differences(source, locate(source, lock), lock)
+
+
+def differences(source: Source, files: dict[str, Path], lock: Lock) -> Iterator[str]:
+    remembered = lock.read()[source.repository]["files"]
+    for name in source.files:
+        if name not in files:
+            yield f"{source.repository}/{name}: missing"
+        elif name not in remembered:
+            yield f"{source.repository}/{name}: not in the lock file"
+        elif fingerprint(files[name]) != remembered[name]:
+            yield f"{source.repository}/{name}: not the file that was fetched first"
+
+
+def locate(source: Source, lock: Lock) -> dict[str, Path]:
+    """Where a repository's files lie in the hub's cache, those that are there. No network."""
+    revision = lock.revision(source)
+    found = {
+        name: try_to_load_from_cache(source.repository, name, revision=revision)
+        for name in source.files
+    }
+    return {name: Path(path) for name, path in found.items() if isinstance(path, str)}
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """Where weights lie: a folder of `<owner>/<repository>/…`, or else the hub's cache."""
+
+    lock: Lock
+    folder: Path | None = None
+
+    def files(self, source: Source) -> dict[str, Path]:
+        """The files that are there, by name."""
+        if self.folder is None:
+            return locate(source, self.lock)
+        root = self.folder / source.repository
+        return {name: root / name for name in source.files if (root / name).is_file()}
+
+    def root(self, source: Source) -> Path:
+        """The folder that holds all of a repository's files.
+
+        Raises:
+            WeightsError: one is missing; says which and what to do.
+        """
+        files = self.files(source)
+        missing = [name for name in source.files if name not in files]
+        if missing:
+            raise WeightsError(
+                f"{source.repository}/{missing[0]} is not here;"
+                " run: python -m gpu_worker weights fetch"
+            )
+        first = source.files[0]
+        return files[first].parents[first.count("/")]

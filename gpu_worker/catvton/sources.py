@@ -1,0 +1,73 @@
+"""The two pipelines: which files each needs, where they come from, and under what terms.
+
+Data only. Revisions and hashes are not written here: the operator's first fetch records them in a
+lock file (`fetch.py`), because nobody could check the ones we would write.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+ATTENTION_FILE = "mix-48k-1024/attention/model.safetensors"
+BASE_FILES = (
+    "unet/config.json",
+    "unet/diffusion_pytorch_model.safetensors",
+    "scheduler/scheduler_config.json",
+    "safety_checker/config.json",
+    "safety_checker/model.safetensors",
+    "feature_extractor/preprocessor_config.json",
+)
+VAE_FILES = ("config.json", "diffusion_pytorch_model.safetensors")
+
+
+class WeightsError(ValueError):
+    """Weights that are not there, or not what they should be; the message says what is wrong."""
+
+
+class Kind(StrEnum):
+    """`maskfree`: InstructPix2Pix base, no mask. `inpaint`: SD-1.5 inpainting base, a mask."""
+
+    MASKFREE = "maskfree"
+    INPAINT = "inpaint"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One repository on the hub and the files of it that we read. `licence` as its page states
+    it; the page is what counts."""
+
+    repository: str
+    files: tuple[str, ...]
+    licence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    base: Source
+    vae: Source
+    attention: Source
+
+    def all(self) -> tuple[Source, Source, Source]:
+        return self.base, self.vae, self.attention
+
+
+VAE = Source("stabilityai/sd-vae-ft-mse", VAE_FILES, "MIT")
+NON_COMMERCIAL = "CC BY-NC-SA 4.0: not for commercial use"
+
+SOURCES = {
+    Kind.MASKFREE: Sources(
+        base=Source("timbrooks/instruct-pix2pix", BASE_FILES, "MIT"),
+        vae=VAE,
+        attention=Source(
+            "zhengchong/CatVTON-MaskFree", (ATTENTION_FILE,), f"{NON_COMMERCIAL}; research only"
+        ),
+    ),
+    Kind.INPAINT: Sources(
+        base=Source(
+            "booksforcharlie/stable-diffusion-inpainting", BASE_FILES, "CreativeML OpenRAIL-M"
+        ),
+        vae=VAE,
+        attention=Source("zhengchong/CatVTON", (ATTENTION_FILE,), NON_COMMERCIAL),
+    ),
+}

@@ -1,0 +1,35 @@
+"""From files to a model: finds a pipeline's weights on disk and loads them. Never the network."""
+
+from __future__ import annotations
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+from gpu_worker.catvton.attention import load_self_attention
+from gpu_worker.catvton.model import Model, assemble
+from gpu_worker.catvton.shelf import Shelf
+from gpu_worker.catvton.sources import ATTENTION_FILE, SOURCES, Kind, WeightsError
+
+
+def load(kind: Kind, shelf: Shelf, device: torch.device, dtype: torch.dtype) -> Model:
+    """The whole pipeline with its trained self-attention.
+
+    Raises:
+        WeightsError: a file is missing, short, foreign or of another model.
+    """
+    sources = SOURCES[kind]
+    base, vae = shelf.root(sources.base), shelf.root(sources.vae)
+    attention = shelf.root(sources.attention) / ATTENTION_FILE
+    try:
+        tensors = load_file(attention)
+    except SafetensorError as error:
+        raise WeightsError(f"{attention.name} is no complete safetensors file: {error}") from error
+    return assemble(
+        kind,
+        base=base,
+        vae=vae,
+        device=device,
+        dtype=dtype,
+        prepare=lambda unet: load_self_attention(unet, tensors),
+    )

@@ -1,0 +1,39 @@
+"""Small random weights in the real layout, written once; the golden cases where they lie."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+if os.environ.get("CI") == "true":
+    import torch  # in CI a missing part fails
+else:
+    torch = pytest.importorskip(
+        "torch", reason="torch is missing: pip install -r gpu_worker/requirements.txt"
+    )
+
+from gpu_worker.catvton.sources import Kind
+from gpu_worker.catvton.tiny import write_tiny
+
+# The models are tiny: more threads than one only get in each other's way.
+torch.set_num_threads(1)
+GOLDEN = Path(__file__).parents[4] / "shared" / "golden"
+
+
+@pytest.fixture(scope="session")
+def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("tiny")
+    for kind in Kind:
+        write_tiny(folder, kind)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def golden() -> Path:
+    if not GOLDEN.exists():
+        if os.environ.get("CI") == "true":
+            pytest.fail("../shared/golden is missing")
+        pytest.skip("../shared/golden is missing")
+    return GOLDEN
