@@ -15,7 +15,7 @@ from redis import Redis
 from gpu_worker import contract
 from gpu_worker.contract import EventType
 from server.local.children import Child, free_port, is_listening, spawn, stop
-from tests import services
+from server.local.parts import redis_program
 from tests.services import S3Settings
 from tests.workshop import Workshop, wait_for, workshop
 
@@ -107,7 +107,7 @@ def test_redis_forgets_everything(shop: Workshop) -> None:
 
 def durable_redis(folder: Path, port: int) -> Child:
     """As the local stack runs it: every write is on disk before it is acknowledged."""
-    argv = [services.redis_program(), "--port", str(port), "--bind", "127.0.0.1", "--save", ""]
+    argv = [redis_program(), "--port", str(port), "--bind", "127.0.0.1", "--save", ""]
     argv += ["--dir", str(folder), "--appendonly", "yes", "--appendfsync", "always"]
     return spawn(argv, log=folder / "redis.log")
 
