@@ -31,10 +31,12 @@ def _http_url(value: str) -> str:
 
 
 def _server_url(value: str) -> str:
-    value = _http_url(value)
-    if urlsplit(value).path or urlsplit(value).query:
+    """As browsers write it in `Origin`: lower case, no port that goes without saying."""
+    parts = urlsplit(_http_url(value))
+    if parts.path or parts.query:
         raise ValueError("must have no path")
-    return value
+    default = {"http": ":80", "https": ":443"}[parts.scheme]
+    return f"{parts.scheme}://{parts.netloc.lower().removesuffix(default)}"
 
 
 HttpUrl = Annotated[str, AfterValidator(_http_url)]

@@ -53,7 +53,7 @@ def limited(view: View) -> View:
     return cast(View, limiter.shared_limit(_per_minute, scope="all")(view))
 
 
-def limited_more(view: View) -> View:
+def limited_strictly(view: View) -> View:
     """A fifth of that for what costs a job, a row or a file."""
     return cast(View, limiter.limit(_fewer_per_minute)(view))
 

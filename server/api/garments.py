@@ -17,7 +17,7 @@ from server.api.schemas import (
 from server.auth import allow
 from server.caller import Caller
 from server.garments import NewGarment
-from server.limits import limited_more
+from server.limits import limited_strictly
 from server.models import Garment
 from server.services import current_services
 
@@ -37,7 +37,7 @@ def list_garments(caller: Caller, query_data: GarmentsQuery) -> dict[str, Any]:
 
 @blueprint.post("/garments")
 @allow("secret")
-@limited_more
+@limited_strictly
 @blueprint.input(GarmentIn)
 @blueprint.output(GarmentOut, status_code=202)
 def create_garment(caller: Caller, json_data: GarmentIn) -> dict[str, Any]:

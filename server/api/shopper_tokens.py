@@ -13,7 +13,7 @@ from server.api.schemas import ShopperTokenIn, ShopperTokenOut
 from server.auth import allow
 from server.caller import Caller
 from server.errors import Problem
-from server.limits import limited_more
+from server.limits import limited_strictly
 from server.models import Shopper
 from server.services import Services, current_services
 
@@ -22,7 +22,7 @@ blueprint = APIBlueprint("shopper_tokens", __name__, url_prefix="/v1", tag="Shop
 
 @blueprint.post("/shopper-tokens")
 @allow("anyone")
-@limited_more
+@limited_strictly
 @blueprint.input(ShopperTokenIn)
 @blueprint.output(ShopperTokenOut)
 def create_shopper_token(json_data: ShopperTokenIn) -> Response:

@@ -13,7 +13,7 @@ from server.api.schemas import TryOnChangeIn, TryOnIn, TryOnOut, TryOnsOut, TryO
 from server.auth import allow
 from server.caller import Caller
 from server.errors import Problem
-from server.limits import limited_more
+from server.limits import limited_strictly
 from server.models import TryOn
 from server.services import current_services
 
@@ -23,7 +23,7 @@ _IDEMPOTENCY_KEY = re.compile(r"^[\x21-\x7e]{1,128}$")
 
 @blueprint.post("/try-ons")
 @allow("shopper", "secret")
-@limited_more
+@limited_strictly
 @blueprint.input(TryOnIn)
 @blueprint.output(TryOnOut, status_code=202)
 def create_try_on(caller: Caller, json_data: TryOnIn) -> dict[str, Any]:

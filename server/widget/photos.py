@@ -9,13 +9,13 @@ from server.auth import allow
 from server.caller import Caller
 from server.errors import Problem
 from server.fragments import CONSENT_VERSION
-from server.limits import limited_more
+from server.limits import limited_strictly
 from server.services import current_services
 from server.widget.scope import own_site
 
 
 @allow("shopper")
-@limited_more
+@limited_strictly
 def create_photo(pk: str, caller: Caller) -> Response:
     """An uploaded photo is handed over to be checked; the first that follows her consent."""
     services = current_services()
@@ -30,7 +30,7 @@ def create_photo(pk: str, caller: Caller) -> Response:
 
 
 @allow("shopper")
-@limited_more
+@limited_strictly
 def choose_person(pk: str, photo_id: str, caller: Caller) -> Response:
     services = current_services()
     own_site(services, pk, caller)

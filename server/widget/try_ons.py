@@ -8,13 +8,13 @@ from server import fragments, garments, try_ons
 from server.auth import allow
 from server.caller import Caller
 from server.errors import Problem
-from server.limits import limited_more
+from server.limits import limited_strictly
 from server.services import current_services
 from server.widget.scope import answer, card, own_site, ready_photo
 
 
 @allow("shopper")
-@limited_more
+@limited_strictly
 def create_try_on(pk: str, caller: Caller) -> Response:
     services = current_services()
     own_site(services, pk, caller)

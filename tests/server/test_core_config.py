@@ -49,6 +49,19 @@ def test_where_browsers_load_pictures_from() -> None:
     assert Settings.from_env(public).store_origin == "https://pictures.example"
 
 
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("https://Fitting.Example:443/", "https://fitting.example"),
+        ("http://LOCALHOST:80", "http://localhost"),
+        ("http://localhost:8080", "http://localhost:8080"),
+        ("https://fitting.example:80", "https://fitting.example:80"),
+    ],
+)
+def test_the_servers_address_is_written_as_browsers_write_origins(said: str, meant: str) -> None:
+    assert Settings.from_env(GOOD | {"PROTEUS_SERVER_URL": said}).server_url == meant
+
+
 WRONG: list[tuple[dict[str, str], list[str]]] = [
     ({"PROTEUS_SECRET_KEY": "short"}, ["PROTEUS_SECRET_KEY: "]),
     ({"PROTEUS_SERVER_URL": "localhost:8080"}, ["PROTEUS_SERVER_URL: must be an http"]),
