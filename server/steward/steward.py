@@ -10,9 +10,10 @@ import logging
 import os
 import secrets
 import socket
+import time
 from collections import Counter
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from redis.exceptions import RedisError
@@ -70,15 +71,19 @@ class Steward:
     def loop(self, now: datetime, wait_ms: int = WAIT_MS) -> float:
         """Exactly one turn. Waits up to `wait_ms` for events; returns the seconds to rest after
         a failure, 0 when all is well."""
-        self._turn(now, wait_ms)
+        now = self._turn(now, wait_ms)
         for chore in self._chores:
             if chore.is_due(now):
                 self._run(chore, now)
         return self._rest_s
 
-    def _turn(self, now: datetime, wait_ms: int) -> None:
+    def _turn(self, now: datetime, wait_ms: int) -> datetime:
+        """Settles what came. Returns when that was: waiting takes time, and what came meanwhile
+        is not ahead of us."""
+        began = time.monotonic()
         try:
             mail = self._inbox.read(wait_ms)
+            now += timedelta(seconds=time.monotonic() - began)
             self._is_behind = mail.is_full
             self._settle(mail, now)
             self._places(now)
@@ -89,6 +94,7 @@ class Steward:
         except Exception:
             self._rest_s = LONGEST_REST_S
             log.exception("a turn fails")
+        return now
 
     def _run(self, chore: Chore, now: datetime) -> None:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -105,6 +106,17 @@ def test_events_become_rows_and_nudges(house: Stage, steward: Steward, nudged: N
     )
     assert said.keys() == {row.id, photo.id}
     assert pending(house) == 0
+
+
+def test_what_comes_while_a_turn_waits_keeps_its_own_time(house: Stage, steward: Steward) -> None:
+    began = now()
+    row = house.try_on(created_at=began)
+    later = threading.Timer(0.4, lambda: house.emit(row, EventType.RUNNING, step=0, steps=4))
+    later.start()
+    while (started := house.read(row).started_at) is None:
+        steward.loop(now(), wait_ms=5000)
+    later.join()
+    assert started - began >= timedelta(seconds=0.399), "at_ms has whole milliseconds"
 
 
 def test_many_events_of_one_row_are_one_change(house: Stage, steward: Steward) -> None:
