@@ -80,13 +80,6 @@ def distance_inside(mask: Mask) -> Floats:
     return floats(cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, 5))
 
 
-def distance_to(mask: Mask) -> Floats:
-    """For each px, its distance in px to the nearest px of the mask; large where it is empty."""
-    if not mask.any():
-        return np.full(mask.shape, np.float32(sum(mask.shape)), dtype=np.float32)
-    return distance_inside(~mask)
-
-
 def components(mask: Mask) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """4-connected parts: labels (h, w) from 1, and the areas in px (index 0: outside)."""
     count, labels, stats, _ = cv2.connectedComponentsWithStats(

@@ -40,11 +40,6 @@ _LIMB_SW = (0.09, 0.07, 0.055)
 _LEG_SW = (0.13, 0.10, 0.06)
 
 
-def background_plate(pixels: Bytes, person: Mask, margin_px: float) -> Floats:
-    """float32 (h, w, 3): the background continued behind the person."""
-    return membrane(pixels, ~grow(person, margin_px))
-
-
 def silhouette(pixels: Bytes, coarse: Floats, body: Body) -> Mask:
     """The person on the canvas.
 

@@ -142,9 +142,3 @@ def body_planes(body: Body, shape: tuple[int, ...]) -> tuple[Floats, Floats]:
 def to_canvas(body: Body, points: Floats) -> Floats:
     """Body px (n, 2) to canvas px."""
     return floats(body.at(0, 0) + points[:, :1] * body.right + points[:, 1:] * body.down)
-
-
-def from_canvas(body: Body, points: Floats) -> Floats:
-    """Canvas px (n, 2) to body px."""
-    offset = points - body.at(0, 0)
-    return floats(np.stack([offset @ body.right, offset @ body.down], axis=1))
