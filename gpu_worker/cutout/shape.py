@@ -10,15 +10,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from gpu_worker.contract import Category
+from gpu_worker.contract import Category, Reason
 from gpu_worker.cutout.ground import Cut
 from gpu_worker.cutout.neckline import find_neckline
 from gpu_worker.cutout.outline import Half, axis_of, extent, hem_row, left_half, run
 from gpu_worker.cutout.sleeves import SAMPLES, edge_curves, sleeve_mask
+from gpu_worker.engine import Refusal
 from gpu_worker.planes import Bytes, Floats, Mask, floats, polygon
 
 _ROUND_HEM = 0.045  # of the height: below it round hems and corners narrow the rows
 _GAP_HIGH = 0.10
+_LEGS_HIGH = 0.30
 _GAP_BAND = 0.12
 
 
@@ -48,9 +50,16 @@ class Shape:
 
 
 def describe(found: Cut, category: Category) -> Shape:
-    """The parts of a cut-out garment."""
+    """The parts of a cut-out garment.
+
+    Raises:
+        Refusal: category_not_supported, for a jumpsuit: drawn as a dress its legs would hang
+            beside hers.
+    """
     if category is Category.LOWER:
         return _lower(found.mask)
+    if category is Category.OVERALL and _has_legs(found.mask):
+        raise Refusal(Reason.CATEGORY_NOT_SUPPORTED, "an overall with legs")
     return _top(found)
 
 
@@ -208,6 +217,13 @@ def _crotch(mask: Mask, axis: float, waist: int, top: int, bottom: int) -> Float
         if bottom - last > _GAP_HIGH * (bottom - top) and (best is None or last < best[1]):
             best = floats([x, last])
     return best
+
+
+def _has_legs(mask: Mask) -> bool:
+    """Whether it parts in the middle for longer than a slit does."""
+    left, top, right, bottom = extent(mask)
+    crotch = _crotch(mask, axis_of(mask), right - left, top, bottom)
+    return crotch is not None and bottom - float(crotch[1]) > _LEGS_HIGH * (bottom - top)
 
 
 def _outline_half(mask: Mask, axis: float, side: int) -> Floats:

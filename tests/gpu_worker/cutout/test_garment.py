@@ -85,3 +85,10 @@ def test_refuses(picture: Pixels, reason: Reason) -> None:
     with pytest.raises(Refusal) as refused:
         cutout.read(picture, Category.UPPER)
     assert refused.value.reason is reason
+
+
+def test_refuses_an_overall_with_legs() -> None:
+    """Until its legs can follow hers; trousers stand in for a jumpsuit's lower half."""
+    with pytest.raises(Refusal) as refused:
+        cutout.read(load(DEMO / "garment_trousers_denim.jpg"), Category.OVERALL)
+    assert refused.value.reason is Reason.CATEGORY_NOT_SUPPORTED
