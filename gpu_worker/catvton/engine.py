@@ -99,8 +99,7 @@ class CatvtonEngine:
         drawn = self.draw(sample)
         if self._checker is not None and not self._checker.is_safe(drawn):
             return self._second_try(sample)
-        mask = None if sample.order.mask is None else sample.order.mask
-        return Picture(lay_back(sample.order.photo, drawn, sample.window, mask))
+        return Picture(lay_back(sample.order.photo, drawn, sample.window, sample.order.mask))
 
     @torch.inference_mode()
     def draw(self, sample: CatvtonSample) -> Pixels:
