@@ -12,7 +12,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from gpu_worker.contract import Category, Reason
+from gpu_worker.contract import Category, Reason, Tier
 
 Pixels = NDArray[np.uint8]
 Parts = Mapping[str, NDArray[Any]]
@@ -26,6 +26,14 @@ class Refusal(Exception):  # noqa: N818 - a refusal is no error
         self.reason = reason
         self.detail = detail
         self.data = dict(data or {})
+
+
+class OutOfMemoryError(Exception):
+    """The device cannot hold this many samples at once; fewer may do. The samples are whole."""
+
+
+class DeviceLostError(Exception):
+    """Nothing can run on this device any more: the process must end, its jobs go back."""
 
 
 class Noise(Protocol):
@@ -71,6 +79,7 @@ class Order:
     mask: uint8 (h, w) of the photo's size, 255 = repaint, or None.
     photo_parts, garment_parts: arrays the tailor found once, by name; an engine that needs one
     that is missing computes it.
+    tier: the rung it was admitted on; None: the engine's own best.
     """
 
     id: str
@@ -83,6 +92,7 @@ class Order:
     photo_parts: Parts = field(default_factory=dict)
     garment_parts: Parts = field(default_factory=dict)
     seed: int = 0
+    tier: Tier | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +123,7 @@ class Engine(Protocol):
     is_preview: bool
     categories: frozenset[Category]
     max_slots: int
+    device: str
 
     def warm_up(self) -> None:
         """Loads and compiles; the worker says that it is ready only after this returned."""
@@ -129,8 +140,15 @@ class Engine(Protocol):
         """Moves every sample one step on, all in one forward pass.
 
         Raises:
-            Exception: anything; the worker then runs the samples one by one.
+            OutOfMemoryError: the worker then tries half of them.
+            DeviceLostError: the worker then ends.
+            Exception: anything else; the worker then runs the samples one by one.
         """
+
+    def peek(self, sample: Sample) -> Pixels | None:
+        """A rough picture of a sample under way, cheap to make, of any size; None where the
+        engine has none. The sample stays as it is."""
+        ...
 
     def finish(self, sample: Sample) -> Picture:
         """Turns a sample whose steps are done into its picture.

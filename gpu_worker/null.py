@@ -27,6 +27,7 @@ class NullEngine:
 
     name = "null"
     licence = "MIT"
+    device = "none"
     is_preview = True
     categories = frozenset(Category)
 
@@ -46,6 +47,9 @@ class NullEngine:
         time.sleep((self._a_ms + self._c_ms * len(samples)) / 1000)
         for sample in samples:
             sample.step += 1
+
+    def peek(self, _sample: NullSample) -> None:
+        """Nothing to see."""
 
     def finish(self, sample: NullSample) -> Picture:
         """The photo as it came, with NULL written across it."""

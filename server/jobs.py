@@ -94,6 +94,8 @@ class Jobs:
             pipe.eval(contract.JOIN_RING, 1, contract.ring_key(engine, lane), job.merchant_id)
             pipe.lpush(contract.bell_key(engine), "1")
             pipe.ltrim(contract.bell_key(engine), 0, BELL_LENGTH - 1)
+            if not anew:
+                pipe.hincrby(contract.arrivals_key(engine), lane.value, 1)
             answers = pipe.execute()
         return bool(answers[1 if anew else 0])
 

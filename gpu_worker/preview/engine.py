@@ -36,6 +36,7 @@ class PreviewEngine:
     is_preview = True
     categories = frozenset(Category)
     max_slots = 1
+    device = "cpu"
 
     def warm_up(self) -> None:
         """Loads the pose models."""
@@ -57,6 +58,9 @@ class PreviewEngine:
                 sample.order.photo, sample.person, sample.order.garment, sample.garment
             )
             sample.step = 1
+
+    def peek(self, _sample: PreviewSample) -> None:
+        """One step: there is no half-done picture."""
 
     def finish(self, sample: PreviewSample) -> Picture:
         """Checks what was drawn.

@@ -34,6 +34,7 @@ class Tailor:
     licence = "MIT"
     is_preview = False
     max_slots = 1  # two on one CPU would only both be late
+    device = "cpu"
 
     def warm_up(self) -> None:
         pose.warm_up()
@@ -48,6 +49,9 @@ class Tailor:
             except Refusal as refusal:
                 sample.result = refusal
             sample.step = 1
+
+    def peek(self, _sample: Fitting) -> None:
+        """Nobody watches the tailor."""
 
     def finish(self, sample: Fitting) -> Fitted:
         """What was found, or the Refusal that the step met."""

@@ -121,6 +121,7 @@ def job_of(row: TryOn, photo: Photo, garment: Garment) -> TryOnJob:
         garment_key=garment.clean_key,
         garment_parts_key=garment.parts_key,
         result_key=picture_key(row.id),
+        partial_key=partial_key(row.id),
         seed=row.seed,
         **options,
     )

@@ -18,14 +18,15 @@ from server import embed_files
 
 KEY = "pk_test_1"
 # A widget that says it is ready and remembers what it is told. `silent` says nothing.
-WIDGET = """<!doctype html><title>widget</title><input aria-label="inside" autofocus>
+# The script stands first: where the input is, it has run.
+WIDGET = """<!doctype html><title>widget</title>
 <script>
   window.heard = [];
   addEventListener("message", ({ data }) => heard.push(data));
   window.say = (type, fields) =>
     parent.postMessage({ proteus: 1, nonce: window.name, type, ...fields }, "*");
   if (!location.search.includes("silent")) say("ready");
-</script>"""
+</script><input aria-label="inside" autofocus>"""
 
 
 class _Quiet(WSGIRequestHandler):

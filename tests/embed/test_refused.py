@@ -84,6 +84,7 @@ def test_a_widget_that_says_nothing(desk: Desk) -> None:
     # Late is better than never.
     frame = desk.page.locator("proteus-room iframe").element_handle().content_frame()
     assert frame
+    frame.get_by_label("inside").wait_for(state="attached")
     frame.evaluate("say('ready')")
     desk.widget()
     expect(desk.page.get_by_role("status")).to_be_hidden()

@@ -241,7 +241,7 @@ def test_nothing_is_left_behind_in_redis(shop: Workshop) -> None:
         shop.wait_until_settled()
     found: list[bytes] = list(shop.redis.scan_iter())
     kept = {key.decode() for key in found}
-    expected = {contract.EVENTS, "rq:queues", "rq:failed:null:live:mer_ada"}
+    expected = {contract.EVENTS, contract.arrivals_key("null"), "rq:queues", "rq:failed:null:live:mer_ada"}
     expected |= {f"rq:job:{job_id}" for job_id in ("tight_1", "poison_1")}
     expected |= {f"rq:results:{job_id}" for job_id in ("tight_1", "poison_1")}
     dead = {key for key in kept if key.startswith("rq:worker:")}  # RQ lets it fade in a minute

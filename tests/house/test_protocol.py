@@ -13,6 +13,8 @@ from gpu_worker.contract import (
     EventType,
     GarmentStatus,
     Lane,
+    Law,
+    Mode,
     PhotoStatus,
     Reason,
     TryOnStatus,
@@ -27,7 +29,7 @@ from tests.services import S3Settings
 BEYOND_V1 = {"/healthz", "/readyz", "/docs", "/openapi.json", "/embed/v1/proteus.js", "/w/{pk}"}
 DOCS = ROOT / "docs" / "protocol.md"
 NOWHERE = S3Settings("http://unused", "proteus", "id", "secret")
-WORDS = [Category, EventType, GarmentStatus, Lane, PhotoStatus, TryOnStatus]
+WORDS = [Category, EventType, GarmentStatus, Lane, Law, Mode, PhotoStatus, TryOnStatus]
 
 
 def test_it_tells_every_message_between_page_and_widget() -> None:
@@ -70,6 +72,11 @@ def test_it_tells_every_code() -> None:
         contract.bell_key("<engine>"),
         contract.policy_key("<engine>"),
         contract.worker_key("<id>"),
+        contract.override_key("<engine>"),
+        contract.arrivals_key("<engine>"),
+        contract.curve_key("<device>", "<model>", "<size>"),
+        contract.SCALE,
+        contract.ARBITRATOR,
         contract.queue_name("<engine>", Lane.LIVE, "<merchant>").replace("live", "<lane>"),
     ],
 )

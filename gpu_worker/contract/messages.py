@@ -1,8 +1,4 @@
-"""The one vocabulary of server and worker: jobs, events, reasons and Redis names.
-
-Standard library only (a test holds its imports against `sys.stdlib_module_names`): the server
-imports this module and nothing else of `gpu_worker`. Everything here goes over the wire as JSON.
-"""
+"""Jobs, events and nudges: JSON both ways."""
 
 from __future__ import annotations
 
@@ -11,6 +7,8 @@ from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from typing import Any, ClassVar, Self, TypeVar
 
+from gpu_worker.contract.words import Category
+
 VERSION = 1
 
 _Word = TypeVar("_Word", bound=StrEnum)
@@ -18,155 +16,6 @@ _Word = TypeVar("_Word", bound=StrEnum)
 
 class ContractError(ValueError):
     """A message that does not speak this vocabulary: wrong version, kind, field or type."""
-
-
-# --- words ---------------------------------------------------------------------------------------
-
-
-class Category(StrEnum):
-    """What part of the body a garment dresses."""
-
-    UPPER = "upper"
-    LOWER = "lower"
-    OVERALL = "overall"
-
-
-class Lane(StrEnum):
-    """`live`: a shopper waits. `bulk`: nobody does."""
-
-    LIVE = "live"
-    BULK = "bulk"
-
-
-class TryOnStatus(StrEnum):
-    """Where a try-on stands. `expired` never finished in time."""
-
-    QUEUED = "queued"
-    RUNNING = "running"
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-    EXPIRED = "expired"
-
-    @property
-    def is_final(self) -> bool:
-        return self not in (TryOnStatus.QUEUED, TryOnStatus.RUNNING)
-
-
-class PhotoStatus(StrEnum):
-    CHECKING = "checking"
-    READY = "ready"
-    REJECTED = "rejected"
-
-
-class GarmentStatus(StrEnum):
-    CLEANING = "cleaning"
-    READY = "ready"
-    REJECTED = "rejected"
-
-
-class Reason(StrEnum):
-    """Why a picture was refused or a try-on failed: stable codes.
-
-    The worker sends the code, the server owns the sentence (`server/reasons.py`), and a test
-    holds the two together.
-    """
-
-    # the file
-    EMPTY_FILE = "empty_file"
-    FILE_TOO_LARGE = "file_too_large"
-    NOT_AN_IMAGE = "not_an_image"
-    UNSUPPORTED_FORMAT = "unsupported_format"
-    TRUNCATED_IMAGE = "truncated_image"
-    ANIMATED_IMAGE = "animated_image"
-    TOO_MANY_PIXELS = "too_many_pixels"
-    IMAGE_TOO_SMALL = "image_too_small"
-    TYPE_MISMATCH = "type_mismatch"
-    UPLOAD_MISSING = "upload_missing"
-    IMAGE_URL_UNREACHABLE = "image_url_unreachable"
-    # the person
-    NOBODY_FOUND = "nobody_found"
-    SEVERAL_PEOPLE = "several_people"
-    BACK_VIEW = "back_view"
-    IMPLAUSIBLE_POSE = "implausible_pose"
-    PERSON_TOO_SMALL = "person_too_small"
-    PHOTO_TOO_DARK = "photo_too_dark"
-    # the garment
-    GARMENT_BACKGROUND_NOT_PLAIN = "garment_background_not_plain"
-    GARMENT_ON_MODEL = "garment_on_model"
-    GARMENT_NOT_FOUND = "garment_not_found"
-    # the two together
-    CATEGORY_NOT_SUPPORTED = "category_not_supported"
-    CROP_TOO_TIGHT = "crop_too_tight"
-    WOULD_NEED_BARE_LIMBS = "would_need_bare_limbs"
-    SELF_CHECK_FAILED = "self_check_failed"
-    PICTURE_WITHHELD = "picture_withheld"
-    # the service
-    ENGINE_FAILED = "engine_failed"
-    WORKER_LOST = "worker_lost"
-
-
-# --- Redis names ---------------------------------------------------------------------------------
-
-EVENTS = "proteus:events"
-NUDGES = "proteus:nudges"
-STEWARDS = "stewards"  # consumer group on EVENTS
-STEWARD = "proteus:steward"  # Redis hash by which the steward says that it lives: name, ts, counts
-TAILOR = "tailor"  # the engine name under which photo and garment jobs are queued
-
-DEFAULT_BATCH_SIZE = 4
-POLICY_TTL_S = 5
-WORKER_TTL_S = 10
-STEWARD_TTL_S = 10
-CANCEL_TTL_S = 3600
-
-# Run as `pipeline.eval(JOIN_RING, 1, ring_key, merchant_id)` in the MULTI that enqueues. A merchant
-# who is in the ring keeps its place: LREM + RPUSH would send whoever enqueues often to the back
-# again and again, and it would never have its turn.
-JOIN_RING = """
-if not redis.call('LPOS', KEYS[1], ARGV[1]) then redis.call('RPUSH', KEYS[1], ARGV[1]) end
-"""
-
-
-def queue_name(engine: str, lane: Lane, merchant_id: str) -> str:
-    """RQ queue of one merchant's jobs for one engine."""
-    return f"{engine}:{lane.value}:{merchant_id}"
-
-
-def ring_key(engine: str, lane: Lane) -> str:
-    """Redis list of the merchants that have jobs, in the order of their turns."""
-    return f"proteus:ring:{engine}:{lane.value}"
-
-
-def bell_key(engine: str) -> str:
-    """Redis list that wakes a worker; losing an entry costs one poll and nothing else."""
-    return f"proteus:bell:{engine}"
-
-
-def policy_key(engine: str) -> str:
-    """Redis hash the arbitrator writes: batch_size, tier, mode, ts."""
-    return f"proteus:policy:{engine}"
-
-
-def worker_key(worker_id: str) -> str:
-    """Redis hash by which a worker says that it lives: engine, pid, licence, is_preview, ts."""
-    return f"proteus:worker:{worker_id}"
-
-
-def cancel_key(job_id: str) -> str:
-    """Set (with CANCEL_TTL_S) by the server when a try-on is cancelled; the worker looks often."""
-    return f"proteus:cancel:{job_id}"
-
-
-def lease_key(member: str) -> str:
-    """Lives as long as the worker that holds `member` (`job:execution` in RQ's started registry).
-
-    Redis's own clock ends it, so that workers' clocks need not agree.
-    """
-    return f"proteus:lease:{member}"
-
-
-# --- messages ------------------------------------------------------------------------------------
 
 
 def _decode(text: str | bytes) -> dict[str, Any]:
@@ -222,6 +71,7 @@ class TryOnJob(_Job):
     photo_parts_key: str | None = None
     garment_parts_key: str | None = None
     mask_key: str | None = None
+    partial_key: str | None = None  # where a rough picture of a try-on under way may be put
     seed: int = 0
     num_inference_steps: int | None = None
     guidance_scale: float | None = None

@@ -1,0 +1,83 @@
+"""What everything is called in Redis, and how long it lives there."""
+
+from __future__ import annotations
+
+from gpu_worker.contract.words import Lane
+
+EVENTS = "proteus:events"
+NUDGES = "proteus:nudges"
+STEWARDS = "stewards"  # consumer group on EVENTS
+STEWARD = "proteus:steward"  # Redis hash by which the steward says that it lives: name, ts, counts
+TAILOR = "tailor"  # the engine name under which photo and garment jobs are queued
+
+DEFAULT_BATCH_SIZE = 4
+POLICY_TTL_S = 5
+WORKER_TTL_S = 10
+STEWARD_TTL_S = 10
+ARBITRATOR = "proteus:arbitrator"  # lock: which arbitrator rules
+SCALE = "proteus:scale"  # Redis hash, engine -> workers wanted, for whoever adds workers
+SCALE_TTL_S = 30
+CANCEL_TTL_S = 3600
+
+# Run as `pipeline.eval(JOIN_RING, 1, ring_key, merchant_id)` in the MULTI that enqueues. A merchant
+# who is in the ring keeps its place: LREM + RPUSH would send whoever enqueues often to the back
+# again and again, and it would never have its turn.
+JOIN_RING = """
+if not redis.call('LPOS', KEYS[1], ARGV[1]) then redis.call('RPUSH', KEYS[1], ARGV[1]) end
+"""
+
+
+def queue_name(engine: str, lane: Lane, merchant_id: str) -> str:
+    """RQ queue of one merchant's jobs for one engine."""
+    return f"{engine}:{lane.value}:{merchant_id}"
+
+
+def ring_key(engine: str, lane: Lane) -> str:
+    """Redis list of the merchants that have jobs, in the order of their turns."""
+    return f"proteus:ring:{engine}:{lane.value}"
+
+
+def bell_key(engine: str) -> str:
+    """Redis list that wakes a worker; losing an entry costs one poll and nothing else."""
+    return f"proteus:bell:{engine}"
+
+
+def policy_key(engine: str) -> str:
+    """Redis hash the arbitrator writes every 500 ms: `Policy`, as its `to_redis` puts it."""
+    return f"proteus:policy:{engine}"
+
+
+def override_key(engine: str) -> str:
+    """Redis hash an operator writes: fields of the policy that hold until the key's TTL ends."""
+    return f"proteus:override:{engine}"
+
+
+def arrivals_key(engine: str) -> str:
+    """Redis hash `{live, bulk}`: how many jobs were ever put in line; the arbitrator reads rates
+    from its growth."""
+    return f"proteus:arrivals:{engine}"
+
+
+def curve_key(device: str, model: str, size: str) -> str:
+    """Redis hash: what a step of b samples takes on this device, learned."""
+    return f"proteus:curve:{device.replace(' ', '-')}:{model}:{size}"
+
+
+def worker_key(worker_id: str) -> str:
+    """Redis hash by which a worker says that it lives: engine, pid, licence, is_preview, ts,
+    device, max_slots, held, running; and what it measured: `step_ms:<size>:<b>`, a step of b
+    samples, and `around_ms:<size>`, a picture's engine time outside its steps, both medians."""
+    return f"proteus:worker:{worker_id}"
+
+
+def cancel_key(job_id: str) -> str:
+    """Set (with CANCEL_TTL_S) by the server when a try-on is cancelled; the worker looks often."""
+    return f"proteus:cancel:{job_id}"
+
+
+def lease_key(member: str) -> str:
+    """Lives as long as the worker that holds `member` (`job:execution` in RQ's started registry).
+
+    Redis's own clock ends it, so that workers' clocks need not agree.
+    """
+    return f"proteus:lease:{member}"
