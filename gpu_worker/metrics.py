@@ -1,6 +1,6 @@
-"""What a worker counts about itself, for its heartbeat and, later, for the arbitrator.
+"""What a worker measures of itself: step times by size and batch, and counts.
 
-Numbers only: no Redis, no jobs.
+Numbers only: no Redis, no jobs. The heartbeat tells them, the arbitrator learns from them.
 """
 
 from __future__ import annotations
@@ -9,27 +9,45 @@ import threading
 from collections import deque
 from statistics import median
 
-KEPT_STEPS = 50
+KEPT = 50  # of the latest of each kind: soon forgotten, and one slow one moves no median
 
 
 class Metrics:
-    """Thread-safe counters, and the recent step times by batch size (the learned curve's input)."""
+    """Thread-safe. Sizes are `Tier.size`, or whatever word keeps samples of two kinds apart."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._counts: dict[str, int] = {}
-        self._step_ms: dict[int, deque[float]] = {}
+        self._step_ms: dict[tuple[str, int], deque[float]] = {}
+        self._around_ms: dict[str, deque[float]] = {}
 
     def count(self, what: str, by: int = 1) -> None:
         with self._lock:
             self._counts[what] = self._counts.get(what, 0) + by
 
-    def step(self, batch: int, took_ms: float) -> None:
+    def step(self, size: str, batch: int, took_ms: float) -> None:
+        """A step of `batch` samples took so long."""
         with self._lock:
-            self._step_ms.setdefault(batch, deque(maxlen=KEPT_STEPS)).append(took_ms)
+            self._step_ms.setdefault((size, batch), deque(maxlen=KEPT)).append(took_ms)
+
+    def around(self, size: str, took_ms: float) -> None:
+        """So long a picture that came out had the engine to itself: all but its steps."""
+        with self._lock:
+            self._around_ms.setdefault(size, deque(maxlen=KEPT)).append(took_ms)
+
+    def curve(self, size: str) -> dict[int, float]:
+        """What a step of b samples takes, in ms, for every b that was seen."""
+        with self._lock:
+            return {b: median(t) for (of, b), t in self._step_ms.items() if of == size}
 
     def snapshot(self) -> dict[str, str | int]:
-        """Flat words for a Redis hash: counts, and `step_ms_<batch>` as recent medians."""
+        """Flat words for a Redis hash: counts, and medians in ms: `step_ms:<size>:<b>`,
+        `around_ms:<size>`."""
         with self._lock:
-            steps = {f"step_ms_{b}": f"{median(t):.1f}" for b, t in self._step_ms.items()}
-            return {**self._counts, **steps}
+            steps = {f"step_ms:{of}:{b}": _ms(t) for (of, b), t in self._step_ms.items()}
+            around = {f"around_ms:{of}": _ms(t) for of, t in self._around_ms.items()}
+            return {**self._counts, **steps, **around}
+
+
+def _ms(times: deque[float]) -> str:
+    return f"{median(times):.2f}"

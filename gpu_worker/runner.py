@@ -56,8 +56,10 @@ class Turn:
 @dataclass(slots=True)
 class _Run:
     order: Any
+    bucket: str
     sample: Any = None
-    model_s: float = 0.0
+    steps_s: float = 0.0
+    around_s: float = 0.0  # the engine's time before, between and after its steps, for it alone
 
 
 class Runner:
@@ -86,7 +88,7 @@ class Runner:
         return len(self._runs)
 
     def add(self, ticket: Ticket, order: Any) -> None:
-        self._runs[ticket.id] = _Run(order)
+        self._runs[ticket.id] = _Run(order, ticket.bucket)
         self._scheduler.add(ticket)
 
     def remove(self, run_id: str) -> None:
@@ -107,7 +109,7 @@ class Runner:
         run = self._runs[run_id]
         if run.sample is None:
             try:
-                run.sample = self._timed(self._engine.admit, run.order, [run])
+                run.sample = self._timed(self._engine.admit, run.order, run)
             except Exception as error:  # noqa: BLE001 whatever an engine raises is that order's end, not ours
                 self._end(run_id, error, turn)
                 return False
@@ -119,12 +121,17 @@ class Runner:
         self._on_last_step([run_id for run_id in batch if self._is_last(run_id)])
         began = time.monotonic()
         try:
-            self._timed(self._engine.step, [run.sample for run in runs], runs)
+            self._engine.step([run.sample for run in runs])
         except Exception as error:  # noqa: BLE001 one of them is poison: which one, each shows by itself
             self._part(batch, error, turn)
             return False
-        self.metrics.step(len(batch), (time.monotonic() - began) * 1000)
+        self._note_step(runs, time.monotonic() - began)
         return True
+
+    def _note_step(self, runs: list[_Run], took_s: float) -> None:
+        self.metrics.step(runs[0].bucket, len(runs), took_s * 1000)
+        for run in runs:
+            run.steps_s += took_s
 
     def _is_last(self, run_id: str) -> bool:
         sample = self._runs[run_id].sample
@@ -136,7 +143,8 @@ class Runner:
             return
         self.metrics.count("batches_parted")
         for run_id in batch:  # from the start: nobody knows how far the broken step had come
-            self._runs[run_id] = _Run(self._renew(self._runs[run_id].order))
+            run = self._runs[run_id]
+            self._runs[run_id] = _Run(self._renew(run.order), run.bucket)
             self._scheduler.restart_alone(run_id)
 
     def _look_at(self, batch: list[str], turn: Turn) -> None:
@@ -146,20 +154,23 @@ class Runner:
                 turn.progress.append(Progress(run_id, run.sample.step, run.sample.steps))
                 continue
             try:
-                self._end(run_id, self._timed(self._engine.finish, run.sample, [run]), turn)
+                self._end(run_id, self._timed(self._engine.finish, run.sample, run), turn)
             except Exception as error:  # noqa: BLE001
                 self._end(run_id, error, turn)
 
     def _end(self, run_id: str, result: Any, turn: Turn) -> None:
-        turn.finished.append(Finished(run_id, result, round(self._runs[run_id].model_s * 1000)))
+        run = self._runs[run_id]
+        model_ms = round((run.steps_s + run.around_s) * 1000)
+        turn.finished.append(Finished(run_id, result, model_ms))
         self.metrics.count("refused" if isinstance(result, Refusal) else "finished")
+        if not isinstance(result, Exception):
+            self.metrics.around(run.bucket, run.around_s * 1000)
         self.remove(run_id)
 
     @staticmethod
-    def _timed(work: Callable[[Any], Any], argument: Any, runs: list[_Run]) -> Any:
+    def _timed(work: Callable[[Any], Any], argument: Any, run: _Run) -> Any:
         began = time.monotonic()
         try:
             return work(argument)
         finally:
-            for run in runs:
-                run.model_s += time.monotonic() - began
+            run.around_s += time.monotonic() - began

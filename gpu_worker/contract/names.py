@@ -65,8 +65,9 @@ def curve_key(device: str, model: str, size: str) -> str:
 
 def worker_key(worker_id: str) -> str:
     """Redis hash by which a worker says that it lives: engine, pid, licence, is_preview, ts,
-    device, max_slots, held, running; and what it measured: `step_ms:<size>:<b>`, a step of b
-    samples, and `around_ms:<size>`, a picture's engine time outside its steps, both medians."""
+    device, max_slots, slots and tier in force, held (claimed), running (given to the engine's
+    loop); and what it measured: `step_ms:<size>:<b>`, a step of b samples, and
+    `around_ms:<size>`, a picture's engine time outside its steps, both medians."""
     return f"proteus:worker:{worker_id}"
 
 

@@ -27,7 +27,7 @@ from rq.job import Job as RqJob
 
 from gpu_worker import contract
 from gpu_worker.config import Settings
-from gpu_worker.contract import ContractError, TryOnJob
+from gpu_worker.contract import ContractError, Tier, TryOnJob
 from gpu_worker.courier import Courier
 from gpu_worker.events import Events, Pace
 from gpu_worker.leases import Claim, Leases
@@ -43,6 +43,7 @@ BELL_S = 0.25
 WATCH_S = 0.1
 POLICY_S = 0.5
 BEAT_S = 3.0
+ABOUT_S = 0.5
 CARRIERS = 16
 STORE_PAUSE_S = 2.0
 EXIT_HUNG = 70
@@ -54,6 +55,7 @@ class Policy:
 
     slots: int
     max_wait_s: float
+    tier: Tier = contract.LADDER[0]
 
 
 class BatchWorker(RqSide):
@@ -124,8 +126,9 @@ class BatchWorker(RqSide):
         while not self._stopping.is_set():
             try:
                 self.say_hello()
-                self._beat()
+                self.say_alive(self._engine.name)
                 self._read_policy()
+                self._say_about()
                 return True
             except RedisError as error:
                 log.warning("Redis is not there yet, waiting %.1f s: %s", pause, error)
@@ -156,7 +159,8 @@ class BatchWorker(RqSide):
         if not len(self._runner):
             self._book.gather(self._policy.slots, self._policy.max_wait_s)
         for held in self._book.take_arrived():
-            self._runner.add(held.ticket(time.monotonic()), held.order)
+            ticket = held.admit(self._policy.tier, time.monotonic())
+            self._runner.add(ticket, held.order)
 
     def _say_begun(self, progress: Progress) -> None:
         """Else an engine of one step were never seen at work. Nobody watches the tailor."""
@@ -275,7 +279,9 @@ class BatchWorker(RqSide):
         if self._is_due("lease", self._settings.lease_s / 3):
             self._keep_leases()
         if self._is_due("beat", BEAT_S):
-            self._beat()
+            self.say_alive(self._engine.name)
+        if self._is_due("about", ABOUT_S):
+            self._say_about()
 
     def _end_if_hung(self) -> None:
         """No signal can interrupt a hung kernel; the lease brings its jobs to another worker."""
@@ -311,20 +317,27 @@ class BatchWorker(RqSide):
 
     def _read_policy(self) -> None:
         key = contract.policy_key(self._engine.name)
-        batch_size, max_wait_ms = self.connection.hmget(key, "batch_size", "max_wait_ms")
+        batch_size, max_wait_ms, tier = self.connection.hmget(
+            key, "batch_size", "max_wait_ms", "tier"
+        )
         slots = _bounded(batch_size, self._settings.batch_size, 1, self._engine.max_slots)
         wait_ms = _bounded(max_wait_ms, self._settings.max_wait_ms, 0, 500)
-        self._policy = Policy(slots, wait_ms / 1000)
+        self._policy = Policy(slots, wait_ms / 1000, _rung(tier))
 
-    def _beat(self) -> None:
-        self.say_alive(self._engine.name)
+    def _say_about(self) -> None:
+        """The arbitrator reads it as often as it decides."""
         about: dict[Any, Any] = {
             **self._runner.metrics.snapshot(),
             "engine": self._engine.name,
             "licence": self._engine.licence,
             "is_preview": int(self._engine.is_preview),
+            "device": self._engine.device,
+            "max_slots": self._engine.max_slots,
+            "slots": self._policy.slots,
+            "tier": self._policy.tier.name,
             "pid": os.getpid(),
             "held": len(self._book),
+            "running": len(self._runner),
             "ts": round(time.time(), 3),
         }
         key = contract.worker_key(self.name)
@@ -367,3 +380,9 @@ def _bounded(text: bytes | str | None, default: int, low: int, high: int) -> int
         return min(max(int(text or default), low), high)
     except ValueError:
         return default
+
+
+def _rung(name: bytes | None) -> Tier:
+    """The named rung; the best where it is unknown."""
+    known = {tier.name: tier for tier in contract.LADDER}
+    return known.get((name or b"").decode(), contract.LADDER[0])

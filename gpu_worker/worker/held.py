@@ -8,12 +8,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from rq.job import Job as RqJob
 
-from gpu_worker.contract import Job, Lane
+from gpu_worker.contract import Job, Lane, Tier, TryOnJob
 from gpu_worker.leases import Claim, Room
 from gpu_worker.scheduler import Ticket
 
@@ -36,12 +36,18 @@ class Held:
     def id(self) -> str:
         return self.claim.job_id
 
-    def ticket(self, now: float) -> Ticket:
+    def admit(self, tier: Tier, now: float) -> Ticket:
+        """It joins the runner, on the rung of this moment: whatever comes later, it stays there.
+
+        Only a try-on has rungs. What the tailor does is kept apart by its kind."""
+        if isinstance(self.job, TryOnJob):
+            self.order = replace(self.order, tier=tier)
         return Ticket(
             id=self.id,
             lane=self.claim.lane,
             merchant=self.claim.merchant,
             joined_at=now,
+            bucket=tier.size if isinstance(self.job, TryOnJob) else self.job.KIND,
             alone=self.claim.runs_alone,
         )
 

@@ -90,3 +90,16 @@ def test_who_is_removed_is_not_stepped_again() -> None:
     made.remove("a")
     run(made)
     assert engine.arrived == [["a", "b"], *[["b"]] * 4]
+
+
+def test_steps_are_measured_by_size_and_the_rest_by_picture() -> None:
+    made = Runner(RecordingEngine(a_ms=2, steps=2), Scheduler(), lambda order: order)
+    for name in ("a", "b"):
+        made.add(Ticket(name, Lane.LIVE, "ada", joined_at=0.0, bucket="384x512"), order(name))
+    run(made)
+    curve = made.metrics.curve("384x512")
+    assert set(curve) == {2}
+    assert curve[2] >= 2
+    told = made.metrics.snapshot()
+    assert set(told) == {"finished", "step_ms:384x512:2", "around_ms:384x512"}
+    assert float(told["around_ms:384x512"]) >= 0

@@ -13,7 +13,7 @@ from rq.registry import FailedJobRegistry
 from rq.serializers import JSONSerializer
 
 from gpu_worker import contract
-from gpu_worker.contract import EventType, Lane, Reason
+from gpu_worker.contract import LADDER, EventType, Lane, Reason, Tier
 from gpu_worker.courier import TryOnCourier
 from gpu_worker.engine import Refusal
 from gpu_worker.null import NullSample, RecordingEngine
@@ -223,14 +223,54 @@ def test_a_job_nobody_can_read_does_not_stop_the_queue(shop: Workshop) -> None:
     assert "odd_1" in _failed(shop).get_job_ids()
 
 
-def test_the_worker_says_that_it_lives(shop: Workshop) -> None:
-    with working(shop, RecordingEngine()) as worker:
+def test_the_worker_says_that_it_lives_and_what_it_measures(shop: Workshop) -> None:
+    shop.redis.hset(contract.policy_key("null"), mapping={"batch_size": 3, "tier": "small"})
+    shop.enqueue("try_1", "try_2", num_inference_steps=2)
+    with working(shop, RecordingEngine(a_ms=2, max_slots=6)) as worker:
         key = contract.worker_key(worker.name)
         told = wait_for(lambda: shop.redis.hgetall(key))
-        assert told[b"engine"] == b"null"
-        assert told[b"is_preview"] == b"1"
+        expected = {
+            "engine": "null", "is_preview": "1", "device": "none", "max_slots": "6", "slots": "3",
+            "tier": "small",
+        }  # fmt: skip
+        assert expected.items() <= {k.decode(): v.decode() for k, v in told.items()}.items()
+        assert {b"held", b"running", b"ts", b"licence"} <= set(told)
         assert 0 < shop.redis.ttl(key) <= contract.WORKER_TTL_S
+        wait_for(lambda: shop.redis.hexists(key, "around_ms:384x512"))
+        assert float(shop.redis.hget(key, "step_ms:384x512:2") or 0) >= 2
     assert not shop.redis.exists(key)
+
+
+class Watchful(RecordingEngine):
+    """Remembers the tier of every order that it stepped."""
+
+    def __init__(self, **curve: float) -> None:
+        super().__init__(**curve)  # type: ignore[arg-type]
+        self.tiers: dict[str, set[Tier | None]] = {}
+
+    def step(self, samples: Sequence[NullSample]) -> None:
+        super().step(samples)
+        for sample in samples:
+            self.tiers.setdefault(sample.order.id, set()).add(sample.order.tier)
+
+
+def test_a_sample_keeps_the_tier_on_which_it_was_admitted(shop: Workshop) -> None:
+    policy = contract.policy_key("null")
+    shop.redis.hset(policy, mapping={"tier": "steps_30"})
+    engine = Watchful(a_ms=10)
+    shop.enqueue("try_1", num_inference_steps=150)
+    with working(shop, engine):
+        wait_for(lambda: engine.tiers)
+        shop.redis.hset(policy, mapping={"tier": "steps_20"})
+        wait_for(lambda: _is_told(shop, b"steps_20"))
+        shop.enqueue("try_2", num_inference_steps=2)
+        shop.wait_until_settled()
+    assert engine.tiers == {"try_1": {LADDER[1]}, "try_2": {LADDER[2]}}
+
+
+def _is_told(shop: Workshop, tier: bytes) -> bool:
+    (key,) = shop.redis.keys(contract.worker_key("*"))
+    return shop.redis.hget(key, "tier") == tier
 
 
 def test_nothing_is_left_behind_in_redis(shop: Workshop) -> None:
@@ -241,7 +281,12 @@ def test_nothing_is_left_behind_in_redis(shop: Workshop) -> None:
         shop.wait_until_settled()
     found: list[bytes] = list(shop.redis.scan_iter())
     kept = {key.decode() for key in found}
-    expected = {contract.EVENTS, contract.arrivals_key("null"), "rq:queues", "rq:failed:null:live:mer_ada"}
+    expected = {
+        contract.EVENTS,
+        contract.arrivals_key("null"),
+        "rq:queues",
+        "rq:failed:null:live:mer_ada",
+    }
     expected |= {f"rq:job:{job_id}" for job_id in ("tight_1", "poison_1")}
     expected |= {f"rq:results:{job_id}" for job_id in ("tight_1", "poison_1")}
     dead = {key for key in kept if key.startswith("rq:worker:")}  # RQ lets it fade in a minute
