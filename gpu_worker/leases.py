@@ -203,6 +203,14 @@ class Room:
     def __bool__(self) -> bool:
         return bool(self.live or self.both or self.bulk_at_least)
 
+    def exceeds(self, other: Room) -> bool:
+        """Whether there is room here that there was not in `other`."""
+        return (
+            self.live > other.live
+            or self.both > other.both
+            or self.bulk_at_least > other.bulk_at_least
+        )
+
 
 class Leases:
     """All that one worker may do with jobs in Redis, short of RQ's own settling."""

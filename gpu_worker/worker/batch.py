@@ -1,8 +1,8 @@
 """The threads of a batch worker and how jobs pass between them.
 
-The main thread is the engine's and runs the step loop; one thread claims, one keeps leases and
-looks for cancellations, a pool carries pictures and settles. A job that nobody settles comes
-back by itself when its lease runs out.
+The main thread is the engine's and runs the step loop; one thread claims, one hears the bell for
+it, one keeps leases and looks for cancellations, a pool carries pictures and settles. A job that
+nobody settles comes back by itself when its lease runs out.
 """
 
 from __future__ import annotations
@@ -84,6 +84,7 @@ class BatchWorker(RqSide):
         self._policy = Policy(settings.batch_size, settings.max_wait_ms / 1000)
         self._carriers = ThreadPoolExecutor(CARRIERS, "carrier")
         self._stopping = threading.Event()
+        self._listens = threading.Event()
         self._ended = threading.Event()
         self._stop_at = float("inf")
         self._busy_since = float("inf")
@@ -102,7 +103,7 @@ class BatchWorker(RqSide):
         self._engine.warm_up()
         if not self._reach_redis():
             return False
-        for loop in (self._claim_loop, self._keep_loop):
+        for loop in (self._claim_loop, self._bell_loop, self._keep_loop):
             threading.Thread(target=loop, name=loop.__name__, daemon=True).start()
         log.info("ready: worker %s, engine %s", self.name, self._engine.name)
         try:
@@ -209,14 +210,29 @@ class BatchWorker(RqSide):
             self._begin([suspect])
             return
         room = self._book.room(self._policy.slots)
-        if not room:
-            self._book.wait(BELL_S)
-            return
-        claims = self._leases.claim(room)
+        claims = self._leases.claim(room) if room else []
         if claims:
+            self._listens.clear()
             self._take(claims)
-        else:
-            self.connection.blpop([contract.bell_key(self._engine.name)], BELL_S)
+            return
+        if room:
+            self._listens.set()
+        self._book.wait_for_room(self._policy.slots, room, BELL_S)
+
+    def _bell_loop(self) -> None:
+        """Hears the bell for the claiming thread, which at the same time waits for room. A worker
+        that could claim nothing leaves the bell to the others."""
+        while not self._stopping.is_set():
+            try:
+                if self._listens.wait(BELL_S) and self._hears_the_bell():
+                    self._listens.clear()
+                    self._book.ring()
+            except RedisError:
+                self._stopping.wait(0.5)  # the claiming thread says so
+
+    def _hears_the_bell(self) -> bool:
+        bell = contract.bell_key(self._engine.name)
+        return self.connection.blpop([bell], BELL_S) is not None
 
     def _take(self, claims: Sequence[Claim]) -> None:
         found = list(zip(claims, self.fetch(claims), strict=True))

@@ -59,6 +59,7 @@ class Book:
         self._held: dict[str, Held] = {}
         self._arrived: list[Held] = []
         self._gone: set[str] = set()
+        self._rang = False
         self._changed = threading.Condition()
 
     def __len__(self) -> int:
@@ -152,6 +153,20 @@ class Book:
         """Until something changes."""
         with self._changed:
             self._changed.wait(timeout_s)
+
+    def ring(self) -> None:
+        """Somebody enqueued."""
+        with self._changed:
+            self._rang = True
+            self._changed.notify_all()
+
+    def wait_for_room(self, slots: int, beyond: Room, timeout_s: float) -> None:
+        """Until more could be claimed than `beyond`, or somebody rang."""
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._rang or self.room(slots).exceeds(beyond), timeout_s
+            )
+            self._rang = False
 
     def wait_for_work(self, timeout_s: float) -> None:
         with self._changed:

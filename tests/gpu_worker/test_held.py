@@ -1,0 +1,62 @@
+"""What the threads of a worker share: who waits for room hears of it at once."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+
+from gpu_worker.leases import Claim, Room
+from gpu_worker.worker.held import Book, Held
+
+NEVER_S = 60  # nobody waits so long: the test would say so first
+
+
+def held(job_id: str, lane: str = "live") -> Held:
+    nobody: Any = None
+    return Held(Claim(job_id, "1", f"null:{lane}:mer_ada"), nobody, nobody)
+
+
+def waiting(book: Book, slots: int, beyond: Room) -> threading.Thread:
+    thread = threading.Thread(target=book.wait_for_room, args=(slots, beyond, NEVER_S), daemon=True)
+    thread.start()
+    return thread
+
+
+def has_heard(thread: threading.Thread) -> bool:
+    thread.join(10)
+    return not thread.is_alive()
+
+
+@pytest.mark.parametrize("lane", ["live", "bulk"])
+def test_a_slot_that_becomes_free_is_room(lane: str) -> None:
+    book, one = Book(), held("try_1", lane)
+    book.add(one)
+    thread = waiting(book, 1, book.room(1))
+    book.forget(one)
+    assert has_heard(thread)
+
+
+def test_a_last_step_is_room_for_the_next() -> None:
+    book, one = Book(), held("try_1")
+    book.add(one)
+    thread = waiting(book, 1, book.room(1))
+    book.mark_ending([one.id])
+    assert has_heard(thread)
+
+
+def test_who_rings_is_heard_even_before_anybody_listens() -> None:
+    book = Book()
+    book.ring()
+    assert has_heard(waiting(book, 1, book.room(1)))
+
+
+def test_what_is_no_more_room_wakes_nobody() -> None:
+    book = Book()
+    thread = waiting(book, 1, book.room(1))
+    book.add(held("try_1"))
+    book.arrive(held("try_2"), None)  # something changes
+    assert thread.is_alive()
+    book.ring()
+    assert has_heard(thread)
