@@ -22,7 +22,7 @@ from rq.scripts import UNIQUE_ENQUEUE_SCRIPT
 from rq.serializers import JSONSerializer
 
 from gpu_worker import contract
-from gpu_worker.contract import Job, Lane
+from gpu_worker.contract import Job, Lane, Policy
 
 TIMEOUT_S = 1.0
 JOB_TIMEOUT_S = 600
@@ -142,10 +142,11 @@ class Jobs:
                 pipe.ltrim(contract.bell_key(engine), 0, BELL_LENGTH - 1)
             pipe.execute()
 
-    def batch_size(self, engine: str) -> int:
-        """How many samples run together now, by the arbitrator's word or the default."""
-        word = self._redis.hget(contract.policy_key(engine), "batch_size")
-        return int(word) if word and word.isdigit() else contract.DEFAULT_BATCH_SIZE
+    def policy(self, engine: str) -> Policy | None:
+        """What the arbitrator wants of an engine; None where none rules."""
+        return Policy.from_redis(
+            cast(dict[bytes, bytes], self._redis.hgetall(contract.policy_key(engine)))
+        )
 
     def _queue(self, name: str) -> Queue:
         return Queue(

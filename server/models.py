@@ -230,7 +230,7 @@ class TryOn(Base):
     options: Mapped[dict[str, Any]] = mapped_column(default=dict)
     seed: Mapped[int]
     position: Mapped[int | None]
-    eta_s: Mapped[float | None]
+    ready_at: Mapped[datetime | None]  # when its picture is expected
     step: Mapped[int] = mapped_column(default=0)
     steps: Mapped[int] = mapped_column(default=0)
     preview_key: Mapped[str | None]  # the latest intermediate picture, while it runs
@@ -254,6 +254,13 @@ class TryOn(Base):
     finished_at: Mapped[datetime | None]
     expires_at: Mapped[datetime] = mapped_column(index=True)
     deleted_at: Mapped[datetime | None]
+
+    @property
+    def eta_s(self) -> float | None:
+        """Seconds until the picture, as far as one knows; None where nothing is awaited."""
+        if self.ready_at is None or self.status.is_final:
+            return None
+        return max(0.0, round((self.ready_at - now()).total_seconds(), 1))
 
 
 class IdempotencyKey(Base):

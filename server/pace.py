@@ -1,12 +1,13 @@
-"""How fast an engine works, learned from the rows, and how long it may take to get to a place.
+"""How fast an engine works, and when who waits for it will have the picture.
 
-Shared by whoever puts a try-on in line and by the steward, who keeps every place true.
+Shared by whoever puts a try-on in line and by the steward, who keeps every place true. The curve is
+the arbitrator's, learned from the workers; where none rules, recent rows tell.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+import heapq
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import median
@@ -14,7 +15,7 @@ from statistics import median
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from gpu_worker.contract import TryOnStatus
+from gpu_worker.contract import DEFAULT_BATCH_SIZE, Policy, TryOnStatus
 from server.models import TryOn
 
 RECENT = 20
@@ -23,44 +24,88 @@ RECENT_FOR = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How fast an engine works. `duration_s` None: it has not been seen to work lately."""
+    """How fast an engine works: `slots` pictures at a time, `picture_s` each, from the first step
+    to the end; None where it has not been seen to work lately. `left_s`: what each of those that
+    run now still needs."""
 
     slots: int
-    duration_s: float | None
-    elapsed_s: Sequence[float] = ()  # of each try-on that runs now
+    picture_s: float | None
+    left_s: Sequence[float] = ()
+
+    def waits(self) -> Iterator[float]:
+        """Seconds until the picture of the next in line, of the one after it, and so on: each
+        takes the slot that is free first. Never ends.
+
+        Raises:
+            ValueError: nothing is known of the engine.
+        """
+        if self.picture_s is None:
+            raise ValueError("this engine has not been seen to work")
+        busy = heapq.nlargest(self.slots, self.left_s)
+        free_in = [0.0] * (self.slots - len(busy)) + busy
+        heapq.heapify(free_in)
+        while True:
+            done = free_in[0] + self.picture_s
+            heapq.heapreplace(free_in, done)
+            yield done
+
+    def wait(self, position: int) -> float | None:
+        """Seconds until the picture of the one at `position`, 1 = next."""
+        if self.picture_s is None:
+            return None
+        return next(wait for place, wait in enumerate(self.waits(), start=1) if place == position)
 
 
-def eta_s(position: int, pace: Pace) -> float | None:
-    """Seconds until the picture of the one at `position` (1 = next), in whole seconds.
-
-    The running ones free their slots together when the slowest has had its usual time; from then
-    on a full batch leaves every `duration_s`.
-    """
-    if pace.duration_s is None:
-        return None
-    free = max(0, pace.slots - len(pace.elapsed_s))
-    if position <= free:
-        return float(math.ceil(pace.duration_s))
-    running = [pace.duration_s - elapsed for elapsed in pace.elapsed_s]
-    left = max(running, default=pace.duration_s)  # where none runs, a batch starts now
-    batches = math.ceil((position - free) / pace.slots)
-    return float(math.ceil(max(0.0, left) + batches * pace.duration_s))
+def left_s(row: TryOn, picture_s: float, now: datetime) -> float:
+    """What a running try-on still needs, by its steps; before its first, by the clock."""
+    if row.steps > 1 and row.step:
+        return picture_s * (1 - min(1.0, row.step / row.steps))
+    elapsed = (now - row.started_at).total_seconds() if row.started_at else 0.0
+    return max(0.0, picture_s - elapsed)
 
 
-def usual(durations_s: Sequence[float]) -> float | None:
-    """The duration to expect, from recent ones; None where there are none."""
-    return median(durations_s) if durations_s else None
+def learn(session: Session, engine: str, policy: Policy | None, now: datetime) -> Pace:
+    """The engine's pace now, and what runs there."""
+    slots, picture_s = _slots(policy), _picture_s(session, engine, policy, now)
+    if picture_s is None:
+        return Pace(slots, None)
+    running = session.scalars(
+        select(TryOn).where(TryOn.engine == engine, TryOn.status == TryOnStatus.RUNNING)
+    )
+    return Pace(slots, picture_s, [left_s(row, picture_s, now) for row in running])
 
 
-def learn(session: Session, engine: str, slots: int, now: datetime) -> Pace:
-    """The pace of the engine's last hour, and what runs there now."""
-    of_engine = select(TryOn.started_at, TryOn.finished_at).where(TryOn.engine == engine)
-    recent = session.execute(
-        of_engine.where(TryOn.status == TryOnStatus.SUCCEEDED, TryOn.created_at > now - RECENT_FOR)
+def _slots(policy: Policy | None) -> int:
+    """Of all workers together: what passes in a second times how long it stays (Little's law)."""
+    if policy is None:
+        return DEFAULT_BATCH_SIZE
+    return max(1, policy.batch_size, round(policy.rate_per_s * policy.picture_s))
+
+
+def _picture_s(session: Session, engine: str, policy: Policy | None, now: datetime) -> float | None:
+    took, around = _recent(session, engine, now)
+    if policy is not None and policy.picture_s > 0:
+        return policy.picture_s + (usual(around) or 0.0)
+    return usual(took)
+
+
+def _recent(session: Session, engine: str, now: datetime) -> tuple[list[float], list[float]]:
+    """Of the last pictures: seconds from the first step to the end, and those of them that were
+    not the engine's: storing, waiting for a slot again."""
+    rows = session.execute(
+        select(TryOn.started_at, TryOn.finished_at, TryOn.model_ms)
+        .where(
+            TryOn.engine == engine,
+            TryOn.status == TryOnStatus.SUCCEEDED,
+            TryOn.created_at > now - RECENT_FOR,
+        )
         .order_by(TryOn.created_at.desc())
         .limit(RECENT)
     )
-    durations = [(end - start).total_seconds() for start, end in recent if start and end]
-    running = session.execute(of_engine.where(TryOn.status == TryOnStatus.RUNNING))
-    elapsed = [(now - start).total_seconds() for start, _ in running if start]
-    return Pace(max(1, slots), usual(durations), elapsed)
+    spans = [((end - start).total_seconds(), ms or 0) for start, end, ms in rows if start and end]
+    return [took for took, _ in spans], [max(0.0, took - ms / 1000) for took, ms in spans]
+
+
+def usual(spans_s: Sequence[float]) -> float | None:
+    """The span to expect, from recent ones; None where there are none."""
+    return median(spans_s) if spans_s else None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from gpu_worker.contract import Category, GarmentStatus, PhotoStatus, Reason, TryOnStatus
 from server import fragments
@@ -85,6 +85,10 @@ def try_on(status: TryOnStatus, **values: object) -> TryOn:
     return made
 
 
+def _in(seconds: float) -> datetime:
+    return now() + timedelta(seconds=seconds)
+
+
 def picture(**values: object) -> TryOn:
     shown = {"result_key": "result.jpg", "width": 720, "height": 960, "is_preview": True}
     return try_on(TryOnStatus.SUCCEEDED, **{**shown, **values})
@@ -130,10 +134,10 @@ STATES: dict[str, State] = {
     "several": State(_photo(PhotoStatus.REJECTED, Reason.SEVERAL_PEOPLE)),
     "rejected": State(_photo(PhotoStatus.REJECTED, Reason.IMPLAUSIBLE_POSE)),
     "waiting": State(
-        _try_on(lambda: try_on(TryOnStatus.QUEUED, position=4, eta_s=24.0)), pictures=1
+        _try_on(lambda: try_on(TryOnStatus.QUEUED, position=4, ready_at=_in(24))), pictures=1
     ),
     "drawing": State(
-        _try_on(lambda: try_on(TryOnStatus.RUNNING, step=11, steps=30, eta_s=6.0)), pictures=1
+        _try_on(lambda: try_on(TryOnStatus.RUNNING, step=11, steps=30, ready_at=_in(6))), pictures=1
     ),
     "result": State(_try_on(picture), pictures=1),
     "full": State(_try_on(picture), pictures=14),

@@ -64,7 +64,7 @@ def _end(work: Work, row: TryOn | Photo | Garment) -> None:
     if isinstance(row, TryOn):
         engine, lane = row.engine, row.lane
         row.status, row.finished_at = TryOnStatus.EXPIRED, work.now
-        row.position = row.eta_s = row.preview_key = None
+        row.position = row.preview_key = None
         work.doom([picture_key(row.id), partial_key(row.id)])
     elif isinstance(row, Photo):
         row.status, row.reasons = PhotoStatus.REJECTED, [Reason.WORKER_LOST.value]

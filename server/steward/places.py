@@ -1,38 +1,81 @@
-"""Whether a place in line is news: pure arithmetic over one engine's queue."""
+"""Whether a place in line, or a time, is news: pure arithmetic over one engine's try-ons."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import islice
 
-from server.pace import Pace, eta_s
+from server.pace import Pace
+
+MOST_RISE = 1.2  # what she was told she must still wait never grows by more than a fifth at once
+SLACK_S = 1.0
+# A page does not count: it is told again when the seconds left pass one of these.
+MARKS_S = (5, 10, 15, 20, 30, 40, 50, 60, 75, 90, 120, 180, 240, 300, 600)
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a queued try-on stands: 1 = next. `eta_s` None: nothing is known."""
+    """Where an unfinished try-on stands: 1 = next, None = it runs. `ready_at` None: unknown."""
 
     position: int | None
-    eta_s: float | None
+    ready_at: datetime | None
 
 
-def moved(told: Mapping[str, Place], positions: Mapping[str, int], pace: Pace) -> dict[str, Place]:
-    """The new places of those whose row shows another position, or another time.
+def moved(
+    told: Mapping[str, Place],
+    positions: Mapping[str, int],
+    left_s: Mapping[str, float],
+    pace: Pace,
+    now: datetime,
+    since: datetime | None = None,
+) -> dict[str, Place]:
+    """The new places of those whose row shows another position, or another time. `left_s`: what
+    each running one still needs; `since`: when one looked last.
 
-    One that is in no line is being claimed or put back just now: no news of it.
-    A time that only counts down with the clock is no news either, the screen counts by itself.
+    One that neither waits nor runs is being claimed or put back just now: no news of it.
     """
-    now = {
-        row_id: Place(position, eta_s(position, pace))
-        for row_id, position in positions.items()
-        if row_id in told
-    }
-    return {row_id: place for row_id, place in now.items() if _is_news(told[row_id], place)}
+    waits = _waits(positions, pace) | dict(left_s)
+    news = {}
+    for row_id, wait_s in waits.items():
+        if row_id in told:
+            place = Place(positions.get(row_id), _soften(told[row_id].ready_at, wait_s, now))
+            if _is_news(told[row_id], place, now) or _has_passed_a_mark(place, since, now):
+                news[row_id] = place
+    return news
 
 
-def _is_news(told: Place, place: Place) -> bool:
+def _waits(positions: Mapping[str, int], pace: Pace) -> dict[str, float | None]:
+    if pace.picture_s is None or not positions:
+        return dict.fromkeys(positions)
+    by_place = list(islice(pace.waits(), max(positions.values())))
+    return {row_id: by_place[place - 1] for row_id, place in positions.items()}
+
+
+def _soften(told: datetime | None, wait_s: float | None, now: datetime) -> datetime | None:
+    if wait_s is None:
+        return None
+    if told is not None:
+        wait_s = min(wait_s, MOST_RISE * max(_left(told, now), SLACK_S))
+    return now + timedelta(seconds=wait_s)
+
+
+def _is_news(told: Place, place: Place, now: datetime) -> bool:
     if told.position != place.position:
         return True
-    if told.eta_s is None or place.eta_s is None:
-        return told.eta_s is not place.eta_s
-    return abs(told.eta_s - place.eta_s) > max(2.0, told.eta_s / 5)
+    if told.ready_at is None or place.ready_at is None:
+        return told.ready_at is not place.ready_at
+    off_s = abs((told.ready_at - place.ready_at).total_seconds())
+    return off_s > max(SLACK_S, _left(told.ready_at, now) / 5)
+
+
+def _has_passed_a_mark(place: Place, since: datetime | None, now: datetime) -> bool:
+    if place.ready_at is None or since is None:
+        return False
+    before, left = _left(place.ready_at, since), _left(place.ready_at, now)
+    return any(left <= mark < before for mark in MARKS_S)
+
+
+def _left(at: datetime, now: datetime) -> float:
+    return (at - now).total_seconds()

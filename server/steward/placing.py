@@ -1,10 +1,11 @@
-"""Keeps the place and the time on every queued row of an engine true, and tells of changes.
+"""Keeps the place and the time on every unfinished row of an engine true, and tells of changes.
 
-The order is the queue's own (`jobs.line`); the pace is learned from the rows.
+The order is the queue's own (`jobs.line`), the pace the arbitrator's and the rows' (`pace`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import select, update
@@ -17,38 +18,55 @@ from server.nudges import Owner
 from server.services import Services
 from server.steward.places import Place, moved
 
+UNFINISHED = (TryOnStatus.QUEUED, TryOnStatus.RUNNING)
 
-def place_engine(services: Services, engine: str, now: datetime) -> list[Nudge]:
-    """Writes what moved in one engine's queue; the nudges are for after the commit.
+
+def place_engine(
+    services: Services, engine: str, now: datetime, since: datetime | None = None
+) -> list[Nudge]:
+    """Writes what moved among one engine's try-ons since one looked last; the nudges are for
+    after the commit.
 
     Raises:
         RedisError, Unavailable: nothing was changed.
     """
     with services.read() as session:
-        told = _told(session, engine)
-        if not told:
+        rows = _unfinished(session, engine)
+        if not rows:
             return []
-        learned = pace.learn(session, engine, services.jobs.batch_size(engine), now)
-    news = moved(told, _positions(services, engine), learned)
+        learned = pace.learn(session, engine, services.jobs.policy(engine), now)
+    positions = _positions(services, engine)
+    news = moved(_told(rows), positions, _left_s(rows, learned, now), learned, now, since)
     if not news:
         return []
     with services.database.session_scope() as session:
-        return [
-            nudge for row_id, place in news.items() if (nudge := _write(session, row_id, place))
-        ]
+        written = [_write(session, row, news[row.id]) for row in rows if row.id in news]
+    return [nudge for nudge in written if nudge is not None]
 
 
 def engines_that_wait(services: Services) -> set[str]:
     with services.read() as session:
-        query = select(TryOn.engine).where(TryOn.status == TryOnStatus.QUEUED).distinct()
+        query = select(TryOn.engine).where(TryOn.status.in_(UNFINISHED)).distinct()
         return set(session.scalars(query))
 
 
-def _told(session: Session, engine: str) -> dict[str, Place]:
-    query = select(TryOn.id, TryOn.position, TryOn.eta_s).where(
-        TryOn.engine == engine, TryOn.status == TryOnStatus.QUEUED
-    )
-    return {row_id: Place(position, eta) for row_id, position, eta in session.execute(query)}
+def _unfinished(session: Session, engine: str) -> Sequence[TryOn]:
+    rows = session.scalars(
+        select(TryOn).where(TryOn.engine == engine, TryOn.status.in_(UNFINISHED))
+    ).all()
+    session.expunge_all()
+    return rows
+
+
+def _told(rows: Sequence[TryOn]) -> dict[str, Place]:
+    return {row.id: Place(row.position, row.ready_at) for row in rows}
+
+
+def _left_s(rows: Sequence[TryOn], learned: pace.Pace, now: datetime) -> dict[str, float]:
+    if learned.picture_s is None:
+        return {}
+    running = [row for row in rows if row.status is TryOnStatus.RUNNING]
+    return {row.id: pace.left_s(row, learned.picture_s, now) for row in running}
 
 
 def _positions(services: Services, engine: str) -> dict[str, int]:
@@ -58,14 +76,14 @@ def _positions(services: Services, engine: str) -> dict[str, int]:
     return live.positions() | {row_id: place + live.depth for row_id, place in bulk.items()}
 
 
-def _write(session: Session, row_id: str, place: Place) -> Nudge | None:
-    """None where the row is no longer queued."""
+def _write(session: Session, row: TryOn, place: Place) -> Nudge | None:
+    """None where the row has gone on meanwhile."""
     change = (
         update(TryOn)
-        .where(TryOn.id == row_id, TryOn.status == TryOnStatus.QUEUED)
-        .values(position=place.position, eta_s=place.eta_s, version=TryOn.version + 1)
+        .where(TryOn.id == row.id, TryOn.status == row.status)
+        .values(position=place.position, ready_at=place.ready_at, version=TryOn.version + 1)
         .returning(TryOn.version, TryOn.merchant_id, TryOn.site_id, TryOn.shopper_id)
         .execution_options(synchronize_session=False)
     )
-    row = session.execute(change).first()
-    return row and Nudge(row_id, row[0], str(Owner(row[1], row[2], row[3])))
+    told = session.execute(change).first()
+    return told and Nudge(row.id, told[0], str(Owner(told[1], told[2], told[3])))

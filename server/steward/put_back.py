@@ -135,7 +135,7 @@ def _try_on_job(work: Work, row: TryOn) -> Job | None:
     garment = work.session.get(Garment, row.garment_id) if row.garment_id else None
     if photo is None or garment is None:
         row.status, row.finished_at = TryOnStatus.FAILED, work.now
-        row.error_code, row.position, row.eta_s = Reason.GARMENT_NOT_FOUND.value, None, None
+        row.error_code, row.position = Reason.GARMENT_NOT_FOUND.value, None
         work.nudge(row)
         return None
     if row.status is TryOnStatus.RUNNING:

@@ -97,7 +97,7 @@ def _running(row: TryOn, event: Event, now: datetime) -> Change:
         return NOTHING
     started = row.started_at or _moment(event, row, now)
     values = {"status": TryOnStatus.RUNNING, "step": step, "steps": steps, "started_at": started}
-    return Change(values | {"position": None, "eta_s": None})
+    return Change(values | {"position": None})
 
 
 def _preview(row: TryOn, event: Event, _now: datetime) -> Change:
@@ -171,7 +171,6 @@ def _final(
     return {
         "status": status,
         "position": None,
-        "eta_s": None,
         "started_at": started,
         "finished_at": finished,
         "queue_ms": _ms(started - row.created_at),

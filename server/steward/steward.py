@@ -55,6 +55,7 @@ class Steward:
         self._inbox = Inbox(services.redis, self.name)
         self._put_back = PutBack(services, lost_after_s)
         self._moved: set[str] = set()
+        self._placed: dict[str, datetime] = {}  # when one looked last, by engine
         self._rest_s = 0.0
         self._is_behind = False
         self._chores = [
@@ -159,7 +160,10 @@ class Steward:
     def _places(self, now: datetime) -> None:
         while self._moved:
             engine = self._moved.pop()
-            nudges.publish(self._services.redis, placing.place_engine(self._services, engine, now))
+            since = self._placed.get(engine)
+            moved = placing.place_engine(self._services, engine, now, since)
+            self._placed[engine] = now
+            nudges.publish(self._services.redis, moved)
 
     def _put_back_lost(self, now: datetime) -> None:
         if not self._is_behind:  # what seems lost may be settled by the events to come

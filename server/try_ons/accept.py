@@ -6,6 +6,7 @@ import hashlib
 import json
 import secrets
 from dataclasses import asdict, dataclass, field
+from datetime import timedelta
 
 import structlog
 from redis.exceptions import RedisError
@@ -13,13 +14,13 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from gpu_worker.contract import Category, GarmentStatus, Lane, PhotoStatus, TryOnStatus
+from gpu_worker.contract import Category, GarmentStatus, Lane, PhotoStatus, Policy, TryOnStatus
 from server import nudges
 from server.caller import Caller, get_owned
 from server.errors import RETRY_AFTER_S, Problem
 from server.jobs import Line
 from server.models import Garment, IdempotencyKey, Photo, TryOn, new_id, now
-from server.pace import eta_s, learn
+from server.pace import learn
 from server.services import Services, Work
 from server.try_ons.rows import UNFINISHED, enqueue, job_of
 
@@ -94,9 +95,9 @@ def _answered(services: Services, caller: Caller, new: NewTryOn, key: str) -> Tr
     return row
 
 
-def _look_at_line(services: Services, engine: str) -> tuple[Line, int] | None:
+def _look_at_line(services: Services, engine: str) -> tuple[Line, Policy | None] | None:
     try:
-        return services.jobs.line(engine), services.jobs.batch_size(engine)
+        return services.jobs.line(engine), services.jobs.policy(engine)
     except RedisError as error:
         log.warning("accepting blind, Redis is away", error=str(error))
         return None
@@ -108,7 +109,7 @@ def _insert(
     new: NewTryOn,
     idempotency_key: str | None,
     engine: str,
-    line: tuple[Line, int] | None,
+    line: tuple[Line, Policy | None] | None,
 ) -> TryOn:
     with services.work() as work:
         photo = _ready_photo(work.session, caller, new.photo_id)
@@ -166,13 +167,15 @@ def _row(
     )
 
 
-def _place(work: Work, row: TryOn, line: Line, batch_size: int) -> None:
-    pace = learn(work.session, row.engine, batch_size, work.now)
+def _place(work: Work, row: TryOn, line: Line, policy: Policy | None) -> None:
+    pace = learn(work.session, row.engine, policy, work.now)
     if line.depth >= work.services.settings.max_queue:
-        drained_s = eta_s(line.depth, pace)
-        raise Problem("queue_full", retry_after_s=drained_s or RETRY_AFTER_S)
+        raise Problem("queue_full", retry_after_s=pace.wait(line.depth) or RETRY_AFTER_S)
+    if policy is not None and policy.retry_after_s > 0:
+        raise Problem("queue_full", retry_after_s=policy.retry_after_s)
     row.position = line.next_position(row.merchant_id)
-    row.eta_s = eta_s(row.position, pace)
+    wait_s = pace.wait(row.position)
+    row.ready_at = None if wait_s is None else work.now + timedelta(seconds=wait_s)
 
 
 def _ready_photo(session: Session, caller: Caller, photo_id: str) -> Photo:

@@ -183,7 +183,6 @@ def _stop(work: Work, row: TryOn) -> None:
             status=TryOnStatus.CANCELLED,
             finished_at=work.now,
             position=None,
-            eta_s=None,
             preview_key=None,
         )
         .returning(TryOn.id)

@@ -14,7 +14,7 @@ from rq.job import Job
 from rq.serializers import JSONSerializer
 
 from gpu_worker import contract
-from gpu_worker.contract import GarmentStatus, PhotoStatus, TryOnStatus
+from gpu_worker.contract import GarmentStatus, PhotoStatus, Policy, TryOnStatus
 from server.models import Photo, TryOn, now
 from server.storage import partial_key, picture_key
 from tests.server.actors import Actor, World, code, settings, world_of
@@ -363,4 +363,13 @@ def test_the_time_is_learned_from_what_was_drawn(world: World, sam: Actor) -> No
             started_at=started, finished_at=started + timedelta(seconds=6),
         )  # fmt: skip
     made: Any = sam.post("/v1/try-ons", body_of(world, sam)).json
-    assert made["eta_s"] == 6
+    assert 5 < made["eta_s"] <= 6
+
+
+def test_who_would_wait_far_too_long_is_told_when_to_come_back(world: World, sam: Actor) -> None:
+    policy = Policy(batch_size=1, retry_after_s=42.0)
+    key = contract.policy_key("preview")
+    world.services.redis.hset(key, mapping=policy.to_redis())  # type: ignore[arg-type]
+    refused = sam.post("/v1/try-ons", body_of(world, sam))
+    assert code(refused) == (429, "queue_full")
+    assert refused.headers["Retry-After"] == "42"

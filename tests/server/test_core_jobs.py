@@ -105,12 +105,19 @@ def test_merchants_take_turns(jobs: Jobs) -> None:
     assert line.depth == 4
 
 
-def test_the_policy_says_the_batch_size(jobs: Jobs, redis: Redis) -> None:
-    assert jobs.batch_size("preview") == contract.DEFAULT_BATCH_SIZE
+def test_it_reads_what_the_arbitrator_wants(jobs: Jobs, redis: Redis) -> None:
+    assert jobs.policy("preview") is None
     redis.hset(contract.policy_key("preview"), "batch_size", "7")
-    assert jobs.batch_size("preview") == 7
+    assert jobs.policy("preview") == contract.Policy(batch_size=7)
     redis.hset(contract.policy_key("preview"), "batch_size", "many")
-    assert jobs.batch_size("preview") == contract.DEFAULT_BATCH_SIZE
+    assert jobs.policy("preview") is None
+
+
+def test_what_arrives_is_counted_by_lane(jobs: Jobs, redis: Redis) -> None:
+    jobs.enqueue(job(1), "tailor")
+    jobs.enqueue(job(2), "tailor", Lane.BULK)
+    jobs.enqueue(job(1), "tailor", anew=True)
+    assert redis.hgetall(contract.arrivals_key("tailor")) == {b"live": b"1", b"bulk": b"1"}
 
 
 def test_a_redis_that_is_away_is_told_soon() -> None:

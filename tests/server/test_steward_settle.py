@@ -28,7 +28,7 @@ FINAL = [status for status in TryOnStatus if status.is_final]
 def try_on(**changes: Any) -> TryOn:
     told: dict[str, Any] = {
         "id": "try_1", "status": TryOnStatus.QUEUED, "engine": "null", "seed": 3, "step": 0,
-        "steps": 0, "created_at": T0, "position": 2, "eta_s": 5.0,
+        "steps": 0, "created_at": T0, "position": 2, "ready_at": T0,
     }  # fmt: skip
     return TryOn(**{**told, **changes})
 
@@ -50,7 +50,7 @@ def test_a_try_on_runs_and_succeeds() -> None:
     row = try_on()
     running = change(row, EventType.RUNNING, T0 + timedelta(seconds=1), step=0, steps=4)
     assert running.values["status"] is TryOnStatus.RUNNING
-    assert (running.values["position"], running.values["eta_s"]) == (None, None)
+    assert running.values["position"] is None
     for name, value in running.values.items():
         setattr(row, name, value)
 

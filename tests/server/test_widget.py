@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from werkzeug.test import TestResponse
 from gpu_worker.contract import GarmentStatus, PhotoStatus, Reason, TryOnStatus
 from server import try_ons
 from server.fragments import CONSENT_VERSION
-from server.models import Garment, Photo, Shopper, Site, TryOn
+from server.models import Garment, Photo, Shopper, Site, TryOn, now
 from server.widget import policy
 from server.widget_states import STATES
 from tests.server.actors import SERVER, Actor, World
@@ -260,7 +261,8 @@ def test_a_picture_is_asked_for_once_for_each_photo_and_item(world: World) -> No
 
 
 def test_place_and_seconds_come_from_the_row(world: World) -> None:
-    row = world.try_on(world.photo(world.sam), world.garment(), position=4, eta_s=24.0)
+    soon = now() + timedelta(seconds=25)
+    row = world.try_on(world.photo(world.sam), world.garment(), position=4, ready_at=soon)
     text = send(world.sam, f"/w/{world.site.live_key}/try-ons/{row.id}", "GET").text
     assert "3 people ahead of you" in text
     assert "about 25 seconds" in text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from gpu_worker.contract import EventType, GarmentStatus, TryOnStatus
 from server.credentials import hash_password
-from server.models import Garment, User
+from server.models import Garment, User, now
 from tests.services import S3Settings
 from tests.stage import Stage, stage, wait_for
 
@@ -76,10 +77,10 @@ def test_row_moves_while_it_is_looked_at(shop: Stage, page: Page) -> None:
     expect(page.get_by_text("No try-ons yet")).to_be_visible()
     expect(page.locator("[data-live-word]")).to_have_text("Live")
     row = shop.try_on(garment=garment)
-    shop.change(row, position=1, eta_s=3)
+    shop.change(row, position=1, ready_at=now() + timedelta(seconds=3))
     on_screen = page.locator(f"#{row.id}")
     expect(on_screen).to_contain_text("Plaid skirt")
-    expect(on_screen).to_contain_text("Next, about 3 s")
+    expect(on_screen).to_contain_text("Next, about ")
     expect(page.get_by_text("No try-ons yet")).to_be_hidden()
     shop.emit(row, EventType.RUNNING, step=3, steps=4)
     expect(on_screen.get_by_role("progressbar")).to_have_attribute("value", "3")
@@ -233,7 +234,14 @@ def _fill(shop: Stage) -> None:
     shop.garment(status=GarmentStatus.REJECTED, reasons=["garment_on_model"])
     shop.garment(status=GarmentStatus.CLEANING)
     for status in TryOnStatus:
-        shop.try_on(garment=ready, status=status, position=2, eta_s=7, step=1, steps=4)
+        shop.try_on(
+            garment=ready,
+            status=status,
+            position=2,
+            ready_at=now() + timedelta(seconds=7),
+            step=1,
+            steps=4,
+        )
     shop.try_on(status=TryOnStatus.FAILED, error_code="crop_too_tight", total_ms=4000)
 
 

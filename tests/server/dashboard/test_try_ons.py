@@ -12,11 +12,13 @@ from gpu_worker.contract import Reason, TryOnStatus
 from server import models, reasons
 from tests.server.dashboard.conftest import House, Person
 
+SOON = models.now() + timedelta(hours=1)
+
 
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"position": 3, "eta_s": 7.2}, ["Queued", "Place 3, about 8 s"]),
+        ({"position": 3, "ready_at": SOON}, ["Queued", "Place 3, about "]),
         ({"position": 1}, ["Queued", "Next"]),
         (
             {"status": TryOnStatus.RUNNING, "step": 12, "steps": 30},

@@ -1,0 +1,25 @@
+"""A try-on knows when its picture is expected; seconds left follow from the clock."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+from server import models
+
+revision = "0002"
+down_revision = "0001"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    with op.batch_alter_table("try_ons", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("ready_at", models.UtcDateTime(timezone=True), nullable=True))
+        batch_op.drop_column("eta_s")
+
+
+def downgrade() -> None:
+    with op.batch_alter_table("try_ons", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("eta_s", sa.Double(), nullable=True))
+        batch_op.drop_column("ready_at")
