@@ -1,0 +1,30 @@
+"""How many jobs come a second, from a counter that only grows. Pure."""
+
+from __future__ import annotations
+
+from gpu_worker.law.view import Terms
+
+Counts = tuple[tuple[float, int], ...]
+_SAMPLES = 60
+
+
+def counted(counts: Counts, arrived: int, now: float, terms: Terms) -> Counts:
+    """One more reading. A counter that fell was lost with its Redis: it begins anew."""
+    if counts and (arrived < counts[-1][1] or now < counts[-1][0]):
+        counts = ()
+    spacing_s = terms.window_s / _SAMPLES
+    if len(counts) > 1 and counts[-1][0] - counts[-2][0] < spacing_s:
+        counts = counts[:-1]  # only the newest may lie close to the one before
+    counts = (*counts, (now, arrived))
+    begun = now - terms.window_s
+    while len(counts) > 2 and counts[1][0] <= begun:
+        counts = counts[1:]
+    return counts
+
+
+def mean_per_s(counts: Counts, terms: Terms) -> float:
+    """Over the window, or as much of it as was seen."""
+    if len(counts) < 2:
+        return 0.0
+    (begun, before), (now, arrived) = counts[0], counts[-1]
+    return (arrived - before) / max(now - begun, terms.window_s / 30)

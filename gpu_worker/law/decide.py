@@ -1,0 +1,39 @@
+"""`decide(view, memory, now)`: one door to both laws, for the arbitrator and for a worker alone.
+
+Pure: Redis and clocks are its callers' matter.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from gpu_worker.contract import Law, Policy
+from gpu_worker.law.arrivals import counted
+from gpu_worker.law.demand import Demand
+from gpu_worker.law.fleet import rungs
+from gpu_worker.law.learned import learned
+from gpu_worker.law.override import held_fast
+from gpu_worker.law.thresholds import thresholds
+from gpu_worker.law.view import Memory, Terms, View
+
+
+def remember(memory: Memory, arrived: int, now: float, terms: Terms) -> Memory:
+    """What must be noted at every turn, also while another decides."""
+    return replace(memory, counts=counted(memory.counts, arrived, now, terms))
+
+
+def decide(
+    view: View, memory: Memory, now: float, terms: Terms | None = None
+) -> tuple[Policy, Memory]:
+    """One engine's policy from now on. `now`: Unix seconds, of one clock."""
+    terms = terms or Terms()
+    memory = remember(memory, view.arrived, now, terms)
+    ladder = rungs(view.workers, terms)
+    demand = Demand.of(view, memory, ladder, terms)
+    if terms.law is Law.THRESHOLDS:
+        policy, memory = thresholds(view, ladder, demand, memory, terms)
+    else:
+        policy, memory = learned(view, ladder, demand, memory, now, terms)
+    if view.override:
+        policy = held_fast(view.override, policy, ladder, demand)
+    return replace(policy, ts=now, max_wait_ms=terms.max_wait_ms), memory

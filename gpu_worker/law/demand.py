@@ -1,0 +1,55 @@
+"""What is asked of one average worker, and what a shopper who comes now must expect. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+
+from gpu_worker.contract import Policy
+from gpu_worker.law.arrivals import mean_per_s
+from gpu_worker.law.fleet import Rung
+from gpu_worker.law.view import Memory, Terms, View
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """`per_s`: pictures a second that one worker must begin; `held`, `waiting`: live jobs in its
+    hands, and in line for it. `before`: the rung in force."""
+
+    workers: int
+    per_s: float
+    held: float
+    waiting: float
+    before: Rung
+
+    @classmethod
+    def of(cls, view: View, memory: Memory, ladder: list[Rung], terms: Terms) -> Demand:
+        workers = max(1, len(view.workers))
+        per_s = mean_per_s(memory.counts, terms) + view.waiting / terms.backlog_s
+        held = sum(seen.live for seen in view.workers)
+        before = ladder[min(memory.rung, len(ladder) - 1)]
+        return cls(workers, per_s / workers, held / workers, view.live_waiting / workers, before)
+
+    def predicted_s(self, rung: Rung, slots: int) -> float:
+        """Seconds to her picture on a rung that is known. Those ahead leave one by one, a slot's
+        share of a picture apart: who runs by the rung before, who waits by this one."""
+        ahead = self.held + self.waiting
+        if ahead < slots:
+            return rung.at(ceil(ahead) + 1)
+        leaving = ahead - slots + 1
+        running = min(leaving, self.held, slots)
+        queued_s = running * self.before.at(slots) + (leaving - running) * rung.at(slots)
+        return queued_s / slots + rung.at(slots)
+
+    def policy(self, rung: Rung, slots: int) -> Policy:
+        """These slots on this rung, and what it comes to."""
+        if not rung.picture_s:
+            return Policy(batch_size=slots, tier=rung.tier.name)
+        together = min(slots, ceil(self.held + self.waiting) + 1)
+        return Policy(
+            batch_size=slots,
+            tier=rung.tier.name,
+            picture_s=round(rung.at(together), 4),
+            rate_per_s=round(self.workers * slots / rung.at(slots), 4),
+            predicted_s=round(self.predicted_s(rung, slots), 4),
+        )

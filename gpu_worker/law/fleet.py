@@ -1,0 +1,85 @@
+"""What an engine's workers can do together on a rung of quality, from their curves.
+
+Pure. Workers pull, so a faster one draws more: what counts is the mean of their speeds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from gpu_worker.contract import Tier
+from gpu_worker.law.curve import Curve
+from gpu_worker.law.view import Seen, Terms
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """A tier, and seconds of a picture from its first step to its end while b = 1, 2 … share an
+    average worker's steps; empty where nothing is learned."""
+
+    tier: Tier
+    picture_s: tuple[float, ...] = ()
+
+    def at(self, batch: int) -> float:
+        return self.picture_s[min(max(batch, 1), len(self.picture_s)) - 1]
+
+    @property
+    def rates_per_s(self) -> tuple[float, ...]:
+        """Pictures a second of one worker."""
+        return tuple(b / s for b, s in enumerate(self.picture_s, start=1))
+
+
+def rungs(workers: Sequence[Seen], terms: Terms) -> list[Rung]:
+    """The ladder as this engine knows it, best first: an engine of one step has one rung."""
+    one_step = any(steps == 1 for seen in workers for steps in seen.steps.values())
+    tiers = terms.tiers[:1] if one_step else terms.tiers
+    return [Rung(tier, _picture_s(workers, tier, terms)) for tier in tiers]
+
+
+def _picture_s(workers: Sequence[Seen], tier: Tier, terms: Terms) -> tuple[float, ...]:
+    most = max((seen.max_slots for seen in workers), default=0)
+    each = [own for seen in workers if (own := _own_picture_s(seen, tier, terms))]
+    return tuple(_mean(each, batch) for batch in range(1, most + 1)) if each else ()
+
+
+def _mean(each: Sequence[tuple[float, ...]], batch: int) -> float:
+    speed = sum(min(batch, len(own)) / own[min(batch, len(own)) - 1] for own in each)
+    return batch * len(each) / speed
+
+
+def _own_picture_s(seen: Seen, tier: Tier, terms: Terms) -> tuple[float, ...]:
+    """While b pictures are under way, each also waits for what the others need around theirs."""
+    curve, share = _curve_of(seen.curves, tier)
+    steps, around_ms = _steps_of(seen.steps, tier, terms), curve.around_ms * share
+    times_ms = curve.times_ms(seen.max_slots)
+    return tuple(
+        max(steps * ms * share + b * around_ms, 0.001) / 1000
+        for b, ms in enumerate(times_ms, start=1)
+    )
+
+
+def _curve_of(curves: Mapping[str, Curve], tier: Tier) -> tuple[Curve, float]:
+    """The curve of its size, else that of the nearest size, by their share of pixels."""
+    known = {size: curve for size, curve in curves.items() if curve}
+    if tier.size in known or not known:
+        return known.get(tier.size, Curve()), 1.0
+    asked = tier.width_px * tier.height_px
+    nearest = min(known, key=lambda size: abs(_pixels(size, asked) - asked))
+    return known[nearest], asked / _pixels(nearest, asked)
+
+
+def _pixels(size: str, otherwise: int) -> int:
+    """The tailor's sizes are words."""
+    width, _, height = size.partition("x")
+    return int(width) * int(height) if width.isdigit() and height.isdigit() else otherwise
+
+
+def _steps_of(seen: Mapping[str, int], tier: Tier, terms: Terms) -> int:
+    """What was seen; else as many as the plan says, in the proportion seen on another rung."""
+    if tier.name in seen:
+        return seen[tier.name]
+    for other in terms.tiers:
+        if other.name in seen:
+            return max(1, round(seen[other.name] * tier.steps / other.steps))
+    return min(seen.values(), default=tier.steps)

@@ -1,0 +1,41 @@
+"""An operator's word above either law. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from gpu_worker.contract import Law, Mode, Policy
+from gpu_worker.law.demand import Demand
+from gpu_worker.law.fleet import Rung
+from gpu_worker.law.view import Override
+
+
+def held_fast(asked: Override, policy: Policy, ladder: list[Rung], demand: Demand) -> Policy:
+    """The policy with what is asked in place of what the law chose. A mode alone brings its own
+    slots and tier: `vip` one at a time, `surge` as many as draw the most, `degraded` the last
+    rung."""
+    rung = _rung(asked, policy, ladder)
+    slots = asked.batch_size or _slots(asked.mode, rung) or policy.batch_size
+    return replace(
+        demand.policy(rung, slots),
+        mode=asked.mode or policy.mode,
+        law=Law.OVERRIDE,
+        retry_after_s=policy.retry_after_s,
+    )
+
+
+def _rung(asked: Override, policy: Policy, ladder: list[Rung]) -> Rung:
+    if asked.tier is None and asked.mode is Mode.DEGRADED:
+        return ladder[-1]
+    by_name = {rung.tier.name: rung for rung in ladder}
+    chosen = by_name.get(policy.tier, ladder[0])
+    return by_name.get(asked.tier, chosen) if asked.tier else chosen
+
+
+def _slots(mode: Mode | None, rung: Rung) -> int | None:
+    if mode is Mode.VIP:
+        return 1
+    if mode is Mode.SURGE and rung.picture_s:
+        rates = rung.rates_per_s
+        return rates.index(max(rates)) + 1
+    return None

@@ -1,0 +1,29 @@
+"""The simple law, exactly as it was given: depth <= 10 draws 1 at a time, <= 50 draws 4, else 8;
+an average wait beyond 10 s degrades. Kept to be compared with. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from gpu_worker.contract import Law, Mode, Policy
+from gpu_worker.law.demand import Demand
+from gpu_worker.law.fleet import Rung
+from gpu_worker.law.view import Memory, Terms, View
+
+STEPS = ((10, 1, Mode.VIP), (50, 4, Mode.ECONOMY))
+BEYOND = (8, Mode.SURGE)
+
+
+def slots_by_depth(depth: int) -> tuple[int, Mode]:
+    return next(((slots, mode) for most, slots, mode in STEPS if depth <= most), BEYOND)
+
+
+def thresholds(
+    view: View, ladder: list[Rung], demand: Demand, memory: Memory, terms: Terms
+) -> tuple[Policy, Memory]:
+    slots, mode = slots_by_depth(view.waiting)
+    rung = 0
+    if view.average_wait_s > terms.long_wait_s and len(ladder) > 1:
+        rung, mode = len(ladder) - 1, Mode.DEGRADED
+    policy = replace(demand.policy(ladder[rung], slots), mode=mode, law=Law.THRESHOLDS)
+    return policy, replace(memory, rung=rung)
