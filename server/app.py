@@ -17,7 +17,7 @@ from sqlalchemy.exc import DataError
 from werkzeug.exceptions import HTTPException, TooManyRequests
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from server import api, auth, dashboard, embed_files, health, limits, live, widget
+from server import api, auth, dashboard, embed_files, health, internal, limits, live, widget
 from server.config import Settings
 from server.errors import Problem, Unavailable
 from server.services import EXTENSION, Services, current_services
@@ -25,7 +25,7 @@ from server.services import EXTENSION, Services, current_services
 VERSION = "0.1.0"
 MOST_JSON_BYTES = 64 * 1024
 _REQUEST_ID = re.compile(r"^[A-Za-z0-9_.-]{8,64}$")
-_QUIET = ("/healthz", "/readyz")
+_QUIET = ("/healthz", "/readyz", "/metrics", "/internal/scale")
 log = structlog.get_logger("server.http")
 
 
@@ -48,7 +48,7 @@ def create_app(settings: Settings | None = None) -> APIFlask:
     _trust_proxies(app, settings)
     _number_requests(app)
     limits.init_app(app, settings)
-    for door in (health, api, embed_files, widget, dashboard, live):
+    for door in (health, internal, api, embed_files, widget, dashboard, live):
         door.register(app, settings)
     _describe_api_only(app)
     _answer_problems(app)

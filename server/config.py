@@ -78,6 +78,8 @@ class Settings(BaseModel):
 
     host: str = Field("127.0.0.1", validation_alias="PROTEUS_HOST")
     port: int = Field(8080, ge=1, le=65_535, validation_alias="PORT")
+    # Metrics and the wish for workers, at the same address; 0: nowhere.
+    internal_port: int = Field(9090, ge=0, le=65_535, validation_alias="PROTEUS_INTERNAL_PORT")
     web_workers: int = Field(2, ge=1, le=64, validation_alias="PROTEUS_WEB_WORKERS")
     log: Literal["text", "json"] = Field("text", validation_alias="PROTEUS_LOG")
 

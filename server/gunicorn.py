@@ -16,7 +16,9 @@ except SettingsError as error:
     sys.stderr.write("\n".join(error.lines) + "\n")
     sys.exit(2)
 
-bind = f"{_settings.host}:{_settings.port}"
+bind = [f"{_settings.host}:{_settings.port}"]
+if _settings.internal_port:
+    bind.append(f"{_settings.host}:{_settings.internal_port}")
 workers = _settings.web_workers
 worker_class = "gevent"
 worker_connections = _settings.max_sockets + 1000  # a full house of sockets leaves room for HTTP

@@ -65,7 +65,7 @@ class Stage:
     ears: list[Ear] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.port = free_port()
+        self.port, self.internal_port = free_port(), free_port()
         self.url = f"http://localhost:{self.port}"
         self.env = {
             "PROTEUS_SECRET_KEY": secrets.token_hex(32),
@@ -73,6 +73,7 @@ class Stage:
             "PROTEUS_ENGINE": ENGINE,
             "PROTEUS_WEB_WORKERS": "1",
             "PORT": str(self.port),
+            "PROTEUS_INTERNAL_PORT": str(self.internal_port),
             "DATABASE_URL": self.database_url,
             "REDIS_URL": self.redis_url,
             **self.s3.env(),

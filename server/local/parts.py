@@ -31,10 +31,11 @@ class Ports:
 
     redis: int
     store: int
+    internal: int
 
     @classmethod
     def free(cls) -> Ports:
-        return cls(*(children.free_port() for _ in range(2)))
+        return cls(*(children.free_port() for _ in range(3)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,7 @@ def environment(stack: Stack, inherited: Mapping[str, str]) -> dict[str, str]:
     settings = stack.settings
     own = {
         "PORT": str(settings.port),
+        "PROTEUS_INTERNAL_PORT": str(stack.ports.internal),
         "PROTEUS_ENGINE": settings.engine,
         "PROTEUS_SECRET_KEY": stack.secrets.secret_key,
         "PROTEUS_SERVER_URL": settings.server_url,

@@ -15,7 +15,7 @@ CLOUD = {"AWS_ACCESS_KEY_ID": "AKIACLOUD", "AWS_SECRET_ACCESS_KEY": "of a cloud"
 
 def stack_of(home: Path, **env: str) -> Stack:
     settings = LocalSettings.from_env({"PROTEUS_HOME": str(home), **env})
-    return Stack(settings, Home(home), Secrets.fresh(), Ports(redis=1, store=2))
+    return Stack(settings, Home(home), Secrets.fresh(), Ports(redis=1, store=2, internal=3))
 
 
 def test_a_newcomer_gets_everything(tmp_path: Path) -> None:

@@ -1,0 +1,143 @@
+"""For operators and autoscalers, on a port of its own that no ingress may reach: /metrics and
+/internal/scale. All figures are read when they are asked for, so that any process can answer.
+
+Knows rows and Redis through the acts; no pixels, no people.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, cast
+
+from apiflask import APIBlueprint
+from flask import Flask, Response, request
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.registry import Collector
+from redis.exceptions import RedisError
+from sqlalchemy import func, select
+
+from gpu_worker import contract
+from gpu_worker.contract import TAILOR, Lane, TryOnStatus
+from server import engines
+from server.auth import allow
+from server.config import Settings
+from server.errors import Problem, Unavailable
+from server.models import TryOn, now
+from server.services import Services, current_services
+
+blueprint = APIBlueprint("internal", __name__, enable_openapi=False)
+
+
+def register(app: Flask, settings: Settings) -> None:
+    app.register_blueprint(blueprint)
+
+    @app.before_request
+    def keep_apart() -> None:
+        """What is internal is at the internal port alone, and nothing else is there."""
+        is_internal = request.blueprint == blueprint.name
+        if request.blueprint != "health" and is_internal != _came_in_by(settings.internal_port):
+            raise Problem("not_found")
+
+
+def _came_in_by(port: int) -> bool:
+    """By the socket that took the request: what a proxy forwards may be anybody's word."""
+    told: Mapping[str, Any] = request.environ.get("werkzeug.proxy_fix.orig", request.environ)
+    return str(told.get("SERVER_PORT")) == str(port)
+
+
+@blueprint.get("/metrics")
+@allow("anyone", limited=False)
+def metrics() -> Response:
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(Figures(current_services()))
+    return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+
+
+@blueprint.get("/internal/scale")
+@allow("anyone", limited=False)
+def scale() -> dict[str, dict[str, int]]:
+    """Workers wanted, by engine. 503 where no arbitrator says: KEDA then keeps to its fallback."""
+    wanted = _wanted(current_services())
+    if not wanted:
+        raise Unavailable("the arbitrator")
+    return {engine: {"desired": count} for engine, count in wanted.items()}
+
+
+def _wanted(services: Services) -> dict[str, int]:
+    try:
+        told = cast(dict[bytes, bytes], services.redis.hgetall(contract.SCALE))
+    except RedisError as error:
+        raise Unavailable("redis") from error
+    return {engine.decode(): int(count) for engine, count in told.items()}
+
+
+class Figures(Collector):
+    """One scrape. Where Redis or the database is away its figures are missing, and `proteus_up`
+    says so."""
+
+    def __init__(self, services: Services):
+        self._services = services
+        self._engines = sorted({services.settings.engine, "preview", TAILOR})
+
+    def collect(self) -> Iterator[Metric]:
+        up = GaugeMetricFamily("proteus_up", "Whether a part answers the server.", labels=["part"])
+        for part, read in (("redis", self._of_redis), ("database", self._of_rows)):
+            try:
+                yield from list(read())
+                up.add_metric([part], 1)
+            except (RedisError, Unavailable):
+                up.add_metric([part], 0)
+        yield up
+
+    def _of_redis(self) -> Iterator[Metric]:
+        yield from self._queues()
+        yield from self._workers()
+        steward = cast(dict[bytes, bytes], self._services.redis.hgetall(contract.STEWARD))
+        age_s = now().timestamp() - float(steward[b"ts"]) if b"ts" in steward else float("inf")
+        yield GaugeMetricFamily(
+            "proteus_steward_silent_seconds", "Since the steward last said that it lives.", age_s
+        )
+
+    def _queues(self) -> Iterator[Metric]:
+        waiting = GaugeMetricFamily("proteus_waiting", "Jobs in line.", labels=["engine", "lane"])
+        for engine in self._engines:
+            for lane in Lane:
+                waiting.add_metric([engine, lane], self._services.jobs.line(engine, lane).depth)
+        yield waiting
+
+    def _workers(self) -> Iterator[Metric]:
+        living = GaugeMetricFamily("proteus_workers", "Living workers.", labels=["engine"])
+        wanted = GaugeMetricFamily(
+            "proteus_workers_wanted", "Workers that the arbitrator wants.", labels=["engine"]
+        )
+        slots = GaugeMetricFamily(
+            "proteus_batch_size", "Pictures in one step, by the policy.", labels=["engine", "mode"]
+        )
+        for engine in self._engines:
+            living.add_metric([engine], engines.presence(self._services.redis, engine).workers)
+            policy = self._services.jobs.policy(engine)
+            if policy is not None:
+                slots.add_metric([engine, policy.mode], policy.batch_size)
+        for engine, count in _wanted(self._services).items():
+            wanted.add_metric([engine], count)
+        yield from (living, wanted, slots)
+
+    def _of_rows(self) -> Iterator[Metric]:
+        oldest = GaugeMetricFamily(
+            "proteus_oldest_waiting_seconds", "Age of the oldest queued try-on.", labels=["engine"]
+        )
+        stands = GaugeMetricFamily(
+            "proteus_try_ons", "Try-ons that are kept, by state.", labels=["engine", "status"]
+        )
+        with self._services.read() as session:
+            counted = session.execute(
+                select(TryOn.engine, TryOn.status, func.count(), func.min(TryOn.queued_at))
+                .group_by(TryOn.engine, TryOn.status)
+            ).all()  # fmt: skip
+        for engine, status, count, since in counted:
+            stands.add_metric([engine, status], count)
+            if status is TryOnStatus.QUEUED:
+                oldest.add_metric([engine], (now() - since).total_seconds())
+        yield from (oldest, stands)
