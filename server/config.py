@@ -72,6 +72,8 @@ class Settings(BaseModel):
     )
     max_queue: int = Field(500, ge=1, validation_alias="PROTEUS_MAX_QUEUE")
     max_sockets: int = Field(2_000, ge=1, validation_alias="PROTEUS_MAX_SOCKETS")
+    # After this an open socket must show who it is again, as a shopper's token must be renewed.
+    socket_life_s: int = Field(900, ge=1, validation_alias="PROTEUS_SOCKET_LIFE_S")
     # Requests a minute from one caller; the doors that cost more allow a part of it.
     rate_limit: int = Field(600, ge=10, validation_alias="PROTEUS_RATE_LIMIT")
     trusted_proxies: int = Field(0, ge=0, le=5, validation_alias="PROTEUS_TRUSTED_PROXIES")

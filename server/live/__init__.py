@@ -116,22 +116,29 @@ def _attend(ws: Server, shared: Live) -> None:
     shared.feed.start()
     try:
         shared.feed.tell_state(outbox)
-        _send_until_closed(ws, outbox, shared.hub)
+        _send_until_closed(ws, outbox, shared.hub, current_services().settings.socket_life_s)
     finally:
         shared.hub.leave(outbox)
 
 
-def _send_until_closed(ws: Server, outbox: Outbox, hub: Hub) -> None:
-    """Waits on the socket's own event, which its end sets too: a dead socket leaves its slot."""
-    while ws.connected and not hub.closing:
+def _send_until_closed(ws: Server, outbox: Outbox, hub: Hub, life_s: float) -> None:
+    """Waits on the socket's own event, which its end sets too: a dead socket leaves its slot.
+
+    After `life_s` it must come again with a new ticket: who was let in may since have logged out,
+    or lost her key.
+    """
+    until = time.monotonic() + life_s
+    while ws.connected and not hub.closing and time.monotonic() < until:
         ws.event.clear()
         for message in outbox.take():
             ws.send(message)
         ws.input_buffer.clear()  # after its hello a client has nothing to say
         if ws.connected and not hub.closing:
-            ws.event.wait(IDLE_S)
+            ws.event.wait(max(0.0, min(IDLE_S, until - time.monotonic())))
     if hub.closing:
         raise ClosingError(COME_AGAIN, "the server restarts")
+    if ws.connected:
+        raise ClosingError(COME_AGAIN, "come again with a new ticket")
 
 
 # --- who is there --------------------------------------------------------------------------------

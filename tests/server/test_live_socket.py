@@ -256,6 +256,19 @@ def test_html_is_for_pages(house: Stage) -> None:
     assert ear.close_code() == 4400
 
 
+def test_after_a_while_it_must_show_who_it_is_again(
+    redis_url: str, sqlite_url: str, rclone_service: S3Settings, tmp_path: Path
+) -> None:
+    """Who was let in may since have logged out; a new ticket is for who still may."""
+    with stage(redis_url, sqlite_url, rclone_service, tmp_path) as house:
+        house.serve(PROTEUS_SOCKET_LIFE_S="1")
+        row = house.try_on()
+        ear = house.listen(house.sam)
+        ear.until("queued", row)
+        assert ear.close_code() == 1012
+        house.listen(house.sam).until("queued", row)
+
+
 # --- many sockets --------------------------------------------------------------------------------
 
 
