@@ -24,11 +24,16 @@ from playwright.sync_api import Browser, sync_playwright
 from server import migrate
 from server.db import Database
 from tests import services
+from tests.faults.lines import Lines
 from tests.services import S3Settings
 
 T = TypeVar("T")
 Service = Callable[[Path], AbstractContextManager[T]]
 Launch = Callable[..., Browser]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(Lines(config.rootpath))
 
 
 @contextmanager

@@ -1,0 +1,110 @@
+"""A worker that breaks on purpose: `python -m tests.faults.broken_worker <fault>`.
+
+It is the real one (`python -m gpu_worker work null`) with one of its methods tripped. Which
+try-on is to blame, where one is, is known by its seed.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+from gpu_worker import __main__ as main
+from gpu_worker.engine import DeviceLostError, OutOfMemoryError
+from gpu_worker.events import Events
+from gpu_worker.leases import Leases
+from gpu_worker.null import NullEngine, NullSample
+from gpu_worker.storage import Store
+from gpu_worker.worker.batch import BatchWorker
+from tests.faults.road import POISON
+
+ROOM_FOR = 2  # samples that a device short of memory holds
+
+
+def die(*_args: Any, **_options: Any) -> NoReturn:
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise SystemExit  # not reached
+
+
+def dies_after(owner: type, name: str) -> None:
+    """The method does its work, and that was the last thing. An empty answer was no work."""
+    whole = getattr(owner, name)
+
+    def then_die(self: Any, *args: Any, **options: Any) -> Any:
+        answer = whole(self, *args, **options)
+        if answer != []:
+            die()
+        return answer
+
+    setattr(owner, name, then_die)
+
+
+def dies_at_the_third(owner: type, name: str) -> None:
+    whole, seen = getattr(owner, name), []
+
+    def count(self: Any, *args: Any, **options: Any) -> Any:
+        seen.append(1)
+        if len(seen) == 3:
+            die()
+        return whole(self, *args, **options)
+
+    setattr(owner, name, count)
+
+
+def steps(check: Callable[[Sequence[NullSample]], None]) -> None:
+    """Every step of the engine is looked at first."""
+    whole = NullEngine.step
+
+    def step(self: NullEngine, samples: Sequence[NullSample]) -> None:
+        check(samples)
+        whole(self, samples)
+
+    NullEngine.step = step  # type: ignore[method-assign]
+
+
+def holds_poison(samples: Sequence[NullSample]) -> bool:
+    return any(sample.order.seed == POISON for sample in samples)
+
+
+def raises(samples: Sequence[NullSample]) -> None:
+    if holds_poison(samples):
+        raise ValueError("this input cannot be computed")
+
+
+def kills(samples: Sequence[NullSample]) -> None:
+    if holds_poison(samples):
+        die()
+
+
+def is_too_many(samples: Sequence[NullSample]) -> None:
+    if len(samples) > ROOM_FOR:
+        raise OutOfMemoryError(f"{len(samples)} samples, room for {ROOM_FOR}")
+
+
+def has_lost_its_device(samples: Sequence[NullSample]) -> None:
+    if any(sample.step >= 2 for sample in samples):
+        raise DeviceLostError("no kernel runs on this device any more")
+
+
+FAULTS: dict[str, Callable[[], None]] = {
+    "before the lease": lambda: setattr(Leases, "claim", die),
+    "after the lease": lambda: dies_after(Leases, "claim"),
+    "after the start": lambda: dies_after(BatchWorker, "start"),
+    "in mid-batch": lambda: dies_after(NullEngine, "step"),
+    "after the result is stored": lambda: dies_after(Store, "put"),
+    "after the event": lambda: dies_after(Events, "send"),
+    "between two settlements": lambda: dies_at_the_third(BatchWorker, "settle"),
+    "one raises": lambda: steps(raises),
+    "one kills": lambda: steps(kills),
+    "short of memory": lambda: steps(is_too_many),
+    "device lost": lambda: steps(has_lost_its_device),
+}
+
+if __name__ == "__main__":
+    FAULTS[sys.argv[1]]()
+    code = main.main(["work", "null"])
+    sys.stderr.flush()
+    os._exit(code)

@@ -1,0 +1,65 @@
+"""One line of result for each fault: counted, shown when the run ends, kept in build/faults.txt.
+
+A pytest plugin and the counts it shows. Under xdist the lines travel with the tests' reports.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+PROPERTY = "fault"
+FOLDER = "build"
+FILE = "faults.txt"
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What became of the try-ons that were accepted. `failed`: how many, by reason."""
+
+    accepted: int
+    succeeded: int
+    failed: Counter[str] = field(default_factory=Counter)
+    lost: int = 0
+    doubled: int = 0
+
+    def text(self) -> str:
+        reasons = ", ".join(sorted(self.failed))
+        failed = f"failed {self.failed.total()}" + (f" ({reasons})" if reasons else "")
+        return (
+            f"accepted {self.accepted}, succeeded {self.succeeded}, {failed},"
+            f" lost {self.lost}, doubled {self.doubled}"
+        )
+
+
+def line(number: int, name: str, counts: Counts, recovered_s: float, more: str = "") -> str:
+    """As WORKER section 7 numbers the faults; `more` is what else the fault is about."""
+    told = f"fault {number:02} {name}: {counts.text()}, recovered in {recovered_s:.1f} s"
+    return f"{told}; {more}" if more else told
+
+
+class Lines:
+    """Collects the lines of all reports. Lives in the process that shows the summary."""
+
+    def __init__(self, root: Path):
+        self._root = root
+        self._lines: set[str] = set()
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.when == "call":
+            told = (value for name, value in report.user_properties if name == PROPERTY)
+            self._lines.update(map(str, told))
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if not self._lines:
+            return
+        lines = sorted(self._lines)
+        terminalreporter.section("faults")
+        for told in lines:
+            terminalreporter.write_line(told)
+        folder = self._root / FOLDER
+        folder.mkdir(exist_ok=True)
+        (folder / FILE).write_text("\n".join([*lines, ""]))

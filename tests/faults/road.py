@@ -1,0 +1,254 @@
+"""The whole road on PostgreSQL, and what the fault tests do on it: accept, break, count.
+
+Rows, store and RQ's books are counted directly, past every proxy that a test may put in between.
+The database itself writes down each end of a row, so that a second one cannot hide.
+"""
+
+from __future__ import annotations
+
+import io
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import Any
+
+import httpx
+import numpy as np
+from redis import Redis, RedisError
+from sqlalchemy import select, text
+
+from gpu_worker.contract import EVENTS, STEWARD, Event, EventType, TryOnStatus
+from server import auth, try_ons
+from server.local.children import Child
+from server.models import Garment, Photo, Shopper, Site, TryOn
+from server.try_ons.accept import NewTryOn, Options
+from tests.faults.lines import Counts, line
+from tests.stage import ENGINE, Stage, wait_for
+from tests.workshop import jpeg
+
+POISON = 666  # a seed: the broken workers know by it whom to trip over
+SETTLED_WITHIN_S = 90  # the longest a loaded machine may take; the promise is checked apart
+PROMISED_S = 30
+BROKEN = ("-m", "tests.faults.broken_worker")
+
+_WRITE_DOWN_ENDS = """
+CREATE TABLE ends (try_on_id text, became text);
+CREATE FUNCTION write_end_down() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF NEW.status NOT IN ('queued', 'running')
+     AND (OLD.status, OLD.result_key, OLD.finished_at, OLD.error_code)
+         IS DISTINCT FROM (NEW.status, NEW.result_key, NEW.finished_at, NEW.error_code)
+     OR OLD.status NOT IN ('queued', 'running') AND NEW.status <> OLD.status THEN
+    INSERT INTO ends VALUES (NEW.id, NEW.status);
+  END IF;
+  RETURN NEW;
+END $$;
+CREATE TRIGGER ends AFTER UPDATE ON try_ons FOR EACH ROW EXECUTE FUNCTION write_end_down();
+"""
+
+
+class Road:
+    """Server, steward and workers as a test starts them, and all that was accepted."""
+
+    def __init__(self, house: Stage, record: Callable[[str], None]):
+        self.house = house
+        self.accepted: list[str] = []
+        self.recovered_s = 0.0
+        self._record = record
+        self._struck_at = time.monotonic()
+        self._redis = Redis.from_url(house.redis_url, socket_timeout=10)
+        self._things: dict[str, tuple[Photo, Garment]] = {}
+        with house.services.database.engine.begin() as connection:
+            connection.execute(text(_WRITE_DOWN_ENDS))
+
+    # --- the processes ----------------------------------------------------------------------------
+
+    def steward(self, **changes: str) -> Child:
+        child = self.house.steward(**changes)
+        wait_for(lambda: self._redis.exists(STEWARD), 30)
+        return child
+
+    def work(self, *module: str, **changes: str) -> Child:
+        """A worker; `module` replaces `-m gpu_worker work null`. It is not waited for."""
+        env = {
+            "PROTEUS_NULL_CURVE": "20,5,10",
+            "PROTEUS_LEASE_S": "3",
+            "PROTEUS_MAINTENANCE_S": "1",
+            "PROTEUS_MAX_WAIT_MS": "300",
+            "PROTEUS_GRACE_S": "6",
+            "PROTEUS_BATCH_SIZE": "8",
+        }
+        name = f"worker-{len(self.house.children)}.log"
+        argv = module or ("-m", "gpu_worker", "work", ENGINE)
+        return self.house.start(*argv, log=name, **{**env, **changes})
+
+    # --- the shoppers -----------------------------------------------------------------------------
+
+    def order(self, count: int = 1, site: Site | None = None, **options: Any) -> list[str]:
+        """Accepted by the act behind the door; their ids."""
+        site = site or self.house.shop
+        photo, garment = self.things(site)
+        new = NewTryOn(photo_id=photo.id, garment_id=garment.id, options=Options(**options))
+        caller = self.house.caller(site)
+        ids = [try_ons.create(self.house.services, caller, new).id for _ in range(count)]
+        self.accepted += ids
+        return ids
+
+    def post(
+        self, shopper: Shopper | None = None, key: str | None = None, url: str | None = None
+    ) -> httpx.Response:
+        """One POST over HTTP; whoever gets a 202 has been promised a picture."""
+        shopper = shopper or self.house.sam
+        site = self.house.other_shop if shopper is self.house.zoe else self.house.shop
+        photo, garment = self.things(site, shopper)
+        token = auth.issue_shopper_token(self.house.services, shopper).token
+        answer = httpx.post(
+            f"{url or self.house.url}/v1/try-ons",
+            json={"photo_id": photo.id, "garment_id": garment.id},
+            headers={
+                "Authorization": f"Bearer {token}",
+                "Idempotency-Key": key or str(time.time_ns()),
+            },
+            timeout=30,
+        )
+        if answer.status_code == 202 and answer.json()["id"] not in self.accepted:
+            self.accepted.append(answer.json()["id"])
+        return answer
+
+    def ask(self, shopper: Shopper | None = None) -> str:
+        """Accepted over HTTP; its id."""
+        answer = self.post(shopper)
+        assert answer.status_code == 202, answer.text
+        return str(answer.json()["id"])
+
+    def things(self, site: Site, shopper: Shopper | None = None) -> tuple[Photo, Garment]:
+        """A photo and a garment that the tailor has done with, in the store too."""
+        whose = shopper or (self.house.zoe if site is self.house.other_shop else self.house.sam)
+        if whose.id not in self._things:
+            photo, garment = self.house.photo(whose), self.house.garment(site)
+            self._store(photo, garment)
+            self._things[whose.id] = photo, garment
+        return self._things[whose.id]
+
+    def _store(self, photo: Photo, garment: Garment) -> None:
+        put, bucket = self.house.store.put_object, self.house.s3.bucket
+        parts = io.BytesIO()
+        np.savez(parts, none=np.zeros(1))
+        for thing in (photo, garment):
+            put(Bucket=bucket, Key=str(thing.clean_key), Body=jpeg())
+            put(Bucket=bucket, Key=str(thing.parts_key), Body=parts.getvalue())
+
+    # --- what can be seen -------------------------------------------------------------------------
+
+    def events(self, kind: EventType) -> list[Event]:
+        entries: Any = self._redis.xrange(EVENTS)
+        events = [Event.from_json(fields[b"event"]) for _, fields in entries]
+        return [event for event in events if event.type is kind]
+
+    def is_running(self) -> bool:
+        return bool(self.events(EventType.RUNNING))
+
+    def rows(self) -> dict[str, TryOn]:
+        with self.house.services.read() as session:
+            return {row.id: row for row in session.scalars(select(TryOn))}
+
+    def has_leases(self) -> bool:
+        return bool(self._redis.keys("proteus:lease:*"))
+
+    def in_line(self) -> int:
+        """How many jobs wait in RQ's queues."""
+        keys: Any = self._redis.keys("rq:queue:*")
+        return sum(int(self._redis.llen(key)) for key in keys)
+
+    def workers(self) -> set[str]:
+        members: Any = self._redis.smembers("rq:workers")
+        return {name.decode() for name in members}
+
+    def is_settled(self) -> bool:
+        """Every accepted try-on has its end, and RQ's books are empty."""
+        rows = self.rows()
+        if not all(id_ in rows and rows[id_].status.is_final for id_ in self.accepted):
+            return False
+        with suppress(RedisError):
+            return not self._books()
+        return False
+
+    def _books(self) -> list[bytes]:
+        keys: Any = self._redis.keys("rq:*:*")
+        return [key for key in keys if key.startswith((b"rq:wip:", b"rq:queue:"))]
+
+    # --- the fault and its end --------------------------------------------------------------------
+
+    def struck(self) -> None:
+        """Now it breaks: from here the seconds of recovery count."""
+        self._struck_at = time.monotonic()
+
+    def kill(self, child: Child) -> None:
+        self.struck()
+        child.send_signal(signal.SIGKILL)
+        child.wait()
+
+    def settle(self, within_s: float = SETTLED_WITHIN_S) -> float:
+        """Waits until nothing is under way; seconds since the fault."""
+        try:
+            wait_for(self.is_settled, within_s)
+        except AssertionError:
+            raise AssertionError(f"{self._unsettled()}\n{self.logs()}") from None
+        self.recovered_s = time.monotonic() - self._struck_at
+        return self.recovered_s
+
+    def tell(self, number: int, name: str, more: str = "") -> Counts:
+        """Settles, counts, says it in one line, and holds the promise."""
+        recovered_s = self.settle()
+        counts = self.count()
+        self._record(line(number, name, counts, recovered_s, more))
+        assert (counts.lost, counts.doubled) == (0, 0), self.logs()
+        return counts
+
+    def count(self) -> Counts:
+        rows, pictures = self.rows(), self._pictures()
+        mine = [rows.get(id_) for id_ in self.accepted]
+        kinds = Counter(row.status for row in mine if row)
+        failed = [str(row.error_code) for row in mine if row and row.status is TryOnStatus.FAILED]
+        return Counts(
+            accepted=len(mine),
+            succeeded=kinds[TryOnStatus.SUCCEEDED],
+            failed=Counter(failed),
+            lost=sum(row is None or not _has_its_end(row, pictures) for row in mine),
+            doubled=self._doubled(rows, pictures),
+        )
+
+    def _doubled(self, rows: dict[str, TryOn], pictures: set[str]) -> int:
+        """Second ends, rows and pictures that nobody asked for, jobs that would run again."""
+        twice = sum(count - 1 for count in self._ends().values())
+        unasked = len(rows.keys() - set(self.accepted))
+        wanted = {row.result_key for row in rows.values() if row.status is TryOnStatus.SUCCEEDED}
+        return twice + unasked + len(pictures - wanted) + len(self._books())
+
+    def _ends(self) -> Counter[str]:
+        with self.house.services.database.engine.connect() as connection:
+            ids = connection.execute(text("SELECT try_on_id FROM ends")).scalars()
+            return Counter(map(str, ids))
+
+    def _pictures(self) -> set[str]:
+        return {key for key in self.house.objects() if key.startswith("pictures/")}
+
+    def _unsettled(self) -> str:
+        rows = self.rows()
+        open_ones = {id_: str(rows[id_].status) for id_ in self.accepted if id_ in rows}
+        return f"unsettled: {open_ones}, in RQ's books: {self._books()}"
+
+    def logs(self) -> str:
+        logs: Iterable[Any] = sorted(self.house.folder.glob("*.log"))
+        return "\n".join(f"--- {log.name}\n{log.read_text()[-2500:]}" for log in logs)
+
+    def close(self) -> None:
+        self._redis.close()
+
+
+def _has_its_end(row: TryOn, pictures: set[str]) -> bool:
+    if row.status is TryOnStatus.SUCCEEDED:
+        return row.result_key in pictures
+    return row.status.is_final
