@@ -96,10 +96,10 @@ class Runner:
         self._runs.pop(run_id, None)
         self._scheduler.remove(run_id)
 
-    def turn(self, slots: int, now: float) -> Turn:
+    def turn(self, slots: int) -> Turn:
         """One step of the samples the scheduler chooses."""
         turn = Turn()
-        chosen = self._scheduler.choose(min(slots, self._engine.max_slots), now)
+        chosen = self._scheduler.choose(min(slots, self._engine.max_slots), self.metrics.curve)
         batch = [run_id for run_id in chosen if self._admitted(run_id, turn)]
         if batch and self._stepped(batch, turn):
             self._look_at(batch, turn)
@@ -126,6 +126,7 @@ class Runner:
             self._part(batch, error, turn)
             return False
         self._note_step(runs, time.monotonic() - began)
+        self._scheduler.spend(batch, (time.monotonic() - began) * 1000)
         return True
 
     def _note_step(self, runs: list[_Run], took_s: float) -> None:

@@ -1,99 +1,228 @@
 """Decides which samples run at the next step. Pure: no engine, no Redis, time is passed in.
 
-Live before bulk, at once; merchants take turns; one size bucket per forward pass; who must run
-alone runs alone; nobody waits for ever.
+Live before bulk, at once; merchants share by milliseconds; one size per forward pass; who must
+run alone runs alone; nobody waits for ever.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from gpu_worker.contract import Lane
+from gpu_worker.shares import Shares
 
-BULK_TURN = 20  # every 20th step bulk comes first, so that it keeps 5 % of the time
-PATIENCE_S = 2.0
+LANES = {Lane.LIVE: 0.95, Lane.BULK: 0.05}  # of the time, while both want it
+OVERDUE_MS = 500.0  # so far behind, bulk holds up even a live sample's first step
+SLOWER = 1.10  # bulk may make a step of live samples so much slower
+TRY_EVERY = 64  # steps: then one bulk sample more is tried, so that its time is learned
+PAUSED = 8  # more than these are never put aside in a lane, but when the slots get fewer
+
+Curve = Callable[[str], Mapping[int, float]]
+K = TypeVar("K")
 
 
 @dataclass(slots=True)
 class Ticket:
-    """One order's claim to the engine. `alone`: it is suspected of having killed a batch."""
+    """One order's claim to the engine. `bucket`: its size; `alone`: it is suspected of having
+    killed a batch; `started`: which start it was, None before its first step."""
 
     id: str
     lane: Lane
     merchant: str
-    joined_at: float
     bucket: str = ""
     alone: bool = False
-    started: int | None = None  # the turn of its first step
+    started: int | None = None
+
+    @property
+    def room(self) -> str:
+        """Samples of one room may share a forward pass."""
+        return f"{self.bucket} alone {self.id}" if self.alone else self.bucket
+
+
+def _nothing_learned(_bucket: str) -> Mapping[int, float]:
+    return {}
 
 
 class Scheduler:
     """Holds the tickets of all orders that are ready to run, in the order in which they came."""
 
-    def __init__(self, patience_s: float = PATIENCE_S):
-        self._patience_s = patience_s
+    def __init__(self) -> None:
         self._tickets: dict[str, Ticket] = {}
-        self._turn = 0
-        self._served: dict[str, int] = {}  # merchant -> the count when it last got a slot
+        self._merchants = {lane: Shares[str]() for lane in LANES}
+        self._rooms = {lane: Shares[str]() for lane in LANES}
+        self._lanes = Shares[Lane]()
+        self._served: dict[tuple[Lane, str], int] = {}  # of a merchant: its latest start
         self._starts = 0
+        self._turn = 0
 
     def __len__(self) -> int:
         return len(self._tickets)
 
     def add(self, ticket: Ticket) -> None:
         self._tickets[ticket.id] = ticket
-        self._served.setdefault(ticket.merchant, self._starts)  # a newcomer does not jump the ring
+        # a newcomer does not jump the ring
+        self._served.setdefault((ticket.lane, ticket.merchant), self._starts)
 
     def remove(self, ticket_id: str) -> None:
         """Frees its slot at the next step."""
-        self._tickets.pop(ticket_id, None)
-        if not self._tickets:
-            self._served.clear()
+        ticket = self._tickets.pop(ticket_id, None)
+        if ticket is None:
+            return
+        if not any(other.merchant == ticket.merchant for other in self._of(ticket.lane)):
+            self._served.pop((ticket.lane, ticket.merchant), None)
 
     def restart_alone(self, ticket_id: str) -> None:
         """Its batch raised: it begins again, by itself."""
         ticket = self._tickets[ticket_id]
         ticket.alone, ticket.started = True, None
 
-    def choose(self, slots: int, now: float) -> list[str]:
-        """The ids of the next step, at most `slots`. An empty list: nothing to do."""
+    def choose(self, slots: int, curve: Curve = _nothing_learned) -> list[str]:
+        """The ids of the next step, at most `slots`. An empty list: nothing to do.
+
+        `curve`: what a step of b samples of a size takes, in ms, as far as that is known.
+        """
         self._turn += 1
-        chosen: list[Ticket] = []
-        for ticket in self._by_priority():
-            if len(chosen) >= slots or (chosen and chosen[0].alone):
-                break
-            if chosen and not self._fits(ticket, chosen[0]):
-                if now - ticket.joined_at > self._patience_s and ticket.started is None:
-                    break  # nobody overtakes it any more: the others run out, then it runs
-                continue
-            chosen.append(ticket)
+        self._forget_the_gone()
+        chosen = self._with_bulk(self._pick(Lane.LIVE, slots), slots, curve)
+        for ticket in chosen:
             self._start(ticket)
         return [ticket.id for ticket in chosen]
 
-    @staticmethod
-    def _fits(ticket: Ticket, first: Ticket) -> bool:
-        return not ticket.alone and ticket.bucket == first.bucket
+    def spend(self, ids: Iterable[str], took_ms: float) -> None:
+        """A step of these took so long: each has had an equal part of it."""
+        ran = [self._tickets[run_id] for run_id in ids if run_id in self._tickets]
+        if not ran:
+            return
+        step = _Step(took_ms / len(ran), ran, list(self._tickets.values()))
+        lanes = {ticket.lane: LANES[ticket.lane] for ticket in step.present}
+        step.settle(self._lanes, lambda ticket: ticket.lane, lanes)
+        for lane in lanes:
+            part = step.of(lane)
+            merchants = {ticket.merchant: 1.0 for ticket in part.present}
+            part.settle(self._merchants[lane], lambda ticket: ticket.merchant, merchants)
+            part.settle(self._rooms[lane], lambda ticket: ticket.room, _room_weights(part.present))
+
+    def _forget_the_gone(self) -> None:
+        """Where nobody waited nobody is owed anything."""
+        for lane in LANES:
+            if not self._of(lane):
+                self._merchants[lane].clear()
+                self._rooms[lane].clear()
+                self._lanes.clear()
+
+    # --- one lane --------------------------------------------------------------------------------
+
+    def _of(self, lane: Lane) -> list[Ticket]:
+        return [ticket for ticket in self._tickets.values() if ticket.lane is lane]
+
+    def _pick(self, lane: Lane, slots: int, room: str | None = None) -> list[Ticket]:
+        """Whom a lane would send into the next step, were it alone; all of one room."""
+        mine = self._of(lane)
+        started = [ticket for ticket in mine if ticket.started is not None]
+        if len(started) >= slots + PAUSED:
+            mine = started
+        if room is None and mine:
+            room = self._next_room(lane, mine)
+        return self._in_turns(lane, [ticket for ticket in mine if ticket.room == room], slots)
+
+    def _next_room(self, lane: Lane, tickets: Sequence[Ticket]) -> str:
+        """The one that is furthest behind; between equals, where somebody has not begun."""
+        fresh = {ticket.room for ticket in tickets if ticket.started is None}
+        rooms = dict.fromkeys(ticket.room for ticket in tickets)
+        return min(rooms, key=lambda room: (self._rooms[lane].ahead(room), room not in fresh))
+
+    def _in_turns(self, lane: Lane, tickets: Sequence[Ticket], slots: int) -> list[Ticket]:
+        """Each merchant gets a first slot before any gets a second. Among equals those who have
+        begun go on, then comes who is furthest behind; within a merchant as they came."""
+        queues: dict[str, list[Ticket]] = defaultdict(list)
+        for ticket in sorted(tickets, key=lambda t: t.started or self._starts + 1):
+            queues[ticket.merchant].append(ticket)
+        picked: list[Ticket] = []
+        held: Counter[str] = Counter()
+        while queues and len(picked) < slots:
+            merchant = min(queues, key=lambda m: (held[m], *self._rank(lane, queues[m][0])))
+            picked.append(queues[merchant].pop(0))
+            held[merchant] += 1
+            if not queues[merchant]:
+                del queues[merchant]
+        return picked
+
+    def _rank(self, lane: Lane, ticket: Ticket) -> tuple[float, float, int]:
+        if ticket.started is not None:
+            return (ticket.started, 0.0, 0)
+        ahead = self._merchants[lane].ahead(ticket.merchant)
+        return (float("inf"), ahead, self._served[lane, ticket.merchant])
 
     def _start(self, ticket: Ticket) -> None:
         if ticket.started is None:
             self._starts += 1
-            ticket.started = self._turn
-            self._served[ticket.merchant] = self._starts
+            ticket.started = self._starts
+            self._served[ticket.lane, ticket.merchant] = self._starts
 
-    def _by_priority(self) -> Iterator[Ticket]:
-        lanes = [Lane.LIVE, Lane.BULK]
-        if self._turn % BULK_TURN == 0:
-            lanes.reverse()
-        for lane in lanes:
-            mine = [t for t in self._tickets.values() if t.lane == lane]
-            running = [t for t in mine if t.started is not None]
-            yield from sorted(running, key=lambda t: t.started or 0)
-            yield from self._in_turns([t for t in mine if t.started is None])
+    # --- the two together ------------------------------------------------------------------------
 
-    def _in_turns(self, waiting: list[Ticket]) -> Iterator[Ticket]:
-        """Always the merchant whose last turn is longest ago; within a merchant as they came."""
-        while waiting:
-            following = min(waiting, key=lambda t: self._served[t.merchant])
-            waiting.remove(following)
-            yield following
+    def _with_bulk(self, live: list[Ticket], slots: int, curve: Curve) -> list[Ticket]:
+        if not live:
+            return self._pick(Lane.BULK, slots)
+        room = live[0].room
+        beside = self._pick(Lane.BULK, self._spare(len(live), slots, curve(room)), room)
+        if beside or self._lanes.ahead(Lane.BULK) >= 0:
+            return live + beside
+        return self._bulks_turn(live, slots) or live
+
+    def _spare(self, live: int, slots: int, curve: Mapping[int, float]) -> int:
+        """How many bulk samples may run beside so many live ones. A step is not expected to take
+        longer with fewer samples, so that the largest good batch vouches for those below it."""
+        bearable = SLOWER * curve.get(live, 0.0)
+        good = [batch for batch, took_ms in curve.items() if took_ms <= bearable]
+        spare = max(0, max(good, default=0) - live)
+        return max(0, min(slots - live, spare + (self._turn % TRY_EVERY == 0)))
+
+    def _bulks_turn(self, live: list[Ticket], slots: int) -> list[Ticket] | None:
+        """What bulk is owed: one slot beside the live samples, or a step of its own where no such
+        room has any. A live sample that has begun makes place for it; a first step does not, as
+        long as bulk can wait."""
+        overdue = self._lanes.ahead(Lane.BULK) < -OVERDUE_MS
+        may_wait = [ticket for ticket in live if overdue or ticket.started is not None]
+        beside = self._pick(Lane.BULK, 1, live[0].room)
+        if not beside:
+            return self._pick(Lane.BULK, slots) if len(may_wait) == len(live) else None
+        if len(live) < slots:
+            return live + beside
+        return [t for t in live if t is not may_wait[-1]] + beside if may_wait else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """Who ran, among whom, and the ms that each of them had."""
+
+    each_ms: float
+    ran: Sequence[Ticket]
+    present: Sequence[Ticket]
+
+    def of(self, lane: Lane) -> _Step:
+        ran = [ticket for ticket in self.ran if ticket.lane is lane]
+        return _Step(self.each_ms, ran, [t for t in self.present if t.lane is lane])
+
+    def settle(
+        self, shares: Shares[K], group: Callable[[Ticket], K], weights: Mapping[K, float]
+    ) -> None:
+        took = {who: n * self.each_ms for who, n in Counter(map(group, self.ran)).items()}
+        ids = {ticket.id for ticket in self.ran}
+        waiting = {group(ticket) for ticket in self.present if ticket.id not in ids}
+        shares.pay(took, weights, waiting)
+
+
+def _room_weights(tickets: Iterable[Ticket]) -> dict[str, float]:
+    """Every merchant weighs one, divided among the rooms in which it has samples."""
+    rooms: dict[str, set[str]] = defaultdict(set)
+    for ticket in tickets:
+        rooms[ticket.merchant].add(ticket.room)
+    weights: dict[str, float] = defaultdict(float)
+    for own in rooms.values():
+        for room in own:
+            weights[room] += 1 / len(own)
+    return weights

@@ -144,7 +144,7 @@ class BatchWorker(RqSide):
                 self._pace.forget(job_id)
             self._join()
             self._busy_since = time.monotonic()
-            turn = self._runner.turn(self._policy.slots, self._busy_since)
+            turn = self._runner.turn(self._policy.slots)
             self._busy_since = float("inf")
             self._report(turn)
             if not len(self._runner):
@@ -160,7 +160,7 @@ class BatchWorker(RqSide):
         if not len(self._runner):
             self._book.gather(self._policy.slots, self._policy.max_wait_s)
         for held in self._book.take_arrived():
-            ticket = held.admit(self._policy.tier, time.monotonic())
+            ticket = held.admit(self._policy.tier)
             self._runner.add(ticket, held.order)
 
     def _say_begun(self, progress: Progress) -> None:

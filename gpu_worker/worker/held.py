@@ -36,7 +36,7 @@ class Held:
     def id(self) -> str:
         return self.claim.job_id
 
-    def admit(self, tier: Tier, now: float) -> Ticket:
+    def admit(self, tier: Tier) -> Ticket:
         """It joins the runner, on the rung of this moment: whatever comes later, it stays there.
 
         Only a try-on has rungs. What the tailor does is kept apart by its kind."""
@@ -46,7 +46,6 @@ class Held:
             id=self.id,
             lane=self.claim.lane,
             merchant=self.claim.merchant,
-            joined_at=now,
             bucket=tier.size if isinstance(self.job, TryOnJob) else self.job.KIND,
             alone=self.claim.runs_alone,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -21,7 +22,7 @@ def order(name: str) -> Order:
 def runner(engine: RecordingEngine, *names: str) -> Runner:
     made = Runner(engine, Scheduler(), lambda order: order)
     for name in names:
-        made.add(Ticket(name, Lane.LIVE, "ada", joined_at=0.0), order(name))
+        made.add(Ticket(name, Lane.LIVE, "ada"), order(name))
     return made
 
 
@@ -30,7 +31,7 @@ def run(made: Runner, slots: int = 8, most: int = 100) -> dict[str, Finished]:
     for _ in range(most):
         if not len(made):
             return ended
-        ended |= {end.id: end for end in made.turn(slots, 0).finished}
+        ended |= {end.id: end for end in made.turn(slots).finished}
     raise AssertionError("it does not end")
 
 
@@ -52,8 +53,8 @@ def test_progress_is_told_and_the_last_step_announced() -> None:
     begun: list[Progress] = []
     engine = RecordingEngine(steps=2)
     made = Runner(engine, Scheduler(), lambda order: order, announced.append, begun.append)
-    made.add(Ticket("a", Lane.LIVE, "ada", joined_at=0.0), order("a"))
-    (progress,) = made.turn(4, 0).progress
+    made.add(Ticket("a", Lane.LIVE, "ada"), order("a"))
+    (progress,) = made.turn(4).progress
     assert begun == [Progress("a", 0, 2)]
     assert (progress.id, progress.step, progress.steps) == ("a", 1, 2)
     run(made)
@@ -80,13 +81,15 @@ def test_a_broken_batch_is_run_one_by_one_from_the_start() -> None:
     assert isinstance(ended["poison"].result, RuntimeError)
     assert isinstance(ended["ugly"].result, Refusal)
     assert isinstance(ended["a"].result, Picture)
-    assert engine.arrived[1:] == [["a"], ["a"], ["poison"], ["b"], ["b"], ["ugly"], ["ugly"]]
+    assert all(len(ids) == 1 for ids in engine.arrived[1:])
+    steps = Counter(ids[0] for ids in engine.arrived[1:])
+    assert steps == {"a": 2, "b": 2, "ugly": 2, "poison": 1}
 
 
 def test_who_is_removed_is_not_stepped_again() -> None:
     engine = RecordingEngine(steps=5)
     made = runner(engine, "a", "b")
-    made.turn(4, 0)
+    made.turn(4)
     made.remove("a")
     run(made)
     assert engine.arrived == [["a", "b"], *[["b"]] * 4]
@@ -95,11 +98,11 @@ def test_who_is_removed_is_not_stepped_again() -> None:
 def test_steps_are_measured_by_size_and_the_rest_by_picture() -> None:
     made = Runner(RecordingEngine(a_ms=2, steps=2), Scheduler(), lambda order: order)
     for name in ("a", "b"):
-        made.add(Ticket(name, Lane.LIVE, "ada", joined_at=0.0, bucket="384x512"), order(name))
+        made.add(Ticket(name, Lane.LIVE, "ada", bucket="384x512"), order(name))
     run(made)
     curve = made.metrics.curve("384x512")
     assert set(curve) == {2}
     assert curve[2] >= 2
     told = made.metrics.snapshot()
-    assert set(told) == {"finished", "step_ms:384x512:2", "around_ms:384x512"}
+    assert {"finished", "step_ms:384x512:2", "around_ms:384x512"} <= set(told)
     assert float(told["around_ms:384x512"]) >= 0
