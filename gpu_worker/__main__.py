@@ -12,6 +12,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 
 from redis import Redis
 from redis.backoff import ExponentialBackoff
@@ -20,6 +21,7 @@ from redis.retry import Retry
 from gpu_worker import images
 from gpu_worker.config import Settings, SettingsError
 from gpu_worker.courier import Courier, TryOnCourier
+from gpu_worker.garment_objects import GarmentObjects
 from gpu_worker.runner import Steps
 from gpu_worker.storage import Store, connect
 from gpu_worker.worker import BatchWorker
@@ -59,7 +61,22 @@ def tailor_parts(settings: Settings, store: Store) -> Parts:
     return Tailor(), TailorCourier(store, fetcher, limits)
 
 
+def catvton_parts(pipeline: str, settings: Settings, store: Store) -> Parts:
+    """Raises SettingsError: torch, the device or the weights are not there as they should be."""
+    try:
+        from gpu_worker.catvton.build import build  # noqa: PLC0415
+        from gpu_worker.catvton.sources import Kind  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        lines = [f"{error.name} is missing: pip install -r gpu_worker/requirements.txt"]
+        raise SettingsError(lines) from error
+    garments = GarmentObjects(store) if settings.garment_objects else None
+    engine = build(Kind(pipeline), settings, garments)
+    return engine, TryOnCourier(store, engine.name, engine.is_preview)
+
+
 ENGINES: dict[str, Callable[[Settings, Store], Parts]] = {
+    "catvton-inpaint": partial(catvton_parts, "inpaint"),
+    "catvton-maskfree": partial(catvton_parts, "maskfree"),
     "null": null_parts,
     "preview": preview_parts,
     "tailor": tailor_parts,
@@ -124,11 +141,10 @@ def main(argv: list[str]) -> int:
         return by_hand.main(argv)
     asked = parser.parse_args(argv)
     try:
-        settings = Settings.from_env(os.environ)
+        work(asked.engine, Settings.from_env(os.environ))
     except SettingsError as error:
         sys.stderr.write("\n".join([*error.lines, ""]))
         return EXIT_SETTINGS
-    work(asked.engine, settings)
     return 0
 
 

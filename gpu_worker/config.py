@@ -47,6 +47,17 @@ class Settings:
     max_upload_bytes: int = 10_485_760
     allow_loopback_image_urls: bool = False
     null_curve: NullCurve = NullCurve(5, 15, 4)
+    weights_dir: str | None = None  # the hub's cache
+    weights_lock: str = ".proteus/weights.lock.json"
+    device: str = "auto"
+    dtype: str = "auto"
+    max_slots: int = 8
+    switches: tuple[str, ...] = ("fused_qkv",)
+    compile_cache_dir: str = ".proteus/compiled"
+    gpu_memory_share: float = 1.0
+    safety_checker: bool = True
+    garment_cache: int = 256
+    garment_objects: bool = True
     log: str = "text"
 
     @classmethod
@@ -119,6 +130,25 @@ def _curve(text: str) -> NullCurve:
     return curve
 
 
+def _device(text: str) -> str:
+    kind, _, number = text.partition(":")
+    if text not in ("auto", "cpu", "cuda") and not (kind == "cuda" and number.isdigit()):
+        raise ValueError(f"must be auto, cpu, cuda or cuda:<number>, got {text!r}")
+    return text
+
+
+def _some_of(*words: str) -> Callable[[str], tuple[str, ...]]:
+    def read(text: str) -> tuple[str, ...]:
+        chosen = () if text == "none" else tuple(text.split(","))
+        if not set(chosen) <= set(words):
+            raise ValueError(f"must be none, or some of {', '.join(words)}, got {text!r}")
+        return chosen
+
+    return read
+
+
+# What they do: gpu_worker/catvton/switches.py.
+SWITCHES = ("fused_qkv", "split_conv_in", "channels_last", "compiled", "graphs")
 REQUIRED = frozenset({"redis_url", "s3_bucket"})
 READERS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "redis_url": ("REDIS_URL", _text(("redis://", "rediss://", "unix://"))),
@@ -139,5 +169,16 @@ READERS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "max_upload_bytes": ("PROTEUS_MAX_UPLOAD_BYTES", _number(int, 1024, 1 << 30)),
     "allow_loopback_image_urls": ("PROTEUS_ALLOW_LOOPBACK_IMAGE_URLS", _switch),
     "null_curve": ("PROTEUS_NULL_CURVE", _curve),
+    "weights_dir": ("PROTEUS_WEIGHTS_DIR", _text()),
+    "weights_lock": ("PROTEUS_WEIGHTS_LOCK", _text()),
+    "device": ("PROTEUS_DEVICE", _device),
+    "dtype": ("PROTEUS_DTYPE", _one_of("auto", "float32", "float16", "bfloat16")),
+    "max_slots": ("PROTEUS_MAX_SLOTS", _number(int, 1, 64)),
+    "switches": ("PROTEUS_SWITCHES", _some_of(*SWITCHES)),
+    "compile_cache_dir": ("PROTEUS_COMPILE_CACHE_DIR", _text()),
+    "gpu_memory_share": ("PROTEUS_GPU_MEMORY_SHARE", _number(float, 0.05, 1)),
+    "safety_checker": ("PROTEUS_SAFETY_CHECKER", _switch),
+    "garment_cache": ("PROTEUS_GARMENT_CACHE", _number(int, 1, 100_000)),
+    "garment_objects": ("PROTEUS_GARMENT_OBJECTS", _switch),
     "log": ("PROTEUS_LOG", _one_of("text", "json")),
 }

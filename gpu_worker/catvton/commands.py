@@ -67,7 +67,7 @@ def _fetch(asked: argparse.Namespace) -> int:
 
 
 def _check(asked: argparse.Namespace) -> int:
-    faults = list(check(Kind(asked.pipeline), shelf_from(os.environ).lock))
+    faults = list(check(Kind(asked.pipeline), shelf_from(os.environ)))
     print("\n".join(faults) or "every file is the one that was fetched first")
     return 1 if faults else 0
 

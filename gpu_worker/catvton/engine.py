@@ -1,39 +1,44 @@
 """CatVTON as a step engine: one forward pass takes samples at different steps.
 
 Knows orders, samples and the model; which samples run is the worker's choice. A sample's picture
-depends on its own order alone: its noise, its float32 latents, never its batch-mates.
+depends on its own order alone: its noise, its float32 latents, never its batch-mates. `admit`,
+`peek` and `finish` may be called from other threads than `step`.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
+import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from gpu_worker.catvton import frames
-from gpu_worker.catvton.framing import Window, cut, lay_back, person_box, window_of
-from gpu_worker.catvton.garments import GarmentCache, content_key, noise_of
-from gpu_worker.catvton.layout import LATENT_CHANNELS, LATENT_SCALE, conditions
+from gpu_worker.catvton.admission import Admission, half_shape
+from gpu_worker.catvton.device import bring, name_of, send, telling_faults
+from gpu_worker.catvton.framing import lay_back
+from gpu_worker.catvton.garments import GarmentCache
+from gpu_worker.catvton.layout import LATENT_CHANNELS
 from gpu_worker.catvton.model import Model
+from gpu_worker.catvton.passes import ROWS_PER_SAMPLE, batches_up_to
+from gpu_worker.catvton.rough import RoughMap, in_frame
 from gpu_worker.catvton.safety import Checker
-from gpu_worker.catvton.sample import CatvtonSample
-from gpu_worker.catvton.sampler import ETA, advance, guide
-from gpu_worker.catvton.sources import Kind
+from gpu_worker.catvton.sample import CatvtonSample, Size
+from gpu_worker.catvton.sampler import ETA, Coefficients, advance, guide
+from gpu_worker.catvton.sources import SOURCES
 from gpu_worker.contract import Category, Reason
-from gpu_worker.engine import Noise, Order, Picture, Pixels, Refusal, SeededNoise
+from gpu_worker.engine import Order, OutOfMemoryError, Picture, Pixels, Refusal, SeededNoise
 
-DEFAULT_STEPS = 50
-DEFAULT_GUIDANCE_SCALE = 2.5
+log = logging.getLogger("proteus.catvton")
+
 SECOND_TRY = 1 << 62  # added to the seed when the first picture may not be shown
 
 
 class CatvtonEngine:
-    """`checker` None: pictures are not checked (parity and benchmarks). `garments` None: a
-    garment's posterior is drawn from the order's own noise, as recorded cases need it."""
+    """`sizes`: what it draws at, its best first. `checker` None: pictures are not checked (parity
+    and benchmarks). `garments` None: see `Admission`."""
 
-    licence = "CC BY-NC-SA 4.0: not for commercial use"
     is_preview = False
     categories = frozenset(Category)
 
@@ -41,53 +46,112 @@ class CatvtonEngine:
         self,
         model: Model,
         *,
-        width_px: int,
-        height_px: int,
+        sizes: Sequence[Size],
         max_slots: int = 8,
         eta: float = ETA,
         checker: Checker | None = None,
         garments: GarmentCache | None = None,
     ):
-        self.name = f"catvton-{model.layout.kind.value}"
+        kind = model.layout.kind
+        self.name = f"catvton-{kind.value}"
+        self.licence = SOURCES[kind].attention.licence
+        self.device = name_of(model.device)
         self.max_slots = max_slots
         self._model = model
-        self._size = (width_px, height_px)
+        self._sizes = tuple(sizes)
         self._eta = eta
         self._checker = checker
-        self._garments = garments
+        self._admission = Admission(model, sizes, garments)
+        self._rough: RoughMap | None = None
+        model.passes.limit(max_slots)
 
+    # --- before the first order ------------------------------------------------------------------
+
+    @torch.inference_mode()
     def warm_up(self) -> None:
-        """One step of the largest batch, so that the first shopper does not pay for it."""
-        rows = torch.zeros(2 * self.max_slots, *self._canvas_shape(self._model.layout.in_channels))
-        with torch.inference_mode():
-            self._model.predict_noise(
-                rows.to(self._model.device),
-                torch.zeros(len(rows), dtype=torch.long, device=self._model.device),
-            )
+        """Every size and every prepared batch once, so that no shopper pays for it. Where the
+        device cannot hold `max_slots` samples of a size, fewer are offered.
 
+        Raises:
+            OutOfMemoryError: it cannot hold one.
+            DeviceLostError.
+        """
+        self._offer_what_fits()
+        with telling_faults():
+            for size in self._sizes:
+                for batch in batches_up_to(self.max_slots):
+                    self._blank_pass(size, batch)
+                self._blank_picture(size)
+            self._rough = RoughMap.fit(self._model)
+
+    def _offer_what_fits(self) -> None:
+        largest = max(self._sizes, key=lambda size: size.pixels)
+        while True:
+            try:
+                with telling_faults():
+                    self._blank_pass(largest, self.max_slots)
+                return
+            except OutOfMemoryError:
+                if self.max_slots == 1:
+                    raise
+            self.max_slots //= 2
+            log.warning("out of memory at %s: offering %d slots", largest, self.max_slots)
+            self._model.passes.limit(self.max_slots)
+
+    def _blank_pass(self, size: Size, batch: int) -> None:
+        channels = self._model.layout.in_channels - LATENT_CHANNELS
+        rows, device = ROWS_PER_SAMPLE * batch, self._model.device
+        shapes = [self._admission.canvas_shape(size, n) for n in (LATENT_CHANNELS, channels)]
+        latents, conditions = (torch.zeros(rows, *shape, device=device) for shape in shapes)
+        given = self._model.remember(conditions)
+        times = torch.zeros(rows, dtype=torch.long, device=device)
+        bring(self._model.predict_noise(latents, given, times))
+
+    def _blank_picture(self, size: Size) -> None:
+        grey, none = torch.zeros(3, size.height, size.width), torch.zeros(half_shape(size))
+        drawn = self._pixels(self._model.encode(grey, none))
+        if self._checker is not None:
+            self._checker.is_safe(drawn)
+
+    # --- an order's way --------------------------------------------------------------------------
+
+    @torch.inference_mode()
     def admit(self, order: Order) -> CatvtonSample:
         """Frames and encodes the order's pictures.
 
         Raises:
-            Refusal: self_check_failed, when the inpaint pipeline got no mask.
+            Refusal: the inpaint pipeline got no mask, and nobody is to be read in the photo.
         """
-        return self._sample(order, order.noise)
+        with telling_faults():
+            return self._admission.sample(order, order.noise)
 
     @torch.inference_mode()
     def step(self, samples: Sequence[CatvtonSample]) -> None:
-        """Every sample one step on. Latents change only when the whole batch is computed, so
-        that a step that raised can be run again."""
-        rows = [sample.rows() for sample in samples]
-        times = [
-            sample.now.timestep for sample, own in zip(samples, rows, strict=True) for _ in own
-        ]
-        predicted = self._model.predict_noise(
-            torch.stack([row for own in rows for row in own]),
-            torch.tensor(times, device=self._model.device),
-        )
-        parts = torch.split(predicted, [len(own) for own in rows])
-        for sample, own in zip(samples, parts, strict=True):
-            self._advance(sample, own)
+        """Every sample one step on. Samples change only when the whole batch is computed, so that
+        a step that raised can be run again.
+
+        Raises:
+            OutOfMemoryError, DeviceLostError.
+            ValueError: the samples are of different sizes.
+            FloatingPointError: the network's output is not finite, in bfloat16 neither.
+        """
+        sizes = {str(sample.size) for sample in samples}
+        if len(sizes) > 1:
+            raise ValueError(f"one forward pass is of one size, not {', '.join(sorted(sizes))}")
+        with telling_faults():
+            moved, originals = self._computed(samples)
+        for sample, latents, original in zip(samples, moved, originals, strict=True):
+            sample.move(latents, original)
+
+    def peek(self, sample: CatvtonSample) -> Pixels | None:
+        """What the sample is about to become, small and in the photo's framing; None before its
+        first step, and where the checker would withhold it."""
+        if self._rough is None or sample.original is None:
+            return None
+        rough = self._rough(self._model.layout.person_half(sample.original))
+        if self._checker is not None and not self._checker.is_safe(rough):
+            return None
+        return in_frame(sample.order.photo, rough, sample.window, sample.paste)
 
     def finish(self, sample: CatvtonSample) -> Picture:
         """The drawn window, laid back into the photo.
@@ -96,85 +160,80 @@ class CatvtonEngine:
             Refusal: picture_withheld, when neither this picture nor one of another seed may be
                 shown.
         """
-        drawn = self.draw(sample)
-        if self._checker is not None and not self._checker.is_safe(drawn):
-            return self._second_try(sample)
-        return Picture(lay_back(sample.order.photo, drawn, sample.window, sample.order.mask))
+        with telling_faults():
+            drawn = self.draw(sample)
+            if self._checker is not None and not self._checker.is_safe(drawn):
+                return self._second_try(sample)
+        pixels = lay_back(sample.order.photo, drawn, sample.window, sample.paste)
+        return Picture(pixels, tier=sample.tier)
 
     @torch.inference_mode()
     def draw(self, sample: CatvtonSample) -> Pixels:
         """The sample's latents as a picture of the model's size, uint8 (h, w, 3)."""
-        half = self._model.layout.person_half(sample.latents)
-        return frames.to_pixels(self._model.decode(half).float().cpu().numpy())
+        return self._pixels(self._model.layout.person_half(sample.latents))
 
+    def _pixels(self, latents: Tensor) -> Pixels:
+        return frames.to_pixels(bring(self._model.decode(latents)).numpy())
+
+    @torch.inference_mode()
     def _second_try(self, sample: CatvtonSample) -> Picture:
         if sample.is_second_try:
             raise Refusal(Reason.PICTURE_WITHHELD)
-        again = self._sample(sample.order, SeededNoise(sample.order.seed + SECOND_TRY))
+        noise = SeededNoise(sample.order.seed + SECOND_TRY)
+        again = self._admission.sample(sample.order, noise)
         again.is_second_try = True
         while again.step < again.steps:
             self.step([again])
         return self.finish(again)
 
-    @torch.inference_mode()
-    def _sample(self, order: Order, noise: Noise) -> CatvtonSample:
-        height, width = order.photo.shape[:2]
-        window = window_of((width, height), self._size, person_box(order.photo_parts))
-        person, mask = self._person(order, window)
-        encoded = self._model.encode(person, self._draw(noise, "posterior_person", half=True))
-        without, given = conditions(self._model.layout, encoded, self._garment(order, noise), mask)
-        steps, guidance = order.options.num_inference_steps, order.options.guidance_scale
-        return CatvtonSample(
-            order=order,
-            noise=noise,
-            window=window,
-            plan=self._model.schedule.steps(DEFAULT_STEPS if steps is None else steps),
-            guidance_scale=DEFAULT_GUIDANCE_SCALE if guidance is None else guidance,
-            latents=self._draw(noise, "latents"),
-            unconditional=without,
-            conditional=given,
+    # --- one step --------------------------------------------------------------------------------
+
+    def _computed(self, samples: Sequence[CatvtonSample]) -> tuple[Tensor, Tensor]:
+        """The samples' latents after the step, and the originals that they promise."""
+        latents = torch.stack([sample.latents for sample in samples])
+        coefficients = self._coefficients(samples)
+        predicted = self._predicted(samples)
+        noise = self._noise(samples)  # drawn while the device is at work
+        moved, originals = advance(latents, predicted, coefficients, noise)
+        if not self._is_finite(moved):
+            if not self._model.may_overflow:
+                raise FloatingPointError("the network's output is not finite")
+            self._model.give_up_float16()
+            return self._computed(samples)
+        return moved, originals
+
+    def _predicted(self, samples: Sequence[CatvtonSample]) -> Tensor:
+        """(n, 4, h, w): one forward pass for all rows, then guidance."""
+        rows = [sample.rows for sample in samples]
+        latents = torch.stack([s.latents for s in samples for _ in range(s.rows)])
+        times = torch.tensor([s.now.timestep for s in samples for _ in range(s.rows)])
+        scales = torch.tensor([sample.guidance_scale for sample in samples])
+        last = torch.tensor(rows).cumsum(0) - 1
+        first = last - torch.tensor(rows) + 1
+        given = torch.cat([self._given(sample) for sample in samples])
+        times, scales, first, last = (
+            send(tensor, self._model.device) for tensor in (times, scales, first, last)
         )
+        predicted = self._model.predict_noise(latents, given, times)
+        # A sample without guidance has one row: its first is its last, and the scale is idle.
+        return guide(predicted[first], predicted[last], scales[:, None, None, None])
 
-    def _person(self, order: Order, window: Window) -> tuple[Tensor, Tensor | None]:
-        """The framed photo as the model sees it, and the mask on latent cells (1 = repaint)."""
-        person = torch.from_numpy(frames.to_model(cut(order.photo, window, self._size)))
-        if self._model.layout.kind is Kind.MASKFREE:
-            return person, None
-        if order.mask is None:
-            raise Refusal(Reason.SELF_CHECK_FAILED, "the inpaint pipeline needs a mask")
-        mask = torch.from_numpy(frames.mask_to_model(cut(order.mask, window, self._size)))
-        cells = mask[:, ::LATENT_SCALE, ::LATENT_SCALE].to(self._model.device)
-        return person * (mask < 0.5), cells
+    def _given(self, sample: CatvtonSample) -> Tensor:
+        """What the network remembers of a sample; anew after a change of its number format."""
+        if sample.given.dtype != self._model.dtype:
+            sample.given = self._model.remember(sample.conditions)
+        return sample.given
 
-    def _garment(self, order: Order, noise: Noise) -> Tensor:
-        if self._garments is None:
-            return self._encode_garment(order.garment, noise)
-        key = content_key(order.garment)
-        return self._garments.get(key, lambda: self._encode_garment(order.garment, noise_of(key)))
+    def _coefficients(self, samples: Sequence[CatvtonSample]) -> Coefficients:
+        host = Coefficients.of([sample.now for sample in samples], self._eta).stacked()
+        return Coefficients(*send(host, self._model.device))
 
-    def _encode_garment(self, garment: Pixels, noise: Noise) -> Tensor:
-        padded = frames.pad_white(Image.fromarray(garment), *self._size)
-        posterior = self._draw(noise, "posterior_garment", half=True)
-        return self._model.encode(torch.from_numpy(frames.to_model(padded)), posterior)
+    def _noise(self, samples: Sequence[CatvtonSample]) -> Tensor | None:
+        if self._eta == 0:
+            return None
+        drawn = np.stack([sample.fresh() for sample in samples])
+        return send(torch.from_numpy(drawn), self._model.device)
 
-    def _advance(self, sample: CatvtonSample, predicted: Tensor) -> None:
-        noise_prediction = (
-            guide(predicted[0], predicted[1], sample.guidance_scale)
-            if sample.is_guided
-            else predicted[0]
-        )
-        fresh = self._draw(sample.noise, "step") if self._eta > 0 else None
-        sample.latents = advance(sample.latents, noise_prediction, sample.now, fresh, self._eta)
-        sample.step += 1
-
-    def _draw(self, noise: Noise, name: str, half: bool = False) -> Tensor:
-        width, height = self._size
-        shape = (
-            (LATENT_CHANNELS, height // LATENT_SCALE, width // LATENT_SCALE)
-            if half
-            else self._canvas_shape(LATENT_CHANNELS)
-        )
-        return torch.from_numpy(noise.draw(name, shape).copy()).to(self._model.device)
-
-    def _canvas_shape(self, channels: int) -> tuple[int, int, int]:
-        return (channels, *self._model.layout.canvas_shape(*self._size)[1:])
+    def _is_finite(self, moved: Tensor) -> bool:
+        """Also waits for the device: a step that returned is computed."""
+        return bool(torch.isfinite(moved).all())

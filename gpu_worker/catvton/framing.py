@@ -5,16 +5,14 @@ Pure geometry and pixels; the photo's own pixels outside the changed region stay
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from gpu_worker.engine import Pixels
 from gpu_worker.images import paste_back
+from gpu_worker.pose import Person
 
 MARGIN = 0.12  # of the person's height, above the eyes' and below the feet's landmarks
 FEATHER = 0.02  # of the window's shorter side
@@ -33,6 +31,11 @@ class Window:
     @property
     def box(self) -> tuple[int, int, int, int]:
         return self.left, self.top, self.left + self.width, self.top + self.height
+
+    def scaled(self, by: float) -> Window:
+        """The same rectangle of a photo that was resized."""
+        left, top, right, bottom = (round(edge * by) for edge in self.box)
+        return Window(left, top, max(1, right - left), max(1, bottom - top))
 
 
 Box = tuple[float, float, float, float]
@@ -79,15 +82,12 @@ def _placed(centre: float, length: int, room: int) -> int:
     return round(min(max(centre - length / 2, 0), room - length))
 
 
-def person_box(parts: Mapping[str, NDArray[Any]]) -> Box | None:
-    """Around the landmarks the tailor saw, with margin: `points` (33, 2) in photo px,
-    `visibility` (33,) from 0 to 1."""
-    if "points" not in parts or "visibility" not in parts:
-        return None
-    points = parts["points"][parts["visibility"] >= VISIBLE]
+def person_box(person: Person) -> Box | None:
+    """Around the landmarks that are seen, with margin, in photo px."""
+    points = person.frame.to_photo_px(person.body.points)[person.body.visibility >= VISIBLE]
     if len(points) == 0:
         return None
-    (left, top), (right, bottom) = points[:, :2].min(axis=0), points[:, :2].max(axis=0)
+    (left, top), (right, bottom) = points.min(axis=0), points.max(axis=0)
     margin = MARGIN * (bottom - top)
     return float(left - margin), float(top - margin), float(right + margin), float(bottom + margin)
 

@@ -1,20 +1,34 @@
 """Garments' latents, encoded once: most shoppers of an hour try the same few garments.
 
 The posterior's noise is fixed by the garment's pixels, so that a cached and a fresh encoding are
-the same bits and the try-on's seed alone decides the picture.
+the same bits and the try-on's seed alone decides the picture. Beside the memory there may be a
+shelf that all workers share; what it is made of, this module does not know.
 """
 
 from __future__ import annotations
 
 import hashlib
+import io
+import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from typing import Protocol
 
+import numpy as np
+import torch
 from torch import Tensor
 
 from gpu_worker.engine import Pixels, SeededNoise
 
-CACHED_GARMENTS = 256  # 49 KB each at 768x1024
+CACHED_GARMENTS = 256  # 192 KiB each at 768x1024
+
+
+class GarmentShelf(Protocol):
+    """Bytes by key, kept for all workers. It forgets or fails when it likes: we encode again."""
+
+    def take(self, key: str) -> bytes | None: ...
+
+    def put(self, key: str, data: bytes) -> None: ...
 
 
 def content_key(garment: Pixels) -> str:
@@ -25,23 +39,59 @@ def content_key(garment: Pixels) -> str:
 
 
 def noise_of(key: str) -> SeededNoise:
+    """The posterior's noise of a garment, from its `content_key`."""
     return SeededNoise(int(key[:16], 16))
 
 
 class GarmentCache:
-    """The least recently used go first."""
+    """The least recently used go first. Latents lie in this machine's memory, float32."""
 
-    def __init__(self, size: int = CACHED_GARMENTS):
+    def __init__(self, size: int = CACHED_GARMENTS, shelf: GarmentShelf | None = None):
         self._size = size
+        self._shelf = shelf
         self._latents: OrderedDict[str, Tensor] = OrderedDict()
+        self._lock = threading.Lock()
 
     def __len__(self) -> int:
         return len(self._latents)
 
-    def get(self, key: str, encode: Callable[[], Tensor]) -> Tensor:
-        if key not in self._latents:
-            self._latents[key] = encode()
-            if len(self._latents) > self._size:
+    def get(self, key: str, shape: tuple[int, ...], encode: Callable[[], Tensor]) -> Tensor:
+        """The latents (4, h, w) under `key`, which names garment, size and encoder."""
+        with self._lock:
+            if key in self._latents:
+                self._latents.move_to_end(key)
+                return self._latents[key]
+        latents = self._from_shelf(key, shape)
+        if latents is None:
+            latents = encode().cpu()
+            self._to_shelf(key, latents)
+        with self._lock:
+            self._latents[key] = latents
+            while len(self._latents) > self._size:
                 self._latents.popitem(last=False)
-        self._latents.move_to_end(key)
-        return self._latents[key]
+        return latents
+
+    def _from_shelf(self, key: str, shape: tuple[int, ...]) -> Tensor | None:
+        data = self._shelf.take(key) if self._shelf else None
+        return None if data is None else unpack(data, shape)
+
+    def _to_shelf(self, key: str, latents: Tensor) -> None:
+        if self._shelf:
+            self._shelf.put(key, pack(latents))
+
+
+def pack(latents: Tensor) -> bytes:
+    """As a .npy file: float32, bit for bit."""
+    out = io.BytesIO()
+    np.save(out, latents.float().cpu().numpy())
+    return out.getvalue()
+
+
+def unpack(data: bytes, shape: tuple[int, ...]) -> Tensor | None:
+    """None where it is no such array: whatever lies there, it is not ours."""
+    try:
+        array = np.load(io.BytesIO(data), allow_pickle=False)
+    except (ValueError, EOFError, OSError):
+        return None
+    whole = array.dtype == np.float32 and array.shape == shape and bool(np.isfinite(array).all())
+    return torch.from_numpy(array) if whole else None

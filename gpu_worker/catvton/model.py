@@ -5,51 +5,97 @@ Knows tensors and devices; no order, no queue. Latents are float32 whatever the 
 
 from __future__ import annotations
 
+import hashlib
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
+from safetensors import SafetensorError
 from torch import Tensor
 
 from gpu_worker.catvton.attention import bypass_cross_attention
+from gpu_worker.catvton.denoiser import Denoiser
+from gpu_worker.catvton.device import Beside, send
 from gpu_worker.catvton.layout import LAYOUTS, Layout
+from gpu_worker.catvton.passes import Passes
 from gpu_worker.catvton.sampler import Schedule
 from gpu_worker.catvton.sources import Kind, WeightsError
+from gpu_worker.catvton.switches import Switches
+
+log = logging.getLogger("proteus.catvton")
 
 
 @dataclass(slots=True)
 class Model:
     layout: Layout
-    unet: UNet2DConditionModel
+    denoiser: Denoiser
     vae: AutoencoderKL
     schedule: Schedule
     device: torch.device
     dtype: torch.dtype
+    passes: Passes
+    beside: Beside
+
+    @property
+    def unet(self) -> UNet2DConditionModel:
+        return self.denoiser.unet
 
     def encode(self, pixels: Tensor, posterior: Tensor) -> Tensor:
         """(3, H, W) in [-1, 1] and standard normal (4, h, w) -> scaled latents (4, h, w)."""
-        batch = pixels[None].to(self.device).contiguous()
-        distribution = self.vae.encode(batch).latent_dist
-        drawn: Tensor = distribution.mean + distribution.std * posterior.to(self.device)
-        return drawn[0] * self._scaling
+
+        def work() -> Tensor:
+            # Contiguous: a strided picture shifts the latents (7e-5 with a random VAE).
+            batch = send(pixels[None].contiguous(), self.device)
+            distribution = self.vae.encode(batch).latent_dist
+            drawn: Tensor = distribution.mean + distribution.std * send(posterior, self.device)
+            return drawn[0] * self._scaling
+
+        return self.beside.run(work)
 
     def decode(self, latents: Tensor) -> Tensor:
         """Scaled latents (4, h, w) -> (3, H, W), not clamped."""
-        decoded: Tensor = self.vae.decode(latents[None] / self._scaling).sample
-        return decoded[0]
+
+        def work() -> Tensor:
+            decoded: Tensor = self.vae.decode(latents[None].contiguous() / self._scaling).sample
+            return decoded[0]
+
+        return self.beside.run(work)
 
     @property
     def _scaling(self) -> float:
         return float(self.vae.config.scaling_factor)
 
-    def predict_noise(self, rows: Tensor, timesteps: Tensor) -> Tensor:
-        """(n, in_channels, h, w) and (n,) -> (n, 4, h, w) float32: one forward for all rows."""
-        predicted: Tensor = self.unet(
-            rows.to(self.dtype), timesteps, encoder_hidden_states=None, return_dict=False
-        )[0]
-        return predicted.float()
+    def remember(self, conditions: Tensor) -> Tensor:
+        """(n, in_channels - 4, h, w) -> what `predict_noise` takes of them at every step."""
+        return self.denoiser.remember(conditions.to(self.dtype))
+
+    def predict_noise(self, latents: Tensor, given: Tensor, timesteps: Tensor) -> Tensor:
+        """(n, 4, h, w), remembered conditions, (n,) -> (n, 4, h, w) float32: one forward pass."""
+        return self.passes(latents.to(self.dtype), given, timesteps).float()
+
+    @property
+    def may_overflow(self) -> bool:
+        return self.dtype == torch.float16
+
+    def give_up_float16(self) -> None:
+        """bfloat16 reaches as far as float32; it is coarser. What was remembered is void."""
+        log.warning("the network overflowed in float16: going on in bfloat16")
+        self.passes.forget()
+        self.dtype = torch.bfloat16
+        self.denoiser.to(self.dtype)
+
+    def encoder_key(self) -> str:
+        """Of the VAE's weights: latents of another encoder must never be taken for ours."""
+        digest = hashlib.sha256()
+        for name, tensor in sorted(self.vae.state_dict().items()):
+            if not name.startswith(("decoder.", "post_quant_conv.")):
+                digest.update(name.encode())
+                digest.update(tensor.float().cpu().numpy().tobytes())
+        return digest.hexdigest()[:16]
 
 
 def assemble(
@@ -59,42 +105,89 @@ def assemble(
     vae: Path,
     device: torch.device,
     dtype: torch.dtype = torch.float32,
+    switches: Switches | None = None,
     prepare: Callable[[UNet2DConditionModel], None] = lambda _: None,
+    backend: str = "inductor",
 ) -> Model:
     """Reads diffusers' folder layout (`base/unet`, `base/scheduler`, `vae`) from disk.
 
-    `prepare` sets what the base does not hold.
+    `prepare` sets what the base does not hold. `backend`: torch.compile's.
 
     Raises:
         WeightsError: the base is another model's.
     """
     layout = LAYOUTS[kind]
-    unet = UNet2DConditionModel.from_pretrained(
-        base / "unet", torch_dtype=dtype, local_files_only=True
-    )
-    if unet.config.in_channels != layout.in_channels:
-        raise WeightsError(
-            f"{kind.value} needs a U-Net of {layout.in_channels} channels, this one has"
-            f" {unet.config.in_channels}"
-        )
+    unet = _unet(base / "unet", layout, dtype)
     bypass_cross_attention(unet)
     prepare(unet)
-    decoder = AutoencoderKL.from_pretrained(vae, local_files_only=True)
-    return Model(
-        layout=layout,
-        unet=unet.to(device=device).eval().requires_grad_(False),
-        vae=decoder.to(device=device).eval().requires_grad_(False),
-        schedule=_schedule(base / "scheduler", device),
+    coder: AutoencoderKL = _whole(AutoencoderKL, vae)
+    return join(
+        layout,
+        unet=unet,
+        vae=coder,
+        schedule=_schedule(base / "scheduler"),
         device=device,
-        dtype=dtype,
+        switches=switches or Switches(),
+        backend=backend,
     )
 
 
-def _schedule(folder: Path, device: torch.device) -> Schedule:
+def join(
+    layout: Layout,
+    *,
+    unet: UNet2DConditionModel,
+    vae: AutoencoderKL,
+    schedule: Schedule,
+    device: torch.device,
+    switches: Switches,
+    backend: str = "inductor",
+) -> Model:
+    """The loaded parts on their device, in the form that the switches say."""
+    denoiser = Denoiser(unet.to(device), switches).eval().requires_grad_(False)
+    return Model(
+        layout=layout,
+        denoiser=denoiser,
+        vae=vae.to(device=device).eval().requires_grad_(False),
+        schedule=schedule,
+        device=device,
+        dtype=unet.dtype,
+        passes=Passes(denoiser, switches, backend),
+        beside=Beside(device),
+    )
+
+
+def _unet(folder: Path, layout: Layout, dtype: torch.dtype) -> UNet2DConditionModel:
+    unet: UNet2DConditionModel = _whole(UNet2DConditionModel, folder, torch_dtype=dtype)
+    if unet.config.in_channels != layout.in_channels:
+        raise WeightsError(
+            f"{layout.kind.value} needs a U-Net of {layout.in_channels} channels, this one has"
+            f" {unet.config.in_channels}"
+        )
+    return unet
+
+
+def _whole(kind: Any, folder: Path, **how: Any) -> Any:
+    """diffusers only warns of tensors that a file lacks, and leaves them as they fell."""
+    try:
+        model, told = kind.from_pretrained(
+            folder, local_files_only=True, output_loading_info=True, **how
+        )
+    except (SafetensorError, OSError, ValueError) as error:
+        raise WeightsError(f"{folder.name}: {error}") from error
+    lacking = [*told["missing_keys"], *told["mismatched_keys"]]
+    if lacking:
+        raise WeightsError(f"{folder.name}: {len(lacking)} tensors are missing, as {lacking[0]}")
+    return model
+
+
+def _schedule(folder: Path) -> Schedule:
     """diffusers computes the table from the base's own file; the sampler itself is ours."""
-    tables = DDIMScheduler.from_pretrained(folder, local_files_only=True)
+    return schedule_of(DDIMScheduler.from_pretrained(folder, local_files_only=True))
+
+
+def schedule_of(tables: DDIMScheduler) -> Schedule:
     return Schedule(
-        alphas=tables.alphas_cumprod.to(device),
+        alphas=tables.alphas_cumprod,
         steps_offset=tables.config.steps_offset,
-        final_alpha=tables.final_alpha_cumprod.to(device),
+        final_alpha=tables.final_alpha_cumprod,
     )

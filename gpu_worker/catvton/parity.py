@@ -20,7 +20,7 @@ from PIL import Image
 
 from gpu_worker.catvton.engine import CatvtonEngine
 from gpu_worker.catvton.model import assemble
-from gpu_worker.catvton.sample import CatvtonSample
+from gpu_worker.catvton.sample import CatvtonSample, Size
 from gpu_worker.catvton.sources import Kind
 from gpu_worker.contract import Category
 from gpu_worker.engine import Options, Order
@@ -76,9 +76,8 @@ def run_case(folder: Path, device: torch.device | None = None) -> Errors:
 def _engine(folder: Path, case: Mapping[str, Any], device: torch.device) -> CatvtonEngine:
     models = folder / case["models"]
     model = assemble(Kind(case["kind"]), base=models, vae=models / "vae", device=device)
-    return CatvtonEngine(
-        model, width_px=case["width"], height_px=case["height"], eta=case.get("eta", 1.0)
-    )
+    size = Size(case["width"], case["height"])
+    return CatvtonEngine(model, sizes=[size], max_slots=64, eta=case.get("eta", 1.0))
 
 
 def _order(folder: Path, case: Mapping[str, Any], draws: Mapping[str, Any], n: int) -> Order:

@@ -3,29 +3,60 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-import torch
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from gpu_worker.catvton.framing import Window
 from gpu_worker.catvton.sampler import Step
-from gpu_worker.engine import Noise, Order
+from gpu_worker.engine import Noise, Order, Pixels
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """Of the picture the network draws, px."""
+
+    width: int
+    height: int
+
+    @classmethod
+    def of(cls, text: str) -> Size:
+        """From `768x1024`."""
+        width, height = text.split("x")
+        return cls(int(width), int(height))
+
+    def __str__(self) -> str:
+        return f"{self.width}x{self.height}"
+
+    @property
+    def pixels(self) -> int:
+        return self.width * self.height
 
 
 @dataclass(slots=True)
 class CatvtonSample:
-    """latents: float32 (4, h, w) of the joined canvas; the conditions (in_channels - 4, h, w)."""
+    """latents: float32 (4, h, w) of the joined canvas; conditions: (1 or 2, in_channels - 4, h, w),
+    the unconditional row first where there is guidance; given: what the network remembers of them;
+    paste: uint8 of the photo's size, where the photo may change, or None: everywhere;
+    original: the finished picture's latents as the last step saw them."""
 
     order: Order
     noise: Noise
+    size: Size
     window: Window
     plan: list[Step]
+    tier: str
     guidance_scale: float
     latents: Tensor
-    unconditional: Tensor
-    conditional: Tensor
+    conditions: Tensor
+    given: Tensor
+    paste: Pixels | None
     step: int = 0
     is_second_try: bool = False
+    original: Tensor | None = None
+    _fresh: NDArray[np.float32] | None = None
 
     @property
     def steps(self) -> int:
@@ -37,12 +68,20 @@ class CatvtonSample:
         return self.plan[self.step]
 
     @property
-    def is_guided(self) -> bool:
-        return self.guidance_scale > 1
+    def rows(self) -> int:
+        """How many rows of a forward pass are this sample's: two when it is guided."""
+        return len(self.conditions)
 
-    def rows(self) -> list[Tensor]:
-        """What the U-Net sees of this sample: one row, or two when it is guided."""
-        given = torch.cat([self.latents, self.conditional])
-        if not self.is_guided:
-            return [given]
-        return [torch.cat([self.latents, self.unconditional]), given]
+    def fresh(self) -> NDArray[np.float32]:
+        """The coming step's noise: drawn once, however often the step is tried."""
+        if self._fresh is None:
+            shape: Any = tuple(self.latents.shape)
+            self._fresh = self.noise.draw("step", shape)
+        return self._fresh
+
+    def move(self, latents: Tensor, original: Tensor) -> None:
+        """One step on."""
+        self.latents = latents
+        self.original = original
+        self.step += 1
+        self._fresh = None

@@ -1,13 +1,15 @@
-"""The DDIM sampler, one sample at a time step of its own.
+"""The DDIM sampler, every sample of a batch at a time step of its own.
 
 Source: Song et al., "Denoising Diffusion Implicit Models" (arXiv 2010.02502), equations 12 and 16.
-Knows tensors and coefficients; no network, no batch.
+Knows tensors and coefficients; no network, no pictures.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 ETA = 1.0  # the published sampler draws fresh noise at every step
@@ -15,11 +17,11 @@ ETA = 1.0  # the published sampler draws fresh noise at every step
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step's constants, float32 as the schedule gives them."""
+    """One step's constants: float32 values, as the schedule gives them."""
 
     timestep: int
-    alpha: Tensor
-    alpha_prev: Tensor
+    alpha: float
+    alpha_prev: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,37 +35,65 @@ class Schedule:
     def steps(self, count: int) -> list[Step]:
         """`count` steps from noise to picture, "leading" spacing: t = k·(T // count) + offset."""
         train_steps = len(self.alphas)
-        if not 1 <= count <= train_steps:
-            raise ValueError(f"steps must be 1 to {train_steps}, not {count}")
+        if not 1 <= count < train_steps:
+            raise ValueError(f"steps must be 1 to {train_steps - 1}, not {count}")
         stride = train_steps // count
         times = [k * stride + self.steps_offset for k in reversed(range(count))]
-        return [Step(t, self.alphas[t], self._alpha_before(t - stride)) for t in times]
+        return [Step(t, self._alpha(t), self._alpha(t - stride)) for t in times]
 
-    def _alpha_before(self, timestep: int) -> Tensor:
-        return self.alphas[timestep] if timestep >= 0 else self.final_alpha
+    def _alpha(self, timestep: int) -> float:
+        return float(self.alphas[timestep] if timestep >= 0 else self.final_alpha)
 
 
-def guide(unconditional: Tensor, conditional: Tensor, guidance_scale: float) -> Tensor:
+@dataclass(frozen=True, slots=True)
+class Coefficients:
+    """What a step multiplies with, float32 (n, 1, 1, 1) each, one for each sample."""
+
+    of_noise: Tensor
+    of_original: Tensor
+    of_original_prev: Tensor
+    of_direction: Tensor
+    deviation: Tensor
+
+    @classmethod
+    def of(cls, steps: Sequence[Step], eta: float) -> Coefficients:
+        alpha = torch.tensor([step.alpha for step in steps])[:, None, None, None]
+        prev = torch.tensor([step.alpha_prev for step in steps])[:, None, None, None]
+        deviation = eta * ((1 - prev) / (1 - alpha) * (1 - alpha / prev)) ** 0.5
+        return cls(
+            of_noise=(1 - alpha) ** 0.5,
+            of_original=alpha**0.5,
+            of_original_prev=prev**0.5,
+            of_direction=(1 - prev - deviation**2) ** 0.5,
+            deviation=deviation,
+        )
+
+    def stacked(self) -> Tensor:
+        """(5, n, 1, 1, 1): one copy to the device, not five."""
+        return torch.stack(
+            [
+                self.of_noise,
+                self.of_original,
+                self.of_original_prev,
+                self.of_direction,
+                self.deviation,
+            ]
+        )
+
+
+def guide(unconditional: Tensor, conditional: Tensor, guidance_scale: Tensor) -> Tensor:
     """Classifier-free guidance (Ho and Salimans, arXiv 2207.12598)."""
     return unconditional + guidance_scale * (conditional - unconditional)
 
 
-def predict_original(latents: Tensor, noise_prediction: Tensor, step: Step) -> Tensor:
-    """The picture's latents as this step sees them (x0)."""
-    return (latents - (1 - step.alpha) ** 0.5 * noise_prediction) / step.alpha**0.5
-
-
 def advance(
-    latents: Tensor,
-    noise_prediction: Tensor,
-    step: Step,
-    noise: Tensor | None,
-    eta: float = ETA,
-) -> Tensor:
-    """One DDIM step, float32 throughout. All tensors have the latents' shape; no noise at eta 0."""
-    original = predict_original(latents, noise_prediction, step)
-    ratio = (1 - step.alpha_prev) / (1 - step.alpha)
-    deviation = eta * (ratio * (1 - step.alpha / step.alpha_prev)) ** 0.5
-    direction = (1 - step.alpha_prev - deviation**2) ** 0.5 * noise_prediction
-    drift = step.alpha_prev**0.5 * original + direction
-    return drift if noise is None else drift + deviation * noise
+    latents: Tensor, noise_prediction: Tensor, coefficients: Coefficients, noise: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """One DDIM step of a batch, float32 throughout. All tensors (n, 4, h, w); no noise at eta 0.
+
+    Returns: the latents after it, and the picture's latents as this step sees them (x0).
+    """
+    own = coefficients
+    original = (latents - own.of_noise * noise_prediction) / own.of_original
+    drift = own.of_original_prev * original + own.of_direction * noise_prediction
+    return (drift if noise is None else drift + own.deviation * noise), original

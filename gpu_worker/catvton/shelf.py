@@ -51,15 +51,6 @@ def fingerprint(path: Path) -> dict[str, Any]:
     return {"sha256": digest.hexdigest(), "size_bytes": path.stat().st_size}
 
 
-def check(kind: Kind, lock: Lock) -> Iterator[str]:
-    """Compares every file on disk with the lock; yields one line for each fault."""
-    for source in SOURCES[kind].all():
-        if lock.revision(source) is None:
-            yield f"{source.repository}: not in {lock.path}; fetch it first"
-            continue
-        yield from differences(source, locate(source, lock), lock)
-
-
 def differences(source: Source, files: dict[str, Path], lock: Lock) -> Iterator[str]:
     remembered = lock.read()[source.repository]["files"]
     for name in source.files:
@@ -110,3 +101,12 @@ class Shelf:
             )
         first = source.files[0]
         return files[first].parents[first.count("/")]
+
+
+def check(kind: Kind, shelf: Shelf) -> Iterator[str]:
+    """Compares every file on disk with the lock; yields one line for each fault."""
+    for source in SOURCES[kind].all():
+        if shelf.lock.revision(source) is None:
+            yield f"{source.repository}: not in {shelf.lock.path}; fetch it first"
+            continue
+        yield from differences(source, shelf.files(source), shelf.lock)

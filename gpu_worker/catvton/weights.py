@@ -10,9 +10,16 @@ from gpu_worker.catvton.attention import load_self_attention
 from gpu_worker.catvton.model import Model, assemble
 from gpu_worker.catvton.shelf import Shelf
 from gpu_worker.catvton.sources import ATTENTION_FILE, SOURCES, Kind, WeightsError
+from gpu_worker.catvton.switches import Switches
 
 
-def load(kind: Kind, shelf: Shelf, device: torch.device, dtype: torch.dtype) -> Model:
+def load(
+    kind: Kind,
+    shelf: Shelf,
+    device: torch.device,
+    dtype: torch.dtype,
+    switches: Switches | None = None,
+) -> Model:
     """The whole pipeline with its trained self-attention.
 
     Raises:
@@ -31,5 +38,6 @@ def load(kind: Kind, shelf: Shelf, device: torch.device, dtype: torch.dtype) -> 
         vae=vae,
         device=device,
         dtype=dtype,
+        switches=switches,
         prepare=lambda unet: load_self_attention(unet, tensors),
     )

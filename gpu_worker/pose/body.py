@@ -69,6 +69,11 @@ class Frame:
         scale = np.array([self.width / self.wide, self.height / self.high])
         return floats((points - (self.x, self.y) + 0.5) * scale - 0.5)
 
+    def to_photo_px(self, points: NDArray[Any]) -> Floats:
+        """Canvas px (n, 2) to photo px."""
+        scale = np.array([self.width / self.wide, self.height / self.high])
+        return floats((points + 0.5) / scale - 0.5 + (self.x, self.y))
+
     def to_photo(self, plane: NDArray[Any]) -> Floats:
         """A canvas's plane at the size of its box in the photo."""
         return resize(plane, self.wide, self.high)

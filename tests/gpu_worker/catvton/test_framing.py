@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from gpu_worker.catvton.framing import Window, cut, lay_back, person_box, window_of
+from gpu_worker.pose import Person, read_person
+from gpu_worker.pose.body import Body, Frame
 
+DEMO = Path(__file__).parents[3] / "embed" / "demo" / "static"
 TARGET = (48, 64)
 sizes = st.tuples(st.integers(40, 400), st.integers(40, 400))
 
@@ -77,11 +83,28 @@ def test_a_tall_photo_keeps_head_and_feet() -> None:
     assert columns[-1] < 1018
 
 
-def test_the_persons_box_has_a_margin() -> None:
-    points = np.array([[10.0, 20.0], [30.0, 120.0], [500.0, 500.0]])
-    box = person_box({"points": points, "visibility": np.array([0.9, 0.9, 0.1])})
-    assert box == pytest.approx((10 - 12, 20 - 12, 30 + 12, 120 + 12))
-    assert person_box({}) is None
+def test_the_persons_box_is_in_photo_pixels_and_has_a_margin() -> None:
+    """The tailor's landmarks lie on its canvas: here half as large, and 40 px from the left."""
+    seen = np.zeros((33, 2), dtype=np.float32)
+    seen[0], seen[1], seen[2] = (4.75, 9.75), (14.75, 59.75), (500, 500)
+    body = Body(seen, np.array([1, 1] + [0] * 31, dtype=np.float32))
+    frame = Frame(x=40, y=0, wide=100, high=200, width=50, height=100)
+    empty = np.zeros((100, 50), dtype=np.uint8)
+    tones = np.zeros((1, 3), dtype=np.float32)
+    person = Person(frame, body, empty.astype(bool), empty, tones, 0.8, (True, True), (300, 200))
+    assert person_box(person) == pytest.approx((50 - 12, 20 - 12, 70 + 12, 120 + 12))
+
+
+def test_a_read_person_is_inside_her_box() -> None:
+    """Placed off the photo's middle, where the canvas and the photo differ most."""
+    with Image.open(DEMO / "person_anna.jpg") as picture:
+        anna = np.asarray(picture.convert("RGB"))
+    wide = np.full((anna.shape[0], 3 * anna.shape[1], 3), anna[0, 0], dtype=np.uint8)
+    wide[:, 2 * anna.shape[1] :] = anna
+    box = person_box(read_person(wide))
+    assert box is not None
+    assert box[0] > 1.9 * anna.shape[1]
+    assert box[2] < wide.shape[1] + 0.2 * anna.shape[1]
 
 
 def test_a_window_over_the_edge_repeats_the_border() -> None:

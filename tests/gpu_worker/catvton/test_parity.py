@@ -17,13 +17,13 @@ from gpu_worker.catvton.engine import CatvtonEngine
 from gpu_worker.catvton.garments import GarmentCache
 from gpu_worker.catvton.model import assemble
 from gpu_worker.catvton.parity import run_case
-from gpu_worker.catvton.sample import CatvtonSample
+from gpu_worker.catvton.sample import CatvtonSample, Size
 from gpu_worker.catvton.sources import Kind
 from gpu_worker.contract import Category
 from gpu_worker.engine import Options, Order, SeededNoise
 
 CASES = ("maskfree_10_steps", "inpaint_10_steps")
-SIZE = (64, 96)
+SIZE = Size(64, 96)
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -55,8 +55,7 @@ def test_a_wrong_sampler_is_noticed(golden: Path, tmp_path: Path, change: dict[s
 def engine(request: pytest.FixtureRequest, golden: Path) -> CatvtonEngine:
     folder = golden / request.param.value
     model = assemble(request.param, base=folder, vae=folder / "vae", device=torch.device("cpu"))
-    width, height = SIZE
-    return CatvtonEngine(model, width_px=width, height_px=height, garments=GarmentCache())
+    return CatvtonEngine(model, sizes=[SIZE], garments=GarmentCache())
 
 
 def order(seed: int, steps: int, guidance_scale: float) -> Order:
@@ -121,4 +120,4 @@ def test_the_picture_has_the_photos_size_and_framing(engine: CatvtonEngine) -> N
 
 def test_a_cached_garment_is_the_same_bits(engine: CatvtonEngine) -> None:
     first, second = (engine.admit(order(*WISHES[0])) for _ in range(2))
-    assert torch.equal(first.conditional, second.conditional)
+    assert torch.equal(first.conditions, second.conditions)

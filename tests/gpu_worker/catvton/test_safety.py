@@ -10,6 +10,7 @@ import torch
 
 from gpu_worker.catvton.engine import CatvtonEngine
 from gpu_worker.catvton.safety import SafetyChecker
+from gpu_worker.catvton.sample import Size
 from gpu_worker.catvton.shelf import Lock, Shelf
 from gpu_worker.catvton.sources import SOURCES, Kind
 from gpu_worker.catvton.weights import load
@@ -33,7 +34,7 @@ class Stern:
 def engine(weights: Path, checker: Stern) -> CatvtonEngine:
     shelf = Shelf(Lock(weights / "lock.json"), weights)
     model = load(Kind.MASKFREE, shelf, torch.device("cpu"), torch.float32)
-    return CatvtonEngine(model, width_px=64, height_px=64, checker=checker)
+    return CatvtonEngine(model, sizes=[Size(64, 64)], checker=checker)
 
 
 def finish(engine: CatvtonEngine) -> Pixels:

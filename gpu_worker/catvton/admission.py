@@ -1,0 +1,182 @@
+"""An order becomes a sample: its size and steps, what the model sees of photo and garment, and
+where the photo may change.
+
+Knows orders, pictures and the model's encoder. No steps: that is the engine's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from gpu_worker import pose
+from gpu_worker.agnostic import agnostic_mask
+from gpu_worker.catvton import frames
+from gpu_worker.catvton.device import send
+from gpu_worker.catvton.framing import Window, cut, person_box, window_of
+from gpu_worker.catvton.garments import GarmentCache, content_key, noise_of
+from gpu_worker.catvton.layout import LATENT_CHANNELS, LATENT_SCALE, conditions
+from gpu_worker.catvton.model import Model
+from gpu_worker.catvton.sample import CatvtonSample, Size
+from gpu_worker.catvton.sources import Kind
+from gpu_worker.engine import Noise, Order, Pixels
+
+DEFAULT_STEPS = 50
+DEFAULT_GUIDANCE_SCALE = 2.5
+Shape = tuple[int, int, int]
+
+
+class Admission:
+    """`sizes`: what the engine draws at, its best first. `garments` None: a garment's posterior
+    is drawn from the order's own noise, as recorded cases need it."""
+
+    def __init__(self, model: Model, sizes: Sequence[Size], garments: GarmentCache | None):
+        self._model = model
+        self._sizes = tuple(sizes)
+        self._garments = garments
+        self._encoder_key = model.encoder_key() if garments is not None else ""
+
+    def sample(self, order: Order, noise: Noise) -> CatvtonSample:
+        """Frames and encodes the order's pictures.
+
+        Raises:
+            Refusal: the inpaint pipeline got no mask, and nobody is to be read in the photo.
+            ValueError: the order asks for steps that no schedule has.
+        """
+        size = self._size_of(order)
+        person = self._person_of(order)
+        box = person_box(person) if person else None
+        window = window_of(_size_px(order.photo), _pair(size), box)
+        paste = self._paste_mask(order, person)
+        channels = self._conditions(order, noise, size, window, paste)
+        shape = self.canvas_shape(size, LATENT_CHANNELS)
+        return CatvtonSample(
+            order=order,
+            noise=noise,
+            size=size,
+            window=window,
+            plan=self._model.schedule.steps(_steps_of(order)),
+            tier=_tier_name(order, size),
+            guidance_scale=_guidance_of(order),
+            latents=send(torch.from_numpy(noise.draw("latents", shape).copy()), self._model.device),
+            conditions=channels,
+            given=self._model.remember(channels),
+            paste=paste,
+        )
+
+    def canvas_shape(self, size: Size, channels: int) -> Shape:
+        """Of latents of both halves together."""
+        return (channels, *self._model.layout.canvas_shape(size.width, size.height)[1:])
+
+    def _size_of(self, order: Order) -> Size:
+        """The tier's own size, or the nearest that this engine draws at."""
+        if order.tier is None:
+            return self._sizes[0]
+        wanted = Size(order.tier.width_px, order.tier.height_px)
+        return min(self._sizes, key=lambda size: abs(size.pixels - wanted.pixels))
+
+    def _person_of(self, order: Order) -> pose.Person | None:
+        """What the tailor read. The inpaint pipeline reads for itself where it has no mask."""
+        if pose.fits(order.photo_parts, order.photo):
+            return pose.Person.from_parts(order.photo_parts)
+        if self._is_inpaint and order.mask is None:
+            return pose.read_person(order.photo)
+        return None
+
+    @property
+    def _is_inpaint(self) -> bool:
+        return self._model.layout.kind is Kind.INPAINT
+
+    def _paste_mask(self, order: Order, person: pose.Person | None) -> Pixels | None:
+        """Where the photo may change: the order's mask, else the agnostic one, else everywhere."""
+        if order.mask is not None:
+            return _fitted(order.mask, order.photo)
+        if person is None:
+            return None
+        return agnostic_mask(
+            person,
+            order.category,
+            keep_head=order.options.keep_head,
+            redraw_hands=order.options.redraw_hands,
+            loose=order.options.loose_mask,
+        )
+
+    def _conditions(
+        self, order: Order, noise: Noise, size: Size, window: Window, paste: Pixels | None
+    ) -> Tensor:
+        """The channels beside the noise, one row or two: without guidance the first is not run."""
+        picture = torch.from_numpy(frames.to_model(cut(order.photo, window, _pair(size))))
+        cells = None
+        if self._is_inpaint and paste is not None:
+            mask = torch.from_numpy(frames.mask_to_model(cut(paste, window, _pair(size))))
+            picture = picture * (mask < 0.5)
+            cells = send(mask[:, ::LATENT_SCALE, ::LATENT_SCALE].contiguous(), self._model.device)
+        person = self._model.encode(picture, _posterior(noise, "posterior_person", size))
+        garment = self._garment(order.garment, noise, size)
+        without, given = conditions(self._model.layout, person, garment, cells)
+        return torch.stack([without, given] if _guidance_of(order) > 1 else [given])
+
+    def _garment(self, garment: Pixels, noise: Noise, size: Size) -> Tensor:
+        if self._garments is None:
+            return self._encode_garment(garment, noise, size)
+        content = content_key(garment)
+        latents = self._garments.get(
+            f"{self._encoder_key}/{size}/{content}",
+            half_shape(size),
+            lambda: self._encode_garment(garment, noise_of(content), size),
+        )
+        return send(latents, self._model.device)
+
+    def _encode_garment(self, garment: Pixels, noise: Noise, size: Size) -> Tensor:
+        padded = frames.pad_white(Image.fromarray(garment), size.width, size.height)
+        posterior = _posterior(noise, "posterior_garment", size)
+        return self._model.encode(torch.from_numpy(frames.to_model(padded)), posterior)
+
+
+def half_shape(size: Size) -> Shape:
+    """Of the latents of one picture."""
+    return LATENT_CHANNELS, size.height // LATENT_SCALE, size.width // LATENT_SCALE
+
+
+def _posterior(noise: Noise, name: str, size: Size) -> Tensor:
+    return torch.from_numpy(noise.draw(name, half_shape(size)).copy())
+
+
+def _fitted(mask: Pixels, photo: Pixels) -> Pixels:
+    """A mask that was drawn on the photo at another size."""
+    if mask.shape == photo.shape[:2]:
+        return mask
+    return np.asarray(Image.fromarray(mask).resize(_size_px(photo), Image.Resampling.NEAREST))
+
+
+def _size_px(picture: Pixels) -> tuple[int, int]:
+    return picture.shape[1], picture.shape[0]
+
+
+def _pair(size: Size) -> tuple[int, int]:
+    return size.width, size.height
+
+
+def _steps_of(order: Order) -> int:
+    """The rung's steps; an order may ask for fewer, never for more."""
+    asked = order.options.num_inference_steps
+    most = order.tier.steps if order.tier else None
+    if asked is None:
+        return DEFAULT_STEPS if most is None else most
+    return asked if most is None else min(asked, most)
+
+
+def _guidance_of(order: Order) -> float:
+    scale = order.options.guidance_scale
+    return DEFAULT_GUIDANCE_SCALE if scale is None else scale
+
+
+def _tier_name(order: Order, size: Size) -> str:
+    """The rung it was admitted on; where that rung's size is not ours, the size that is."""
+    if order.tier is None:
+        return str(size) if order.options.num_inference_steps else "full"
+    return order.tier.name if order.tier.size == str(size) else str(size)

@@ -1,0 +1,97 @@
+"""From settings to an engine that serves: weights verified and loaded, checker, caches, limits.
+
+Knows settings and files; no queue and no store: what the garments' shelf is made of is told.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from gpu_worker.catvton.device import DeviceError, choose_device, choose_dtype
+from gpu_worker.catvton.engine import CatvtonEngine
+from gpu_worker.catvton.garments import GarmentCache, GarmentShelf
+from gpu_worker.catvton.safety import SafetyChecker
+from gpu_worker.catvton.sample import Size
+from gpu_worker.catvton.shelf import Lock, Shelf, check
+from gpu_worker.catvton.sources import SOURCES, Kind, WeightsError
+from gpu_worker.catvton.switches import Switches
+from gpu_worker.catvton.weights import load
+from gpu_worker.config import Settings, SettingsError
+from gpu_worker.contract import Tier
+
+log = logging.getLogger("proteus.catvton")
+
+
+def build(kind: Kind, settings: Settings, garments: GarmentShelf | None) -> CatvtonEngine:
+    """Raises SettingsError: the device or the weights are not there as they should be."""
+    try:
+        return _build(kind, settings, garments)
+    except DeviceError as error:
+        raise SettingsError([f"PROTEUS_DEVICE: {error}"]) from error
+    except WeightsError as error:
+        raise SettingsError([f"weights: {error}"]) from error
+
+
+def _build(kind: Kind, settings: Settings, garments: GarmentShelf | None) -> CatvtonEngine:
+    device = choose_device(settings.device)
+    bound_memory(device, settings.gpu_memory_share)
+    keep_compiled(Path(settings.compile_cache_dir))
+    shelf = shelf_of(settings)
+    verify(kind, shelf)
+    model = load(
+        kind,
+        shelf,
+        device,
+        choose_dtype(settings.dtype, device),
+        Switches.of(settings.switches),
+    )
+    base = shelf.root(SOURCES[kind].base)
+    return CatvtonEngine(
+        model,
+        sizes=sizes_of(settings.tiers),
+        max_slots=settings.max_slots,
+        checker=SafetyChecker(base, device) if settings.safety_checker else None,
+        garments=GarmentCache(settings.garment_cache, garments),
+    )
+
+
+def shelf_of(settings: Settings) -> Shelf:
+    folder = Path(settings.weights_dir) if settings.weights_dir else None
+    return Shelf(Lock(Path(settings.weights_lock)), folder)
+
+
+def sizes_of(tiers: Sequence[Tier]) -> list[Size]:
+    """Each size once, the best rung's first."""
+    return list(dict.fromkeys(Size(tier.width_px, tier.height_px) for tier in tiers))
+
+
+def verify(kind: Kind, shelf: Shelf) -> None:
+    """Holds every file against the lock. A folder of one's own may be without a lock: then its
+    files are taken as they are, and the log says so.
+
+    Raises:
+        WeightsError: the first difference, and how many more there are.
+    """
+    if shelf.folder is not None and not shelf.lock.path.exists():
+        log.warning("no %s: the weights in %s are not verified", shelf.lock.path, shelf.folder)
+        return
+    faults = list(check(kind, shelf))
+    if faults:
+        more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+        raise WeightsError(faults[0] + more)
+
+
+def bound_memory(device: torch.device, share: float) -> None:
+    """What goes beyond is an OutOfMemoryError of ours, not a neighbour's."""
+    if device.type == "cuda":
+        torch.cuda.set_per_process_memory_fraction(share, device)
+
+
+def keep_compiled(folder: Path) -> None:
+    """Where torch.compile keeps what it made, so that the next start finds it."""
+    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(folder.absolute()))
