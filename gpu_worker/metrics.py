@@ -20,6 +20,7 @@ class Metrics:
         self._counts: dict[str, int] = {}
         self._step_ms: dict[tuple[str, int], deque[float]] = {}
         self._around_ms: dict[str, deque[float]] = {}
+        self._steps: dict[str, deque[int]] = {}
 
     def count(self, what: str, by: int = 1) -> None:
         with self._lock:
@@ -35,6 +36,11 @@ class Metrics:
         with self._lock:
             self._around_ms.setdefault(size, deque(maxlen=KEPT)).append(took_ms)
 
+    def steps(self, tier: str, count: int) -> None:
+        """A picture of this tier took so many steps."""
+        with self._lock:
+            self._steps.setdefault(tier, deque(maxlen=KEPT)).append(count)
+
     def curve(self, size: str) -> dict[int, float]:
         """What a step of b samples takes, in ms, for every b that was seen."""
         with self._lock:
@@ -42,11 +48,12 @@ class Metrics:
 
     def snapshot(self) -> dict[str, str | int]:
         """Flat words for a Redis hash: counts, and medians in ms: `step_ms:<size>:<b>`,
-        `around_ms:<size>`."""
+        `around_ms:<size>`; and `steps:<tier>`."""
         with self._lock:
             steps = {f"step_ms:{of}:{b}": _ms(t) for (of, b), t in self._step_ms.items()}
             around = {f"around_ms:{of}": _ms(t) for of, t in self._around_ms.items()}
-            return {**self._counts, **steps, **around}
+            many = {f"steps:{tier}": round(median(n)) for tier, n in self._steps.items()}
+            return {**self._counts, **steps, **around, **many}
 
 
 def _ms(times: deque[float]) -> str:

@@ -6,11 +6,13 @@ Knows engine and scheduler. No Redis, no store: orders come in, what became of t
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from gpu_worker.engine import Refusal
+from gpu_worker.ceiling import Ceiling
+from gpu_worker.engine import DeviceLostError, OutOfMemoryError, Pixels, Refusal
 from gpu_worker.metrics import Metrics
 from gpu_worker.scheduler import Scheduler, Ticket
 
@@ -39,6 +41,14 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class Peek:
+    """A rough picture of one that is under way."""
+
+    id: str
+    pixels: Pixels
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
     """`result` is what the engine drew, or why it did not."""
 
@@ -49,21 +59,29 @@ class Finished:
 
 @dataclass(slots=True)
 class Turn:
+    """What came of one step. `spent`: the ms of the engine that each id had of it."""
+
     progress: list[Progress] = field(default_factory=list)
+    peeks: list[Peek] = field(default_factory=list)
     finished: list[Finished] = field(default_factory=list)
+    spent: dict[str, float] = field(default_factory=lambda: defaultdict(float))
 
 
 @dataclass(slots=True)
 class _Run:
     order: Any
     bucket: str
+    peeks: Sequence[float] = ()  # fractions of its steps at which it will be looked at, ascending
     sample: Any = None
     steps_s: float = 0.0
     around_s: float = 0.0  # the engine's time before, between and after its steps, for it alone
 
 
 class Runner:
-    """Owns all samples of one engine. Called from one thread."""
+    """Owns all samples of one engine. Called from one thread.
+
+    Any call of the engine may raise DeviceLostError: `at_work` says in whose.
+    """
 
     def __init__(
         self,
@@ -82,13 +100,16 @@ class Runner:
         self._on_last_step = on_last_step
         self._on_start = on_start
         self._runs: dict[str, _Run] = {}
+        self._ceilings: dict[str, Ceiling] = defaultdict(Ceiling)
         self.metrics = Metrics()
+        self.at_work: Sequence[str] = ()
 
     def __len__(self) -> int:
         return len(self._runs)
 
-    def add(self, ticket: Ticket, order: Any) -> None:
-        self._runs[ticket.id] = _Run(order, ticket.bucket)
+    def add(self, ticket: Ticket, order: Any, peeks: Sequence[float] = ()) -> None:
+        """`peeks`: after which fractions of its steps, ascending, a rough picture is wanted."""
+        self._runs[ticket.id] = _Run(order, ticket.bucket, peeks)
         self._scheduler.add(ticket)
 
     def remove(self, run_id: str) -> None:
@@ -107,36 +128,71 @@ class Runner:
 
     def _admitted(self, run_id: str, turn: Turn) -> bool:
         run = self._runs[run_id]
-        if run.sample is None:
-            try:
-                run.sample = self._timed(self._engine.admit, run.order, run)
-            except Exception as error:  # noqa: BLE001 whatever an engine raises is that order's end, not ours
-                self._end(run_id, error, turn)
-                return False
+        if run.sample is not None:
+            return True
+        try:
+            run.sample = self._ask(self._engine.admit, run.order, run_id, turn)
+        except OutOfMemoryError as error:
+            self._admit_later(run_id, error, turn)
+        except DeviceLostError:
+            raise
+        except Exception as error:  # noqa: BLE001 whatever an engine raises is that order's end, not ours
+            self._end(run_id, error, turn)
+        else:
             self._on_start(Progress(run_id, run.sample.step, run.sample.steps))
-        return True
+        return run.sample is not None
+
+    def _admit_later(self, run_id: str, error: Exception, turn: Turn) -> None:
+        """The device is full of others: it waits until there are fewer."""
+        bucket = self._runs[run_id].bucket
+        others = sum(run.sample is not None for run in self._runs.values())
+        if others:
+            self._limit(bucket, others + 1)
+        else:
+            self._end(run_id, error, turn)
 
     def _stepped(self, batch: list[str], turn: Turn) -> bool:
         runs = [self._runs[run_id] for run_id in batch]
         self._on_last_step([run_id for run_id in batch if self._is_last(run_id)])
+        self.at_work = batch
         began = time.monotonic()
         try:
             self._engine.step([run.sample for run in runs])
+        except OutOfMemoryError as error:
+            self._halve(batch, error, turn)
+            return False
+        except DeviceLostError:
+            raise
         except Exception as error:  # noqa: BLE001 one of them is poison: which one, each shows by itself
             self._part(batch, error, turn)
             return False
-        self._note_step(runs, time.monotonic() - began)
-        self._scheduler.spend(batch, (time.monotonic() - began) * 1000)
+        self._note_step(batch, time.monotonic() - began, turn)
         return True
 
-    def _note_step(self, runs: list[_Run], took_s: float) -> None:
-        self.metrics.step(runs[0].bucket, len(runs), took_s * 1000)
-        for run in runs:
-            run.steps_s += took_s
+    def _note_step(self, batch: list[str], took_s: float, turn: Turn) -> None:
+        bucket = self._runs[batch[0]].bucket
+        self.metrics.step(bucket, len(batch), took_s * 1000)
+        for run_id in batch:
+            self._runs[run_id].steps_s += took_s
+        self._spend(batch, took_s, turn)
+        self._ceilings[bucket].held(len(batch))
+        self._scheduler.limit(bucket, self._ceilings[bucket].most)
 
     def _is_last(self, run_id: str) -> bool:
         sample = self._runs[run_id].sample
         return bool(sample.step >= sample.steps - 1)
+
+    def _halve(self, batch: list[str], error: Exception, turn: Turn) -> None:
+        """The device cannot hold them all. They are whole: half of them go on, the others wait."""
+        if len(batch) == 1:
+            self._end(batch[0], error, turn)
+        else:
+            self._limit(self._runs[batch[0]].bucket, len(batch))
+
+    def _limit(self, bucket: str, too_many: int) -> None:
+        self.metrics.count("out_of_memory")
+        self._ceilings[bucket].broke(too_many)
+        self._scheduler.limit(bucket, self._ceilings[bucket].most)
 
     def _part(self, batch: list[str], error: Exception, turn: Turn) -> None:
         if len(batch) == 1:
@@ -145,33 +201,70 @@ class Runner:
         self.metrics.count("batches_parted")
         for run_id in batch:  # from the start: nobody knows how far the broken step had come
             run = self._runs[run_id]
-            self._runs[run_id] = _Run(self._renew(run.order), run.bucket)
+            self._runs[run_id] = _Run(self._renew(run.order), run.bucket, run.peeks)
             self._scheduler.restart_alone(run_id)
 
     def _look_at(self, batch: list[str], turn: Turn) -> None:
         for run_id in batch:
-            run = self._runs[run_id]
-            if run.sample.step < run.sample.steps:
-                turn.progress.append(Progress(run_id, run.sample.step, run.sample.steps))
-                continue
-            try:
-                self._end(run_id, self._timed(self._engine.finish, run.sample, run), turn)
-            except Exception as error:  # noqa: BLE001
-                self._end(run_id, error, turn)
+            sample = self._runs[run_id].sample
+            if sample.step < sample.steps:
+                turn.progress.append(Progress(run_id, sample.step, sample.steps))
+                self._peek(run_id, turn)
+            else:
+                self._finish(run_id, turn)
+
+    def _peek(self, run_id: str, turn: Turn) -> None:
+        run = self._runs[run_id]
+        due = [part for part in run.peeks if run.sample.step >= part * run.sample.steps]
+        if not due:
+            return
+        run.peeks = run.peeks[len(due) :]
+        try:
+            rough = self._ask(self._engine.peek, run.sample, run_id, turn)
+        except DeviceLostError:
+            raise
+        except Exception:  # noqa: BLE001 nobody was promised one
+            self.metrics.count("peeks_failed")
+            return
+        if rough is not None:
+            turn.peeks.append(Peek(run_id, rough))
+
+    def _finish(self, run_id: str, turn: Turn) -> None:
+        run = self._runs[run_id]
+        try:
+            picture = self._ask(self._engine.finish, run.sample, run_id, turn)
+        except DeviceLostError:
+            raise
+        except Exception as error:  # noqa: BLE001
+            self._end(run_id, error, turn)
+        else:
+            self._note_picture(run)
+            self._end(run_id, picture, turn)
+
+    def _note_picture(self, run: _Run) -> None:
+        self.metrics.around(run.bucket, run.around_s * 1000)
+        tier = getattr(run.order, "tier", None)  # what the tailor does has none
+        self.metrics.steps(tier.name if tier else run.bucket, run.sample.steps)
 
     def _end(self, run_id: str, result: Any, turn: Turn) -> None:
         run = self._runs[run_id]
         model_ms = round((run.steps_s + run.around_s) * 1000)
         turn.finished.append(Finished(run_id, result, model_ms))
         self.metrics.count("refused" if isinstance(result, Refusal) else "finished")
-        if not isinstance(result, Exception):
-            self.metrics.around(run.bucket, run.around_s * 1000)
         self.remove(run_id)
 
-    @staticmethod
-    def _timed(work: Callable[[Any], Any], argument: Any, run: _Run) -> Any:
+    def _ask(self, work: Callable[[Any], Any], argument: Any, run_id: str, turn: Turn) -> Any:
+        """Something the engine does for one alone."""
+        self.at_work = [run_id]
         began = time.monotonic()
         try:
             return work(argument)
         finally:
-            run.around_s += time.monotonic() - began
+            took_s = time.monotonic() - began
+            self._runs[run_id].around_s += took_s
+            self._spend([run_id], took_s, turn)
+
+    def _spend(self, ids: Sequence[str], took_s: float, turn: Turn) -> None:
+        self._scheduler.spend(ids, took_s * 1000)
+        for run_id in ids:
+            turn.spent[run_id] += took_s * 1000 / len(ids)

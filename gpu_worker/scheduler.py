@@ -55,6 +55,7 @@ class Scheduler:
         self._rooms = {lane: Shares[str]() for lane in LANES}
         self._lanes = Shares[Lane]()
         self._served: dict[tuple[Lane, str], int] = {}  # of a merchant: its latest start
+        self._limits: dict[str, int] = {}
         self._starts = 0
         self._turn = 0
 
@@ -78,6 +79,13 @@ class Scheduler:
         """Its batch raised: it begins again, by itself."""
         ticket = self._tickets[ticket_id]
         ticket.alone, ticket.started = True, None
+
+    def limit(self, bucket: str, most: int | None) -> None:
+        """No more than so many of this size together; None: as many as there are slots."""
+        if most is None:
+            self._limits.pop(bucket, None)
+        else:
+            self._limits[bucket] = most
 
     def choose(self, slots: int, curve: Curve = _nothing_learned) -> list[str]:
         """The ids of the next step, at most `slots`. An empty list: nothing to do.
@@ -126,7 +134,11 @@ class Scheduler:
             mine = started
         if room is None and mine:
             room = self._next_room(lane, mine)
-        return self._in_turns(lane, [ticket for ticket in mine if ticket.room == room], slots)
+        fitting = [ticket for ticket in mine if ticket.room == room]
+        return self._in_turns(lane, fitting, self._most(fitting, slots))
+
+    def _most(self, tickets: Sequence[Ticket], slots: int) -> int:
+        return min(slots, self._limits.get(tickets[0].bucket, slots)) if tickets else 0
 
     def _next_room(self, lane: Lane, tickets: Sequence[Ticket]) -> str:
         """The one that is furthest behind; between equals, where somebody has not begun."""
@@ -167,7 +179,7 @@ class Scheduler:
     def _with_bulk(self, live: list[Ticket], slots: int, curve: Curve) -> list[Ticket]:
         if not live:
             return self._pick(Lane.BULK, slots)
-        room = live[0].room
+        room, slots = live[0].room, self._most(live, slots)
         beside = self._pick(Lane.BULK, self._spare(len(live), slots, curve(room)), room)
         if beside or self._lanes.ahead(Lane.BULK) >= 0:
             return live + beside

@@ -6,9 +6,18 @@ from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
+import pytest
 
 from gpu_worker.contract import Category, Lane, Reason
-from gpu_worker.engine import Order, Picture, Refusal, SeededNoise
+from gpu_worker.engine import (
+    DeviceLostError,
+    Order,
+    OutOfMemoryError,
+    Picture,
+    Pixels,
+    Refusal,
+    SeededNoise,
+)
 from gpu_worker.null import NullSample, RecordingEngine
 from gpu_worker.runner import Finished, Progress, Runner
 from gpu_worker.scheduler import Scheduler, Ticket
@@ -106,3 +115,97 @@ def test_steps_are_measured_by_size_and_the_rest_by_picture() -> None:
     told = made.metrics.snapshot()
     assert {"finished", "step_ms:384x512:2", "around_ms:384x512"} <= set(told)
     assert float(told["around_ms:384x512"]) >= 0
+
+
+# --- a device that gives out ---------------------------------------------------------------------
+
+
+class Small(RecordingEngine):
+    """Holds so many samples in a step, and so many at all."""
+
+    def __init__(self, holds: int, admits: int = 64, **curve: float):
+        super().__init__(**curve)  # type: ignore[arg-type]
+        self.holds, self.admits, self.inside = holds, admits, 0
+
+    def admit(self, order: Order) -> NullSample:
+        if self.inside >= self.admits:
+            raise OutOfMemoryError
+        self.inside += 1
+        return super().admit(order)
+
+    def step(self, samples: Sequence[NullSample]) -> None:
+        if len(samples) > self.holds:
+            raise OutOfMemoryError(f"{len(samples)} samples")
+        super().step(samples)
+
+    def finish(self, sample: NullSample) -> Picture:
+        self.inside -= 1
+        return super().finish(sample)
+
+
+@pytest.mark.parametrize("holds", [1, 2, 3, 5])
+def test_out_of_memory_halves_the_batch_and_restarts_nobody(holds: int) -> None:
+    engine = Small(holds, steps=3)
+    ended = run(runner(engine, *"abcdefgh"))
+    assert all(isinstance(end.result, Picture) for end in ended.values())
+    assert len(ended) == 8
+    steps = Counter(name for ids in engine.arrived for name in ids)
+    assert steps == dict.fromkeys("abcdefgh", 3)
+
+
+def test_who_does_not_fit_by_itself_fails_alone() -> None:
+    ended = run(runner(Small(0), "a", "b"))
+    assert {name: type(end.result) for name, end in ended.items()} == {
+        "a": OutOfMemoryError,
+        "b": OutOfMemoryError,
+    }
+
+
+def test_who_cannot_be_admitted_beside_the_others_waits() -> None:
+    engine = Small(8, admits=2, steps=2)
+    ended = run(runner(engine, *"abcd"))
+    assert all(isinstance(end.result, Picture) for end in ended.values())
+    assert max(map(len, engine.arrived)) == 2
+
+
+class Mortal(RecordingEngine):
+    def step(self, samples: Sequence[NullSample]) -> None:
+        raise DeviceLostError("illegal memory access")
+
+
+def test_a_lost_device_is_no_jobs_failure() -> None:
+    made = runner(Mortal(), "a", "b")
+    with pytest.raises(DeviceLostError):
+        made.turn(1)
+    assert made.at_work == ["a"]
+    assert len(made) == 2
+
+
+# --- rough pictures ------------------------------------------------------------------------------
+
+
+class Sketching(RecordingEngine):
+    def peek(self, sample: NullSample) -> Pixels:  # type: ignore[override]
+        if sample.order.id == "shy":
+            raise RuntimeError("not now")
+        return np.full((4, 3, 3), sample.step, np.uint8)
+
+
+def test_a_rough_picture_is_taken_once_at_each_fraction() -> None:
+    made = Runner(Sketching(steps=10), Scheduler(), lambda order: order)
+    made.add(Ticket("a", Lane.LIVE, "ada"), order("a"), peeks=(0.25, 0.6))
+    made.add(Ticket("b", Lane.LIVE, "ada"), order("b"))
+    made.add(Ticket("shy", Lane.LIVE, "ada"), order("shy"), peeks=(0.5,))
+    peeks = [peek for _ in range(10) for peek in made.turn(4).peeks]
+    assert [(peek.id, int(peek.pixels.max())) for peek in peeks] == [("a", 3), ("a", 6)]
+    assert len(made) == 0
+
+
+def test_every_millisecond_of_the_engine_is_somebodys() -> None:
+    made = runner(RecordingEngine(a_ms=10, steps=2), "a", "b")
+    first, second = made.turn(4), made.turn(4)
+    assert set(first.spent) == {"a", "b"}
+    told = sum(first.spent.values()) + sum(second.spent.values())
+    (a, b) = second.finished
+    assert told >= 20
+    assert a.model_ms + b.model_ms > told, "both waited for the whole step"
