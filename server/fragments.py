@@ -18,7 +18,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from gpu_worker.contract import PhotoStatus, Reason, TryOnStatus
+from gpu_worker.contract import LADDER, PhotoStatus, Reason, TryOnStatus
 from server import reasons
 from server.models import Garment, Photo, TryOn, now
 
@@ -151,6 +151,11 @@ def hint_words(hint: str) -> str:
     return " ".join(words(hint))
 
 
+def is_lower(tier: str | None) -> bool:
+    """Whether a picture is drawn on a lower rung than the engine's best, because many wait."""
+    return tier not in (None, LADDER[0].name, "preview")
+
+
 # --- rendering -----------------------------------------------------------------------------------
 
 
@@ -171,6 +176,7 @@ def _environment() -> Environment:
         left=left,
         words=words,
         hint_words=hint_words,
+        is_lower=is_lower,
         oob=False,
     )
     return environment
@@ -224,8 +230,18 @@ def try_on_card(scene: Scene, links: Links, *, oob: bool = False) -> str:
         photo_url=links.presign_get(photo.clean_key) if photo else None,
         cutout_url=links.presign_get(garment.cutout_key) if garment else None,
         result_url=links.presign_get(row.result_key) if row.result_key else None,
+        rough_url=_rough_url(row, links),
         oob=oob,
     )
+
+
+def _rough_url(row: TryOn, links: Links) -> str | None:
+    return links.presign_get(row.preview_key) if row.preview_key else None
+
+
+def rough(row: TryOn, links: Links, *, oob: bool = False) -> str:
+    """The picture half done, where there is one yet."""
+    return render("rough.html", try_on=row, rough_url=_rough_url(row, links), oob=oob)
 
 
 def progress(row: TryOn, *, oob: bool = False) -> str:
@@ -281,7 +297,7 @@ def changed(session: Session, row: Photo | TryOn, links: Links) -> str:
     if isinstance(row, Photo):
         return photo_card(row, links, oob=True)
     if not row.status.is_final:
-        return progress(row, oob=True)
+        return progress(row, oob=True) + (rough(row, links, oob=True) if row.preview_key else "")
     card = try_on_card(scene_of(session, row), links, oob=True)
     if row.shopper_id is None:
         return card

@@ -234,6 +234,7 @@ class TryOn(Base):
     step: Mapped[int] = mapped_column(default=0)
     steps: Mapped[int] = mapped_column(default=0)
     preview_key: Mapped[str | None]  # the latest intermediate picture, while it runs
+    preview_step: Mapped[int | None]  # and the step at which it was taken
     result_key: Mapped[str | None]
     width: Mapped[int | None]
     height: Mapped[int | None]

@@ -97,6 +97,8 @@ def _running(row: TryOn, event: Event, now: datetime) -> Change:
         return NOTHING
     started = row.started_at or _moment(event, row, now)
     values = {"status": TryOnStatus.RUNNING, "step": step, "steps": steps, "started_at": started}
+    if event.data.get("tier"):
+        values["tier"] = _text(event, "tier")
     return Change(values | {"position": None})
 
 
@@ -106,7 +108,7 @@ def _preview(row: TryOn, event: Event, _now: datetime) -> Change:
         raise ContractError(f"preview of {row.id} names {event.data.get('key')!r}")
     if row.deleted_at is not None or row.status.is_final:
         return Change(doomed=[key] if row.status is not TryOnStatus.SUCCEEDED else [])
-    return Change({"preview_key": key})
+    return Change({"preview_key": key, "preview_step": _int(event, "step", row.step)})
 
 
 def _succeeded(row: TryOn, event: Event, now: datetime) -> Change:

@@ -102,6 +102,12 @@ def test_a_second_success_neither_changes_nor_deletes() -> None:
     assert change(row, EventType.SUCCEEDED) == settle.NOTHING
 
 
+def test_she_hears_on_which_rung_her_picture_is_drawn() -> None:
+    begun = change(try_on(), EventType.RUNNING, step=0, steps=20, tier="steps_20")
+    assert begun.values["tier"] == "steps_20"
+    assert "tier" not in change(try_on(), EventType.RUNNING, step=0, steps=20).values
+
+
 @pytest.mark.parametrize("step", [0, 3, 4])
 def test_progress_never_goes_back(step: int) -> None:
     row = try_on(status=TryOnStatus.RUNNING, step=4, steps=8, started_at=T0)
@@ -111,7 +117,8 @@ def test_progress_never_goes_back(step: int) -> None:
 def test_an_intermediate_picture_goes_when_the_result_is_there() -> None:
     row = try_on(status=TryOnStatus.RUNNING, started_at=T0)
     key = "pictures/try_1-partial.jpg"
-    assert change(row, EventType.PREVIEW, key=key).values == {"preview_key": key}
+    half_done = {"preview_key": key, "preview_step": 3}
+    assert change(row, EventType.PREVIEW, key=key, step=3).values == half_done
     row.preview_key = key
     done = change(row, EventType.SUCCEEDED)
     assert (done.values["preview_key"], done.doomed) == (None, [key])

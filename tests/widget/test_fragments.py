@@ -103,6 +103,26 @@ def test_a_preview_says_so_and_every_picture_says_that_ai_made_it() -> None:
     assert "review" not in fragments.try_on_card(full, LINKS)
 
 
+def test_a_half_done_picture_is_as_old_as_its_step() -> None:
+    row = widget_states.try_on(TryOnStatus.RUNNING, preview_key="half.jpg", preview_step=8)
+    html = fragments.rough(row, LINKS, oob=True)
+    assert 'id="rough-try_sample" data-version="8" hx-swap-oob="true"' in html
+    assert "half.jpg" in html
+    none_yet = fragments.rough(widget_states.try_on(TryOnStatus.RUNNING), LINKS)
+    assert "<img" not in none_yet
+    assert none_yet.count("><") == 1  # truly empty, so that it covers nothing
+
+
+@pytest.mark.parametrize(
+    ("tier", "is_told"), [(None, False), ("full", False), ("preview", False), ("steps_20", True)]
+)
+def test_a_lower_rung_is_no_secret(tier: str | None, is_told: bool) -> None:
+    row = widget_states.try_on(TryOnStatus.RUNNING, tier=tier)
+    assert ("less detail" in fragments.progress(row)) == is_told
+    scene = Scene(widget_states.picture(tier=tier), widget_states.photo(), None)
+    assert ("less detail" in fragments.try_on_card(scene, LINKS)) == is_told
+
+
 def test_a_deleted_picture_is_not_shown() -> None:
     row = widget_states.picture(deleted_at=now(), result_key=None)
     html = fragments.try_on_card(Scene(row, None, None), LINKS)

@@ -1,4 +1,5 @@
-"""A try-on knows when its picture is expected; seconds left follow from the clock."""
+"""A try-on knows when its picture is expected (seconds left follow from the clock), and how old its
+half-done picture is."""
 
 from __future__ import annotations
 
@@ -16,6 +17,7 @@ depends_on = None
 def upgrade() -> None:
     with op.batch_alter_table("try_ons", schema=None) as batch_op:
         batch_op.add_column(sa.Column("ready_at", models.UtcDateTime(timezone=True), nullable=True))
+        batch_op.add_column(sa.Column("preview_step", sa.Integer(), nullable=True))
         batch_op.drop_column("eta_s")
 
 
@@ -23,3 +25,4 @@ def downgrade() -> None:
     with op.batch_alter_table("try_ons", schema=None) as batch_op:
         batch_op.add_column(sa.Column("eta_s", sa.Double(), nullable=True))
         batch_op.drop_column("ready_at")
+        batch_op.drop_column("preview_step")
