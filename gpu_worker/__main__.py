@@ -19,6 +19,7 @@ from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
 from gpu_worker import images
+from gpu_worker.arbitrator import commands as ruling
 from gpu_worker.config import Settings, SettingsError
 from gpu_worker.courier import Courier, TryOnCourier
 from gpu_worker.garment_objects import GarmentObjects
@@ -133,8 +134,10 @@ def main(argv: list[str]) -> int:
     commands = parser.add_subparsers(required=True)
     command = commands.add_parser("work", help="serve one engine until told to stop")
     command.add_argument("engine", choices=sorted(ENGINES))
-    for name, summary in BY_HAND.items():
+    for name, summary in {**ruling.COMMANDS, **BY_HAND}.items():
         commands.add_parser(name, help=summary, add_help=False)
+    if argv[:1] and argv[0] in ruling.COMMANDS:
+        return ruling.main(argv, redis_client, set_up_logs)
     if argv[:1] and argv[0] in BY_HAND:
         from gpu_worker.catvton import commands as by_hand  # noqa: PLC0415
 

@@ -5,9 +5,13 @@ Knows names, defaults and bounds. Every row here has a row in docs/operating.md.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from gpu_worker.contract import DEFAULT_BATCH_SIZE, LADDER, Law, Tier
+from gpu_worker.law import Terms
 
 
 class SettingsError(ValueError):
@@ -35,8 +39,12 @@ class Settings:
     aws_access_key_id: str | None = None  # boto3 looks where it always does
     aws_secret_access_key: str | None = field(default=None, repr=False)
     aws_default_region: str = "us-east-1"
-    batch_size: int = 4
+    batch_size: int | None = None  # the law's, and so many while nothing is learned
     max_wait_ms: int = 100
+    policy: Law = Law.LEARNED
+    target_s: float = 10
+    cold_start_s: float = 60
+    tiers: tuple[Tier, ...] = LADDER
     lease_s: float = 20
     maintenance_s: float = 5
     grace_s: float = 25
@@ -60,9 +68,22 @@ class Settings:
     garment_objects: bool = True
     log: str = "text"
 
+    @property
+    def terms(self) -> Terms:
+        """The law's numbers."""
+        return Terms(
+            law=self.policy,
+            target_s=self.target_s,
+            cold_start_s=self.cold_start_s,
+            batch_size=self.batch_size or DEFAULT_BATCH_SIZE,
+            max_wait_ms=self.max_wait_ms,
+            tiers=self.tiers,
+        )
+
     @classmethod
-    def from_env(cls, env: Mapping[str, str]) -> Settings:
-        """Reads the environment; an empty value counts as absent.
+    def from_env(cls, env: Mapping[str, str], required: Collection[str] | None = None) -> Settings:
+        """Reads the environment; an empty value counts as absent. `required`: the fields without
+        which this process cannot be, those of a worker where none are named.
 
         Raises:
             SettingsError: with a line for each wrong setting.
@@ -71,7 +92,7 @@ class Settings:
         wrong: list[str] = []
         for field_name, (name, read) in READERS.items():
             text = env.get(name, "")
-            if not text and field_name not in REQUIRED:
+            if not text and field_name not in (REQUIRED if required is None else required):
                 continue
             try:
                 given[field_name] = read(text)
@@ -130,6 +151,21 @@ def _curve(text: str) -> NullCurve:
     return curve
 
 
+_TIER = re.compile(r"([a-z][a-z0-9_]*):(\d{1,4}):(\d{2,4})x(\d{2,4})")
+
+
+def _tiers(text: str) -> tuple[Tier, ...]:
+    found = [_TIER.fullmatch(word.strip()) for word in text.split(",")]
+    tiers = tuple(Tier(m[1], int(m[2]), int(m[3]), int(m[4])) for m in found if m)
+    if len(tiers) < len(found):
+        raise ValueError(
+            f"must be name:steps:widthxheight,… such as full:50:768x1024, got {text!r}"
+        )
+    if len({tier.name for tier in tiers}) < len(tiers) or any(tier.steps < 1 for tier in tiers):
+        raise ValueError(f"names must differ and steps be at least 1, got {text!r}")
+    return tiers
+
+
 def _device(text: str) -> str:
     kind, _, number = text.partition(":")
     if text not in ("auto", "cpu", "cuda") and not (kind == "cuda" and number.isdigit()):
@@ -159,6 +195,13 @@ READERS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "aws_default_region": ("AWS_DEFAULT_REGION", _text()),
     "batch_size": ("PROTEUS_BATCH_SIZE", _number(int, 1, 64)),
     "max_wait_ms": ("PROTEUS_MAX_WAIT_MS", _number(int, 0, 500)),
+    "policy": (
+        "PROTEUS_POLICY",
+        lambda text: Law(_one_of(Law.LEARNED, Law.THRESHOLDS)(text)),
+    ),
+    "target_s": ("PROTEUS_TARGET_S", _number(float, 0.1, 3600)),
+    "cold_start_s": ("PROTEUS_COLD_START_S", _number(float, 0, 3600)),
+    "tiers": ("PROTEUS_TIERS", _tiers),
     "lease_s": ("PROTEUS_LEASE_S", _number(float, 1, 600)),
     "maintenance_s": ("PROTEUS_MAINTENANCE_S", _number(float, 0.1, 600)),
     "grace_s": ("PROTEUS_GRACE_S", _number(float, 0, 3600)),

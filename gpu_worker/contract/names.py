@@ -65,9 +65,10 @@ def curve_key(device: str, model: str, size: str) -> str:
 
 def worker_key(worker_id: str) -> str:
     """Redis hash by which a worker says that it lives: engine, pid, licence, is_preview, ts,
-    device, max_slots, slots and tier in force, held (claimed), running (given to the engine's
-    loop); and what it measured: `step_ms:<size>:<b>`, a step of b samples, and
-    `around_ms:<size>`, a picture's engine time outside its steps, both medians."""
+    device, max_slots, slots and tier in force, held (claimed), live (of those, the live lane's),
+    running (given to the engine's loop); and what it measured, medians all: `step_ms:<size>:<b>`,
+    a step of b samples, `around_ms:<size>`, a picture's engine time outside its steps, and
+    `steps:<tier>`, how many a picture took."""
     return f"proteus:worker:{worker_id}"
 
 

@@ -16,7 +16,6 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 from uuid import uuid4
@@ -27,7 +26,7 @@ from rq.job import Job as RqJob
 
 from gpu_worker import contract
 from gpu_worker.config import Settings
-from gpu_worker.contract import ContractError, Tier, TryOnJob
+from gpu_worker.contract import ContractError, Lane, TryOnJob
 from gpu_worker.courier import Courier
 from gpu_worker.events import Events, Pace
 from gpu_worker.leases import Claim, Leases
@@ -35,6 +34,7 @@ from gpu_worker.runner import Progress, Runner, Steps, Turn
 from gpu_worker.scheduler import Scheduler
 from gpu_worker.worker.carrier import Carrier
 from gpu_worker.worker.held import Book, Held
+from gpu_worker.worker.policy import PolicyReader
 from gpu_worker.worker.rq_side import RqSide
 
 log = logging.getLogger("proteus.worker")
@@ -47,15 +47,6 @@ ABOUT_S = 0.5
 CARRIERS = 16
 STORE_PAUSE_S = 2.0
 EXIT_HUNG = 70
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """What the arbitrator wants; without it, what the settings say."""
-
-    slots: int
-    max_wait_s: float
-    tier: Tier = contract.LADDER[0]
 
 
 class BatchWorker(RqSide):
@@ -81,7 +72,8 @@ class BatchWorker(RqSide):
         self._runner = Runner(
             engine, Scheduler(), courier.renew, self._book.mark_ending, self._say_begun
         )
-        self._policy = Policy(settings.batch_size, settings.max_wait_ms / 1000)
+        self._reader = PolicyReader(connection, engine, settings)
+        self._policy = self._reader.first()
         self._carriers = ThreadPoolExecutor(CARRIERS, "carrier")
         self._stopping = threading.Event()
         self._listens = threading.Event()
@@ -332,13 +324,7 @@ class BatchWorker(RqSide):
                 self._book.forget(held[job_id])
 
     def _read_policy(self) -> None:
-        key = contract.policy_key(self._engine.name)
-        batch_size, max_wait_ms, tier = self.connection.hmget(
-            key, "batch_size", "max_wait_ms", "tier"
-        )
-        slots = _bounded(batch_size, self._settings.batch_size, 1, self._engine.max_slots)
-        wait_ms = _bounded(max_wait_ms, self._settings.max_wait_ms, 0, 500)
-        self._policy = Policy(slots, wait_ms / 1000, _rung(tier))
+        self._policy = self._reader.read(time.time())
 
     def _say_about(self) -> None:
         """The arbitrator reads it as often as it decides."""
@@ -353,6 +339,7 @@ class BatchWorker(RqSide):
             "tier": self._policy.tier.name,
             "pid": os.getpid(),
             "held": len(self._book),
+            "live": sum(held.claim.lane is Lane.LIVE for held in self._book.all()),
             "running": len(self._runner),
             "ts": round(time.time(), 3),
         }
@@ -389,16 +376,3 @@ class BatchWorker(RqSide):
             self.say_goodbye()
         self._carriers.shutdown(wait=False, cancel_futures=True)
         log.info("ended: handed %d jobs back", len(unfinished) + len(self._book))
-
-
-def _bounded(text: bytes | str | None, default: int, low: int, high: int) -> int:
-    try:
-        return min(max(int(text or default), low), high)
-    except ValueError:
-        return default
-
-
-def _rung(name: bytes | None) -> Tier:
-    """The named rung; the best where it is unknown."""
-    known = {tier.name: tier for tier in contract.LADDER}
-    return known.get((name or b"").decode(), contract.LADDER[0])

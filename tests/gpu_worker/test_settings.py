@@ -10,13 +10,17 @@ from dataclasses import fields
 import pytest
 
 from gpu_worker.config import READERS, NullCurve, Settings, SettingsError
+from gpu_worker.contract import Law, Tier
+from gpu_worker.law import Terms
 
 GOOD = {"REDIS_URL": "redis://127.0.0.1", "S3_BUCKET": "proteus"}
 
 
 def test_what_is_not_said_has_a_default() -> None:
     settings = Settings.from_env(GOOD)
-    assert (settings.batch_size, settings.lease_s, settings.max_upload_bytes) == (4, 20, 10_485_760)
+    assert (settings.lease_s, settings.max_upload_bytes) == (20, 10_485_760)
+    assert settings.batch_size is None  # the law's to choose
+    assert settings.terms == Terms()
 
 
 def test_every_setting_can_be_read() -> None:
@@ -27,6 +31,24 @@ def test_settings_are_read() -> None:
     said = {"PROTEUS_BATCH_SIZE": "8", "PROTEUS_NULL_CURVE": "3,60,50", "PROTEUS_LOG": "json"}
     settings = Settings.from_env(GOOD | said)
     assert (settings.batch_size, settings.null_curve) == (8, NullCurve(3, 60, 50))
+
+
+def test_the_laws_numbers_are_settings() -> None:
+    said = {
+        "PROTEUS_POLICY": "thresholds",
+        "PROTEUS_TARGET_S": "7.5",
+        "PROTEUS_COLD_START_S": "90",
+        "PROTEUS_TIERS": "full:50:768x1024, small:20:384x512",
+        "PROTEUS_BATCH_SIZE": "6",
+    }
+    tiers = (Tier("full", 50, 768, 1024), Tier("small", 20, 384, 512))
+    assert Settings.from_env(GOOD | said).terms == Terms(
+        law=Law.THRESHOLDS, target_s=7.5, cold_start_s=90, batch_size=6, tiers=tiers
+    )
+
+
+def test_the_arbitrator_needs_no_store() -> None:
+    assert Settings.from_env({"REDIS_URL": "redis://127.0.0.1"}, required={"redis_url"}).redis_url
 
 
 WRONG = [
@@ -42,6 +64,12 @@ WRONG = [
     ("PROTEUS_NULL_CURVE", "1,2,0"),
     ("PROTEUS_ALLOW_LOOPBACK_IMAGE_URLS", "yes"),
     ("PROTEUS_LOG", "xml"),
+    ("PROTEUS_POLICY", "override"),
+    ("PROTEUS_TARGET_S", "0"),
+    ("PROTEUS_COLD_START_S", "-1"),
+    ("PROTEUS_TIERS", "full"),
+    ("PROTEUS_TIERS", "full:0:768x1024"),
+    ("PROTEUS_TIERS", "full:50:768x1024,full:20:768x1024"),
 ]
 
 

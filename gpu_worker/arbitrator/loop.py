@@ -1,0 +1,149 @@
+"""The arbitrator's turn, every 500 ms: look at each engine, decide, write.
+
+One rules and the others look on, so that whoever follows knows what came before.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from redis.exceptions import RedisError
+
+from gpu_worker import contract
+from gpu_worker.arbitrator.throne import LOCK_S, Throne
+from gpu_worker.contract import Policy
+from gpu_worker.law import Memory, Terms, decide, wanted_workers
+from gpu_worker.sight import Sight, engines_of
+
+if TYPE_CHECKING:
+    from redis import Redis
+
+log = logging.getLogger("proteus.arbitrator")
+
+TURN_S = 0.5
+ENGINES_EVERY_S = 5.0
+MAX_PAUSE_S = 5.0
+
+
+class Arbitrator:
+    """`loop(now)` is one turn. `hurry`: how much faster than the clock a benchmark runs."""
+
+    def __init__(self, connection: Redis, terms: Terms, hurry: float = 1.0):
+        self._connection = connection
+        self._terms = terms
+        self._hurry = hurry
+        self._throne = Throne(connection, LOCK_S / hurry)
+        self._sights: dict[str, Sight] = {}
+        self._memories: dict[str, Memory] = {}
+        self._told: dict[str, Policy] = {}
+        self._engines_at = float("-inf")
+        self._rules: bool | None = None
+
+    def loop(self, now: float) -> bool:
+        """One turn. Returns whether this arbitrator rules. `now`: Unix seconds.
+
+        Raises:
+            RedisError: Redis is away.
+        """
+        rules = self._throne.take()
+        self._find_engines(now)
+        policies: dict[str, Policy] = {}
+        wanted: dict[str, int] = {}
+        for engine in self._sights:
+            policies[engine], wanted[engine] = self._decide(engine, now)
+        rules = rules and self._proclaim(policies, wanted)
+        self._say(rules)
+        return rules
+
+    def leave(self) -> None:
+        self._throne.leave()
+
+    def _find_engines(self, now: float) -> None:
+        """Whoever has workers, and whoever ever had a line: an engine may need its first worker."""
+        if now - self._engines_at < ENGINES_EVERY_S / self._hurry:
+            return
+        self._engines_at = now
+        queues: Any = self._connection.smembers("rq:queues")
+        workers: Any = self._connection.smembers("rq:workers")
+        names = {key.decode().split(":")[2] for key in queues if key.count(b":") >= 4}
+        for engine in (names | engines_of(self._connection, workers)) - self._sights.keys():
+            self._sights[engine] = Sight(self._connection, engine, self._terms.tiers)
+            self._memories[engine] = self._memory_of(engine)
+
+    def _memory_of(self, engine: str) -> Memory:
+        """An arbitrator that starts goes on from the tier in force, or it would jump."""
+        tier = self._connection.hget(contract.policy_key(engine), "tier") or b""
+        names = [rung.name.encode() for rung in self._terms.tiers]
+        return Memory(rung=names.index(tier) if tier in names else 0)
+
+    def _decide(self, engine: str, now: float) -> tuple[Policy, int]:
+        view = self._sights[engine].look(now)
+        memory = self._memories[engine]
+        policy, memory = decide(view, memory, now, self._terms)
+        self._memories[engine] = memory
+        return policy, wanted_workers(view, memory, self._terms)
+
+    def _proclaim(self, policies: dict[str, Policy], wanted: dict[str, int]) -> bool:
+        words = {engine: policy.to_redis() for engine, policy in policies.items()}
+        if not self._throne.proclaim(words, wanted, contract.POLICY_TTL_S / self._hurry):
+            return False
+        for engine, policy in policies.items():
+            self._sights[engine].save()
+            self._note(engine, policy)
+        return True
+
+    def _note(self, engine: str, policy: Policy) -> None:
+        """A line in the log where something changed that people care about."""
+        told, self._told[engine] = self._told.get(engine), policy
+        if told is None or _matters(told) != _matters(policy):
+            log.info(
+                "%s: %d slots, tier %s, %s (%s), predicted %.1f s",
+                engine, policy.batch_size, policy.tier, policy.mode, policy.law, policy.predicted_s,
+            )  # fmt: skip
+
+    def _say(self, rules: bool) -> None:
+        if rules != self._rules:
+            log.info("%s %s", self._throne.name, "rules" if rules else "looks on: another rules")
+        self._rules = rules
+
+
+def _matters(policy: Policy) -> tuple[object, ...]:
+    return policy.tier, policy.mode, policy.law, policy.retry_after_s > 0
+
+
+def run(connection: Redis, terms: Terms) -> None:
+    """Rules, or waits to, until a signal."""
+    arbitrator = Arbitrator(connection, terms)
+    signal.signal(signal.SIGTERM, _end)
+    signal.signal(signal.SIGINT, _end)
+    try:
+        _turns(arbitrator)
+    finally:
+        with suppress(RedisError):
+            arbitrator.leave()
+        log.info("ended")
+
+
+def _end(_signal: int, _frame: object) -> NoReturn:
+    raise SystemExit(0)  # also out of a read that Redis does not answer
+
+
+def _turns(arbitrator: Arbitrator) -> None:
+    pause_s, asleep = TURN_S, threading.Event()
+    while True:
+        began = time.monotonic()
+        try:
+            arbitrator.loop(time.time())
+            pause_s = TURN_S
+        except RedisError as error:
+            log.warning("Redis is away, asking again in %.1f s: %s", pause_s, error)
+            asleep.wait(pause_s)
+            pause_s = min(pause_s * 2, MAX_PAUSE_S)
+        except Exception:
+            log.exception("a turn failed")
+        asleep.wait(max(0.0, TURN_S - (time.monotonic() - began)))

@@ -1,0 +1,101 @@
+"""How this worker shall draw now: the arbitrator's policy, or the same law applied alone.
+
+A policy's key ends by itself when nobody renews it; what it said does not outlive it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from redis import Redis
+
+from gpu_worker import contract
+from gpu_worker.config import Settings
+from gpu_worker.contract import Law, Tier
+from gpu_worker.law import Memory, View, decide, remember
+from gpu_worker.runner import Steps
+from gpu_worker.sight import Sight, arrived
+
+log = logging.getLogger("proteus.worker")
+
+MAX_WAIT_MS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What of the contract's policy a worker acts on, within its engine's bounds."""
+
+    slots: int
+    max_wait_s: float
+    tier: Tier = contract.LADDER[0]
+
+
+class PolicyReader:
+    """Reads it every half second. Not thread-safe: one thread reads."""
+
+    def __init__(self, connection: Redis, engine: Steps, settings: Settings):
+        self._connection = connection
+        self._engine = engine
+        self._settings = settings
+        self._terms = settings.terms
+        self._sight = Sight(connection, engine.name, settings.tiers)
+        self._memory = Memory()
+        self._is_alone = False
+
+    def first(self) -> Policy:
+        """Until Redis was asked."""
+        terms = self._terms
+        return self._within_bounds(
+            contract.Policy(batch_size=terms.batch_size, max_wait_ms=terms.max_wait_ms)
+        )
+
+    def read(self, now: float) -> Policy:
+        """`now`: Unix seconds.
+
+        Raises:
+            RedisError: Redis is away; what was read before holds.
+        """
+        with self._connection.pipeline(transaction=False) as pipe:
+            pipe.hgetall(contract.policy_key(self._engine.name))
+            pipe.hgetall(contract.arrivals_key(self._engine.name))
+            told, arrivals = pipe.execute()
+        self._memory = remember(self._memory, arrived(arrivals), now, self._terms)
+        policy = self._told(told)
+        self._say(policy is None)
+        return self._within_bounds(policy or self._own(now))
+
+    def _told(self, hash_: Mapping[bytes, bytes]) -> contract.Policy | None:
+        """The arbitrator's. A tier it set is forgotten here: alone we begin with the best."""
+        ours = {b"batch_size": self._terms.batch_size, b"max_wait_ms": self._terms.max_wait_ms}
+        words = {name: str(number).encode() for name, number in ours.items()} | dict(hash_)
+        policy = contract.Policy.from_redis(words) if hash_ else None
+        if policy is not None:
+            self._memory = replace(self._memory, rung=0, easy_since=None)
+        return policy
+
+    def _own(self, now: float) -> contract.Policy:
+        """The law on what we see ourselves. An operator's word and our own setting hold there."""
+        view = self._sight.look(now)
+        policy, self._memory = decide(self._held(view), self._memory, now, self._terms)
+        return replace(policy, law=Law.OWN)
+
+    def _held(self, view: View) -> View:
+        fixed = self._settings.batch_size
+        if fixed is None or view.override.batch_size is not None:
+            return view
+        return replace(view, override=replace(view.override, batch_size=fixed))
+
+    def _within_bounds(self, policy: contract.Policy) -> Policy:
+        known = {tier.name: tier for tier in self._settings.tiers}
+        return Policy(
+            slots=min(max(policy.batch_size, 1), self._engine.max_slots),
+            max_wait_s=min(max(policy.max_wait_ms, 0), MAX_WAIT_MS) / 1000,
+            tier=known.get(policy.tier, self._settings.tiers[0]),
+        )
+
+    def _say(self, is_alone: bool) -> None:
+        if is_alone != self._is_alone:
+            log.warning("no policy: applies the law alone" if is_alone else "a policy is there")
+        self._is_alone = is_alone
