@@ -19,10 +19,10 @@ from gpu_worker.engine import Pixels, Refusal
 from gpu_worker.planes import Floats, floats
 from gpu_worker.pose import find_people
 
-VERSION = 2
+VERSION = 3
 _CATEGORIES = (Category.UPPER, Category.LOWER, Category.OVERALL)
 _SCALARS = ("axis", "top", "hem", "neck_depth")
-_POINTS = ("half", "pit", "shoulder", "neck", "edges")
+_POINTS = ("half", "pit", "shoulder", "neck", "seams", "edges")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +55,11 @@ class Garment:
 
     @classmethod
     def from_parts(cls, parts: Mapping[str, NDArray[Any]]) -> Garment:
-        left, right = (bool(value) for value in parts["limbed"])
+        a, b, c, d = (bool(value) for value in parts["limbed"])
         fields: dict[str, Any] = {name: float(parts[name][0]) for name in _SCALARS}
         fields |= {name: floats(parts[name]) for name in _POINTS}
         shape = Shape(
-            limbed=(left, right),
+            limbed=(a, b, c, d),
             limbs=np.asarray(parts["limbs"], dtype=np.uint8),
             back=parts["back"].astype(bool),
             **fields,

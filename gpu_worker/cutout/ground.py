@@ -41,6 +41,8 @@ _SHADOW_CHROMA = 2.5
 _LEAST, _MOST = 0.02, 0.92  # of the picture
 _RIM_PX = 3.0  # px of the canvas in which garment and ground may mix
 _DISTINCT = 12.0  # Lab: less, and a mixed px cannot be told from a pure one
+_GAP_WIDE = 0.08  # of the garment's width
+_GAP_TALL = 2.0  # times its width: a petal at a hem is no gap
 _HOLE = 0.004  # of the garment: smaller spots of the ground's colour are print
 
 
@@ -67,6 +69,7 @@ def cut(pixels: Pixels) -> Cut:
     seen = lab(canvas)
     ground, spread = _ground(seen)
     mask = _without_holes_of_ground(_body(seen, ground, spread), seen, ground, spread)
+    mask = _without_shaded_gap(mask, seen, ground)
     share = float(mask.mean())
     if share < _LEAST:
         raise Refusal(Reason.GARMENT_NOT_FOUND, f"{share:.1%} of the picture differ from it")
@@ -112,11 +115,16 @@ def _like_ground(seen: Floats, ground: Floats, spread: float) -> Mask:
 
 def _soft_shadow(difference: Floats, seen: Floats) -> Mask:
     """Darker than the ground by up to 16 L, of its colour, and without texture or edge."""
-    chroma = np.hypot(difference[..., 1], difference[..., 2])
-    darker = (difference[..., 0] < 0) & (difference[..., 0] > -16)
     lightness = np.ascontiguousarray(blur(seen[..., 0], 1.0))
     slope = np.hypot(cv2.Sobel(lightness, cv2.CV_32F, 1, 0), cv2.Sobel(lightness, cv2.CV_32F, 0, 1))
-    return np.asarray((chroma < _SHADOW_CHROMA) & darker & (slope / 8 < 0.6))
+    return np.asarray(_shadow_colour(difference) & (slope / 8 < 0.6))
+
+
+def _shadow_colour(difference: Floats) -> Mask:
+    """No more colourful than the ground, and darker by up to 16 L."""
+    chroma = np.hypot(difference[..., 1], difference[..., 2])
+    darker = (difference[..., 0] < 0) & (difference[..., 0] > -16)
+    return np.asarray((chroma < _SHADOW_CHROMA) & darker)
 
 
 def _without_holes_of_ground(mask: Mask, seen: Floats, ground: Floats, spread: float) -> Mask:
@@ -126,6 +134,35 @@ def _without_holes_of_ground(mask: Mask, seen: Floats, ground: Floats, spread: f
     hole = areas > _HOLE * mask.sum()
     hole[0] = False
     return np.asarray(mask & ~hole[labels])
+
+
+def _without_shaded_gap(mask: Mask, seen: Floats, ground: Floats) -> Mask:
+    """Opens narrow gaps up to their tip: between the legs the ground lies in their shadow.
+
+    Only what is like shaded ground, unlike the garment at both sides, and above an open gap.
+    """
+    shaded = mask & _shadow_colour(seen - ground)
+    own = membrane(seen, shrink(mask & ~shaded, _RIM_PX))
+    shaded &= length(seen - own) > 2 * length(seen - ground)
+    shaded &= length(own - ground) > 2 * _DISTINCT
+    most = _GAP_WIDE * float(np.ptp(np.flatnonzero(mask.any(axis=0)))) if mask.any() else 0.0
+    labels, _ = components(shaded & _between(mask & ~shaded, round(most)))
+    below = np.zeros_like(mask)
+    below[:-1] = ~mask[1:]
+    opened = mask.copy()
+    for label in np.unique(labels[below & (labels > 0)]):
+        part = labels == label
+        tall = int(part.any(axis=1).sum())
+        if tall > _GAP_TALL * part.sum() / tall:
+            opened &= ~part
+    return opened
+
+
+def _between(solid: Mask, most: int) -> Mask:
+    """What lies in a row between two solid px that are at most so far apart."""
+    line = np.ones((1, max(1, most)), dtype=np.uint8)
+    closed = cv2.morphologyEx(solid.astype(np.uint8), cv2.MORPH_CLOSE, line)
+    return np.asarray(closed > 0) & ~solid
 
 
 def _soft(mask: Mask, seen: Floats, ground: Floats) -> Floats:

@@ -10,18 +10,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from gpu_worker.contract import Category, Reason
+from gpu_worker.contract import Category
 from gpu_worker.cutout.ground import Cut
+from gpu_worker.cutout.legs import Legs, below_fork, find_fork, fork_of_overall, legs_of
 from gpu_worker.cutout.neckline import find_neckline
 from gpu_worker.cutout.outline import Half, axis_of, extent, hem_row, left_half, run
-from gpu_worker.cutout.sleeves import SAMPLES, edge_curves, sleeve_mask
-from gpu_worker.engine import Refusal
-from gpu_worker.planes import Bytes, Floats, Mask, floats, polygon
+from gpu_worker.cutout.sleeves import SAMPLES, TracedLimb, edge_curves, flip, sleeve_mask
+from gpu_worker.planes import Bytes, Floats, Mask, floats, grow
 
+ARMS, LEGS = (0, 1), (2, 3)  # indices of limbs; the odd ones are at the image's right
+_SOFT_PX = 4.0  # beyond the outline alpha is 0
 _ROUND_HEM = 0.045  # of the height: below it round hems and corners narrow the rows
-_GAP_HIGH = 0.10
-_LEGS_HIGH = 0.30
-_GAP_BAND = 0.12
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +28,12 @@ class Shape:
     """A garment's parts. Index [0] is the image's left, [1] its right; x, y in canvas px.
 
     axis: x of the middle; top, hem: rows; half: (2, h) from the axis to the outline per row, with
-    limbs left out; pit, shoulder, neck: (2, 2); limbed: (2,) whether there is a sleeve or leg;
-    edges: (2, 2, SAMPLES, 2) outer and inner edge of each limb; limbs: uint8 (h, w), 1 and 2
-    where they are; back: bool (h, w), the inside of the back; neck_depth: px.
+    limbs left out; pit, shoulder, neck: (2, 2); back: bool (h, w), the inside of the back;
+    neck_depth: px.
+    The limbs are two sleeves (`ARMS`) and two legs (`LEGS`). limbed: (4,) which of them there
+    are; seams: (4, 2, 2) outer and inner point where each leaves; edges: (4, 2, SAMPLES, 2) its
+    outer and inner edge; limbs: uint8 (h, w), 1 + index where they are and just outside the
+    outline there, so that the outline's own softness stays.
     Of trousers, `pit` is the crotch and `shoulder` the outer side at its height.
     """
 
@@ -42,25 +44,33 @@ class Shape:
     pit: Floats
     shoulder: Floats
     neck: Floats
-    limbed: tuple[bool, bool]
+    limbed: tuple[bool, bool, bool, bool]
+    seams: Floats
     edges: Floats
     limbs: Bytes
     back: Mask
     neck_depth: float
 
+    @property
+    def sleeved(self) -> bool:
+        return any(self.limbed[i] for i in ARMS)
+
+    @property
+    def legged(self) -> bool:
+        return any(self.limbed[i] for i in LEGS)
+
+    @property
+    def fork(self) -> float:
+        """Row where the legs part."""
+        return float(self.seams[LEGS[0], 1, 1])
+
 
 def describe(found: Cut, category: Category) -> Shape:
-    """The parts of a cut-out garment.
-
-    Raises:
-        Refusal: category_not_supported, for a jumpsuit: drawn as a dress its legs would hang
-            beside hers.
-    """
+    """The parts of a cut-out garment."""
     if category is Category.LOWER:
         return _lower(found.mask)
-    if category is Category.OVERALL and _has_legs(found.mask):
-        raise Refusal(Reason.CATEGORY_NOT_SUPPORTED, "an overall with legs")
-    return _top(found)
+    fork = fork_of_overall(found.mask) if category is Category.OVERALL else None
+    return _top(found) if fork is None else _jumpsuit(found, fork)
 
 
 def _top(found: Cut) -> Shape:
@@ -69,23 +79,90 @@ def _top(found: Cut) -> Shape:
     hem = hem_row(mask, axis)
     halves = _both_halves(mask, axis, hem)
     width = float(sum(abs(half.pit[0] - axis) for half in halves))
-    limbs = [_limb(mask, half, side) for side, half in enumerate(halves)]
+    sleeves = [_sleeve(mask, half, side) for side, half in enumerate(halves)]
     necks = floats([half.neck for half in halves])
     neckline = find_neckline(found.pixels, mask, necks, width)
-    return Shape(
+    pits, shoulders = floats([half.pit for half in halves]), floats([h.shoulder for h in halves])
+    shape = Shape(
         axis=axis,
         top=float(extent(mask)[1]),
         hem=float(hem),
         half=floats([_torso_half(half, axis, hem) for half in halves]),
-        pit=floats([half.pit for half in halves]),
-        shoulder=floats([half.shoulder for half in halves]),
+        pit=pits,
+        shoulder=shoulders,
         neck=necks,
-        limbed=(limbs[0] is not None, limbs[1] is not None),
-        edges=_edges(limbs),
-        limbs=_limb_plane(mask, limbs),
+        limbed=(False, False, False, False),
+        seams=np.zeros((4, 2, 2), dtype=np.float32),
+        edges=np.zeros((4, 2, SAMPLES, 2), dtype=np.float32),
+        limbs=np.zeros(mask.shape, dtype=np.uint8),
         back=neckline.above(mask.shape) & mask,
         neck_depth=neckline.depth,
     )
+    seams = floats(np.stack([shoulders, pits], axis=1))
+    return _with_limbs(shape, mask, ARMS, sleeves, seams)
+
+
+def _jumpsuit(found: Cut, fork: Floats) -> Shape:
+    """A top as far as the crotch, and trouser legs below it."""
+    legs = below_fork(found.mask, fork)
+    top = _top(replace(found, mask=found.mask & ~legs))
+    whole = replace(top, hem=float(extent(legs)[3]))
+    without_sleeves = legs | (found.mask & (top.limbs == 0))
+    return _with_legs(whole, found.mask, legs_of(without_sleeves, fork))
+
+
+def _lower(mask: Mask) -> Shape:
+    """Skirt or trousers: the waist is the top row, legs part at the crotch."""
+    _, top, _, bottom = extent(mask)
+    first, last = run(mask[round(top + 0.03 * (bottom - top))], mask.shape[1] / 2)
+    axis = (first + last) / 2
+    halves = [_outline_half(mask, axis, side) for side in (0, 1)]
+    row = round((top + bottom) / 2)
+    sides = floats([[axis + sign * halves[i][row], row] for i, sign in enumerate((-1, 1))])
+    shape = Shape(
+        axis=axis,
+        top=float(top),
+        hem=float(bottom),
+        half=floats(halves),
+        pit=sides,
+        shoulder=sides,
+        neck=floats([[first, top], [last, top]]),
+        limbed=(False, False, False, False),
+        seams=np.zeros((4, 2, 2), dtype=np.float32),
+        edges=np.zeros((4, 2, SAMPLES, 2), dtype=np.float32),
+        limbs=np.zeros(mask.shape, dtype=np.uint8),
+        back=np.zeros_like(mask),
+        neck_depth=0.0,
+    )
+    fork = find_fork(mask, axis, last - first)
+    if fork is None:
+        return shape
+    legs = legs_of(mask, fork)
+    return replace(_with_legs(shape, mask, legs), pit=legs.seams[:, 1], shoulder=legs.seams[:, 0])
+
+
+def _with_legs(shape: Shape, mask: Mask, legs: Legs) -> Shape:
+    return _with_limbs(shape, mask, LEGS, list(legs.limbs), legs.seams)
+
+
+def _with_limbs(
+    shape: Shape,
+    mask: Mask,
+    which: tuple[int, int],
+    found: list[TracedLimb | None],
+    seams: Floats,
+) -> Shape:
+    """The shape with sleeves or legs put in; mask: the whole garment."""
+    limbed, plane = list(shape.limbed), shape.limbs.copy()
+    edges, all_seams = shape.edges.copy(), shape.seams.copy()
+    all_seams[list(which)] = seams
+    for index, limb in zip(which, found, strict=True):
+        if limb is not None:
+            limbed[index] = True
+            plane[limb[0] | (grow(limb[0], _SOFT_PX) & ~mask & (plane == 0))] = index + 1
+            edges[index] = limb[1]
+    a, b, c, d = limbed
+    return replace(shape, limbed=(a, b, c, d), seams=all_seams, edges=edges, limbs=plane)
 
 
 def _both_halves(mask: Mask, axis: float, hem: int) -> list[Half]:
@@ -141,89 +218,18 @@ def _torso_half(half: Half, axis: float, hem: int) -> Floats:
     return floats(np.where(rows >= pit[1], below, at_pit + (outer - at_pit) * t))
 
 
-_Limb = tuple[Mask, Floats]
-
-
-def _limb(mask: Mask, half: Half, side: int) -> _Limb | None:
+def _sleeve(mask: Mask, half: Half, side: int) -> TracedLimb | None:
     """The sleeve's mask and its two edge curves, found on the image-left side."""
     if not half.sleeved:
         return None
     width = mask.shape[1]
     if side == 1:
-        mirrored = _limb(mask[:, ::-1], _mirrored(half, width), 0)
-        return None if mirrored is None else _flip(mirrored, width)
-    sleeve = sleeve_mask(mask, half.shoulder, half.pit)
+        mirrored = _sleeve(mask[:, ::-1], _mirrored(half, width), 0)
+        return None if mirrored is None else flip(mirrored, width)
+    sleeve = sleeve_mask(mask, half.shoulder, half.pit, half.edge)
     if not sleeve.any():
         return None
     return sleeve, edge_curves(sleeve, half.shoulder, half.pit)
-
-
-def _flip(limb: _Limb, width: int) -> _Limb:
-    edges = limb[1].copy()
-    edges[..., 0] = width - 1 - edges[..., 0]
-    return limb[0][:, ::-1], edges
-
-
-def _edges(limbs: list[_Limb | None]) -> Floats:
-    empty = np.zeros((2, SAMPLES, 2), dtype=np.float32)
-    return floats([empty if limb is None else limb[1] for limb in limbs])
-
-
-def _limb_plane(mask: Mask, limbs: list[_Limb | None]) -> Bytes:
-    plane = np.zeros(mask.shape, dtype=np.uint8)
-    for side, limb in enumerate(limbs):
-        if limb is not None:
-            plane[limb[0]] = side + 1
-    return plane
-
-
-def _lower(mask: Mask) -> Shape:
-    """Skirt or trousers: the waist is the top row, legs part at the crotch."""
-    _, top, _, bottom = extent(mask)
-    first, last = run(mask[round(top + 0.03 * (bottom - top))], mask.shape[1] / 2)
-    axis = (first + last) / 2
-    crotch = _crotch(mask, axis, last - first, top, bottom)
-    hem = bottom if crotch is None else round(float(crotch[1]))
-    outlines = [_outline_half(mask, axis, side) for side in (0, 1)]
-    row = hem if crotch is not None else round((top + bottom) / 2)
-    outer = [axis + sign * outlines[i][row] for i, sign in enumerate((-1, 1))]
-    pit = floats([crotch, crotch]) if crotch is not None else floats([[x, row] for x in outer])
-    shoulder = floats([[x, row] for x in outer])
-    limbs = [None if crotch is None else _leg(mask, shoulder, pit, side) for side in (0, 1)]
-    waist = floats([[first, top], [last, top]])
-    return Shape(
-        axis=axis,
-        top=float(top),
-        hem=float(bottom),
-        half=floats(outlines),
-        pit=pit,
-        shoulder=shoulder,
-        neck=waist,
-        limbed=(limbs[0] is not None, limbs[1] is not None),
-        edges=_edges(limbs),
-        limbs=_limb_plane(mask, limbs),
-        back=np.zeros_like(mask),
-        neck_depth=0.0,
-    )
-
-
-def _crotch(mask: Mask, axis: float, waist: int, top: int, bottom: int) -> Floats | None:
-    """The top of the gap between the legs, if there is one at least a tenth of the height."""
-    reach = round(_GAP_BAND * waist)
-    best: Floats | None = None
-    for x in range(round(axis) - reach, round(axis) + reach + 1):
-        rows = np.flatnonzero(mask[top : bottom + 1, x])
-        last = int(rows[-1]) + top if len(rows) else top
-        if bottom - last > _GAP_HIGH * (bottom - top) and (best is None or last < best[1]):
-            best = floats([x, last])
-    return best
-
-
-def _has_legs(mask: Mask) -> bool:
-    """Whether it parts in the middle for longer than a slit does."""
-    left, top, right, bottom = extent(mask)
-    crotch = _crotch(mask, axis_of(mask), right - left, top, bottom)
-    return crotch is not None and bottom - float(crotch[1]) > _LEGS_HIGH * (bottom - top)
 
 
 def _outline_half(mask: Mask, axis: float, side: int) -> Floats:
@@ -234,16 +240,3 @@ def _outline_half(mask: Mask, axis: float, side: int) -> Floats:
     first = np.argmax(mask, axis=1)[rows].astype(np.float32)
     half = np.interp(np.arange(mask.shape[0]), rows, axis - first)
     return floats(gaussian_filter1d(half, 2.0))
-
-
-def _leg(mask: Mask, shoulder: Floats, pit: Floats, side: int) -> _Limb:
-    width = mask.shape[1]
-    if side == 1:
-        across = floats([width - 1, 0]), floats([-1, 1])
-        mirrored = [across[0] + across[1] * points[::-1] for points in (shoulder, pit)]
-        return _flip(_leg(mask[:, ::-1], mirrored[0], mirrored[1], 0), width)
-    outer, crotch = shoulder[0], pit[0]
-    height = mask.shape[0]
-    zone = np.array([[-1, outer[1]], outer, crotch, [crotch[0], height], [-1, height]])
-    leg = polygon(mask.shape, zone) & mask
-    return leg, edge_curves(leg, floats(outer), floats(crotch))

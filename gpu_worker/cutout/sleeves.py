@@ -12,20 +12,24 @@ from numpy.typing import NDArray
 from gpu_worker.planes import Floats, Mask, Numbers, components, floats, polygon
 
 SAMPLES = 26
+TracedLimb = tuple[Mask, Floats]  # its px, and its outer and inner edge (2, SAMPLES, 2)
 _SPREAD = 0.55  # how far a sleeve's corner lies off its axis
 _LEAST = 0.01  # of the garment
 
 
-def sleeve_mask(mask: Mask, shoulder: Floats, pit: Floats) -> Mask:
-    """What lies outside the line shoulder -> arm pit -> straight down.
+def sleeve_mask(mask: Mask, shoulder: Floats, pit: Floats, edge: Floats) -> Mask:
+    """What lies outside the line shoulder -> arm pit -> straight down, and not in the torso.
 
-    Of its parts the one with most px above the arm pit: the biggest can be a skirt's flare.
+    edge: (h,) x of the torso's outline per row, NaN above the arm pit. Of the parts the one with
+    most px above the arm pit: the biggest can be a skirt's flare.
     """
     height = mask.shape[0]
     outside = polygon(
         mask.shape,
         np.array([[-1, -1], [shoulder[0], -1], shoulder, pit, [pit[0], height], [-1, height]]),
     )
+    columns = np.arange(mask.shape[1])[None, :]
+    outside &= columns < np.where(np.isfinite(edge), edge - 1, mask.shape[1])[:, None]
     labels, _ = components(mask & outside)
     rows = labels[: int(pit[1]) + 1]
     counts = np.bincount(rows.ravel())
@@ -48,6 +52,13 @@ def edge_curves(sleeve: Mask, shoulder: Floats, pit: Floats) -> Floats:
     return floats(
         [_path(contour, first, outer, avoid=inner), _path(contour, last, inner, avoid=outer)]
     )
+
+
+def flip(limb: TracedLimb, width: int) -> TracedLimb:
+    """A limb traced in the mirrored mask, back in the picture's own orientation."""
+    edges = limb[1].copy()
+    edges[..., 0] = width - 1 - edges[..., 0]
+    return limb[0][:, ::-1], edges
 
 
 def _contour(mask: Mask) -> Floats:

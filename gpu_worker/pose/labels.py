@@ -18,6 +18,7 @@ from gpu_worker.planes import (
     coordinates,
     floats,
     length,
+    open_,
     to_point,
     to_segment,
     without_specks,
@@ -31,8 +32,15 @@ NOTHING, SKIN, HAIR, UPPER, LOWER, FRINGE, FEET = range(7)
 _WEIGHTS = (0.5, 1.2, 1.2)
 _WAIST_AT_TL, _WAIST_SPREAD_TL = 0.85, 0.25
 _CLIP = 30.0
+_NO_BOTTOM_TL = 0.7  # above it nobody's bottom begins
+_SAME_CLOTH = 8.0  # Lab
+_UNLIKE = 25.0  # Lab: top and bottom can be told apart by colour
+_ROW_COUNTS, _ROW_COUNTS_LITTLE = 3.0, 1.2  # times 18 Lab: how much the height decides
 _SPECK_SW2 = 0.004
 _STRAY_SW2 = 0.05
+_CUFF_LIKE, _CUFF_TL, _THIGH_TL = 14.0, 0.12, 1.4
+_RIM_SW = 0.025
+_HAND_SW = (0.17, 0.14, 0.13, 0.13)
 _ARM_SW = (0.17, 0.14, 0.11)
 
 
@@ -50,26 +58,28 @@ def label(seen: Floats, person: Mask, tones: Tones, body: Body) -> Worn:
     """seen: Lab (h, w, 3), slightly smoothed; person: mask (h, w)."""
     u, v = body.uv(person.shape)
     torso = ~_arms(body, person.shape) & (np.abs(u) < 0.5)
-    upper = _clusters(seen, person & torso & (v > 0.25) & (v < 0.8), 4)
-    lower = _clusters(seen, _lower_zone(person, u, v), 3)
+    upper = _clusters(seen, person & torso & (v > 0.25) & (v < _NO_BOTTOM_TL), 4)
+    lower = _unlike(_clusters(seen, _lower_zone(person, u, v), 3), upper)
     hair = _clusters(seen, person & _above_eyes(body, person.shape), 2, tones)
     d_upper, d_lower = _distance(seen, upper), _distance(seen, lower)
     waist = _waist(d_upper, d_lower, person & (np.abs(u) < 0.45), v)
-    by_row = 18 * np.clip((v - waist) / 0.10, -3, 3)
+    upper = _clusters(seen, person & torso & (v > 0.25) & (v < min(0.8, waist - 0.1)), 4)
+    d_upper = _distance(seen, upper)
+    most = _ROW_COUNTS_LITTLE if _contrast(upper, lower) > _UNLIKE else _ROW_COUNTS
+    by_row = 18 * np.clip((v - waist) / 0.10, -most, most)
+    d_cloth = np.minimum(d_upper, d_lower)
     d_upper, d_lower = d_upper + np.maximum(by_row, 0), d_lower + np.maximum(-by_row, 0)
     d_hair = _distance(seen, hair) + 40 * _from_head(body, person.shape)
     nearest = HAIR + np.argmin(np.stack([d_hair + 6, d_upper, d_lower]), axis=0)
     labels = np.where(person, nearest, NOTHING).astype(np.uint8)
-    skin = person & _skin(
-        seen, tones, np.minimum(d_upper, d_lower), d_hair, _dressed(u, v, waist, torso)
-    )
-    labels[skin] = SKIN
+    skin = person & _skin(seen, tones, d_cloth, d_hair, _dressed(u, v, waist, torso))
+    labels[skin & ~_hem_line(skin, body)] = SKIN
     labels = _head(labels, person, v, body)
     labels = _rooted_hair(labels, d_upper, d_lower, tones.is_skin(seen), v)
     bare = (_is_bare(labels, body, 0), _is_bare(labels, body, 1))
     labels = _fringe(labels, body, bare)
     labels[(labels == UPPER) & (v > waist + 0.03)] = LOWER
-    labels = _feet(labels, body, v)
+    labels = _feet(labels, body, v, _distance(seen, lower))
     labels = _strays(labels, body)
     return Worn(_without_label_specks(labels, body), waist, bare)
 
@@ -119,6 +129,21 @@ def _distance(seen: Floats, clusters: Floats) -> Floats:
     return floats(np.min(each, axis=0))
 
 
+def _unlike(lower: Floats, upper: Floats) -> Floats:
+    """The bottom's colours without the top's hem that hangs into their zone, if any are left."""
+    if not len(lower) or not len(upper):
+        return lower
+    own = np.linalg.norm(lower[:, None] - upper[None], axis=2).min(axis=1) > _SAME_CLOTH
+    return floats(lower[own]) if own.any() else lower
+
+
+def _contrast(upper: Floats, lower: Floats) -> float:
+    """The least Lab distance between a colour of the top and one of the bottom."""
+    if not len(upper) or not len(lower):
+        return 0.0
+    return float(np.linalg.norm(upper[:, None] - lower[None], axis=2).min())
+
+
 def _above_eyes(body: Body, shape: tuple[int, ...]) -> Mask:
     _u, v = body.uv(shape)
     eyes_v = float((body.mid(EYES) - body.mid((12, 11))) @ body.down) / body.tl
@@ -154,6 +179,18 @@ def _skin(seen: Floats, tones: Tones, d_cloth: Floats, d_hair: Floats, dressed: 
     likely &= ~dressed | (distance < d_cloth)
     nearer = (distance < 0.75 * d_cloth) & (distance < 20)
     return np.asarray((likely | nearer) & ~((d_hair < 20) & (1.2 * d_hair < distance)))
+
+
+def _hem_line(skin: Mask, body: Body) -> Mask:
+    """Thin lines that look like skin and lie on no arm: the lit or shaded rim of a top."""
+    thin = skin & ~open_(skin, _RIM_SW * body.sw)
+    _, v = body.uv(skin.shape)
+    arms = np.zeros_like(skin)
+    for side in (0, 1):
+        shoulder, elbow, wrist = body.arm(side)
+        tip = floats(wrist + 1.6 * (body.hand(side) - wrist))
+        arms |= limb_core(floats([shoulder, elbow, wrist, tip]), skin.shape, _HAND_SW, body.sw)
+    return np.asarray(thin & ~arms & (v > 0.3) & (v < _THIGH_TL))
 
 
 def _head(labels: Bytes, person: Mask, v: Floats, body: Body) -> Bytes:
@@ -204,11 +241,18 @@ def _outer_side(shape: tuple[int, ...], a: Floats, b: Floats, side: int) -> Mask
     return np.asarray(outer & between)
 
 
-def _feet(labels: Bytes, body: Body, v: Floats) -> Bytes:
-    """Below the ankles cloth is shoes: never to be removed."""
-    ankle_v = [float((body.leg(s)[2] - body.mid((12, 11))) @ body.down) / body.tl for s in (0, 1)]
+def _feet(labels: Bytes, body: Body, v: Floats, d_lower: Floats) -> Bytes:
+    """Below each ankle cloth is shoes: never to be removed. Cuffs look like the trousers."""
+    u, _ = body.uv(labels.shape)
+    ankles = [body.leg(side)[2] - body.at(0, 0) for side in (0, 1)]
+    ankle_u = [float(ankle @ body.right) / body.sw for ankle in ankles]
+    ankle_v = [float(ankle @ body.down) / body.tl for ankle in ankles]
+    at_left = np.abs(u - ankle_u[0]) < np.abs(u - ankle_u[1])
+    below = v - np.where(at_left, ankle_v[0], ankle_v[1])
     cloth = (labels == UPPER) | (labels == LOWER)
-    labels[cloth & (v > min(ankle_v) - 0.02)] = FEET
+    trousers = connected_to(labels == LOWER, (labels == LOWER) & (v < _THIGH_TL))
+    cuff = trousers & (d_lower < _CUFF_LIKE) & (below < _CUFF_TL)
+    labels[cloth & (below > -0.02) & ~cuff] = FEET
     return labels
 
 

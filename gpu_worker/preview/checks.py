@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gpu_worker.contract import Category, Reason
+from gpu_worker.cutout.shape import ARMS, LEGS
 from gpu_worker.engine import Pixels, Refusal
 from gpu_worker.planes import Mask, close, components, lab, largest, length
 from gpu_worker.pose import Person
@@ -85,7 +86,7 @@ def judge(photo: Pixels, person: Person, drawing: Drawing, category: Category) -
         growth=float((worn & ~person.person).sum()) / body,
         invented=float(drawing.zones.bare.sum()) / body,
         folds=max([folded(grid.target) for grid in grids], default=0.0),
-        sleeve=min([_bone_covered(drawing, side) for side in (0, 1)]),
+        sleeve=min([_bone_covered(drawing, index) for index in (*ARMS, *LEGS)]),
         bare_limb=drawing.bare_limb / person.body.sw,
     )
 
@@ -108,7 +109,9 @@ def _gaps(worn: Mask, person: Person) -> float:
 
 def residue(photo: Pixels, person: Person, drawing: Drawing, category: Category) -> float:
     """Of the old garment above the new hem, the share that is still seen."""
-    values = {Category.LOWER: (LOWER,), Category.UPPER: (UPPER,)}.get(category, (UPPER,))
+    values = [LOWER] if category is Category.LOWER else [UPPER]
+    if category is Category.OVERALL and drawing.worn.legs:
+        values = [UPPER, LOWER]
     hem = float(drawing.worn.fit.down(drawing.worn.map.shape.hem))
     old = np.isin(person.labels, values) & (drawing.zones.y < hem - 0.02 * person.body.tl)
     if category is Category.UPPER and is_open(drawing.worn):
@@ -120,12 +123,13 @@ def residue(photo: Pixels, person: Person, drawing: Drawing, category: Category)
     return float(shows.sum()) / max(1, int(old.sum()))
 
 
-def _bone_covered(drawing: Drawing, side: int) -> float:
-    """The share of the limb's middle line, up to the sleeve's end, that the garment covers."""
-    grid, along = drawing.worn.patches[side], drawing.worn.limbs[side]
+def _bone_covered(drawing: Drawing, index: int) -> float:
+    """The share of the limb's middle line, up to the garment's end, that it covers or that lies
+    behind a worn top, a hand or hair."""
+    grid, along, side = drawing.worn.patches[index], drawing.worn.limbs[index], index % 2
     if grid is None or along is None:
         return 1.0
-    worn = drawing.torso + drawing.limbs
+    worn = drawing.torso + drawing.limbs + drawing.zones.front
     first, last = 0.05 * along.length, 0.92 * min(grid.end, along.length)
     points = along.point(np.linspace(first, max(first, last), 24)).round().astype(np.int32)
     columns = points[:, 0] if side == 0 else worn.shape[1] - 1 - points[:, 0]

@@ -11,6 +11,7 @@ import numpy as np
 
 from gpu_worker.contract import Category
 from gpu_worker.cutout import Garment
+from gpu_worker.cutout.shape import ARMS
 from gpu_worker.engine import Pixels
 from gpu_worker.planes import Bytes, Floats, Mask, blur, floats, grow, resize, shrink
 from gpu_worker.pose import Person
@@ -19,11 +20,12 @@ from gpu_worker.preview.fill import erased_weight, filled, ghosts
 from gpu_worker.preview.render import Drawn, Texture, draw_layer, over, texture
 from gpu_worker.preview.scene import HEAD_SW, Zones, worn_before, zones
 from gpu_worker.preview.shade import GAMMA, on_body, on_garment
-from gpu_worker.preview.skin_limb import Painted, paint_arm
-from gpu_worker.preview.worn import Worn, wear
+from gpu_worker.preview.skin_limb import Painted, paint_arm, paint_leg
+from gpu_worker.preview.worn import Worn, leg_covered, wear
 
 _BACK_DARKER = 0.8
 _FOLDS_SW = 0.03
+_MOST_OF_LEG_SW = 0.7  # more than this of a thigh is not drawn from a knee
 _UNDER_CLOTH_SW = 0.015  # the old cloth's thickness
 
 
@@ -49,25 +51,25 @@ def draw(photo: Pixels, person: Person, picture: Pixels, garment: Garment) -> Dr
     worn = wear(person, garment)
     frame = person.frame
     cloth = texture(picture, garment, worn.fit.s, frame)
-    torso = draw_layer(worn.layers[0], cloth, frame)
-    limbs = _limbs(worn, cloth, person, torso)
+    torso = draw_layer(worn.torso, cloth, frame)
+    for leg in worn.legs:
+        torso = over(torso, draw_layer(leg, cloth, frame))
+    limbs = _sleeves(worn, cloth, person, torso)
     canvas = frame.crop(photo)
     low_torso, low_limbs = _to_canvas(torso.alpha, canvas), _to_canvas(limbs.alpha, canvas)
     alpha = floats(1 - (1 - low_torso) * (1 - low_limbs))
-    arms = _arms(canvas, person, worn, garment.category)
-    painted = np.any([np.zeros_like(person.person), *(arm.mask for arm in arms)], axis=0)
+    arms = _bared_arms(canvas, person, worn, garment.category)
+    legs = _bared_legs(canvas, person, worn, garment.category)
+    bared = [*arms, *legs]
+    painted = np.any([np.zeros_like(person.person), *(limb.mask for limb in bared)], axis=0)
     bare = _smooth(painted & shrink(person.person, _UNDER_CLOTH_SW * person.body.sw), person)
     zone = zones(person, worn, alpha, garment.category, bare)
-    if garment.category is not Category.LOWER:
-        kept = person.person & ~zone.erased & ~worn_before(person, garment.category)
-        gone = ghosts(canvas, person, garment.category, kept) & (alpha < 0.98)
-        zone = replace(zone, erased=zone.erased | gone)
+    before = worn_before(person, garment.category, legs=bool(worn.legs))
+    gone = ghosts(canvas, person, before, person.person & ~zone.erased & ~before)
+    zone = replace(zone, erased=zone.erased | (gone & (alpha < 0.98)))
     box = photo[frame.y : frame.y + frame.high, frame.x : frame.x + frame.wide]
-    under = _body(box, canvas, person, zone, alpha, arms)
-    if garment.category is Category.LOWER:  # legs cast no shadow on their own seat
-        light = frame.to_photo(on_garment(canvas, person, zone, alpha, np.zeros_like(alpha)))
-    else:
-        light = frame.to_photo(on_garment(canvas, person, zone, low_torso, low_limbs))
+    under = _body(box, canvas, person, zone, alpha, bared)
+    light = frame.to_photo(on_garment(canvas, person, zone, low_torso, low_limbs))
     visible = 1 - _front(person, zone)
     under = _with_back(under, worn, cloth, person, visible, garment.category)
     seen = over(torso, limbs)
@@ -80,18 +82,42 @@ def draw(photo: Pixels, person: Person, picture: Pixels, garment: Garment) -> Dr
         changed[..., None], drawn, box
     )
     seen_low = floats(alpha * (1 - zone.front))
-    hidden = [arm.hidden for arm in arms if not arm.mask.any()]
-    bare_limb = max([*hidden, _bare_legs(person, worn, zone, garment)])
+    bare_limb = max(_hidden_arms(arms), _hidden_legs(person, worn, zone, legs))
     return Drawing(pixels, seen_low, low_torso, low_limbs, zone, worn, bare_limb)
 
 
-def _arms(canvas: Bytes, person: Person, worn: Worn, category: Category) -> list[Painted]:
+def _bared_arms(canvas: Bytes, person: Person, worn: Worn, category: Category) -> list[Painted]:
     """The arms that the new garment bares."""
     if category is Category.LOWER:
         return []
-    ends = [0.0 if grid is None else grid.end for grid in worn.patches]
+    ends = [0.0 if grid is None else grid.end for grid in (worn.patches[i] for i in ARMS)]
     arms = [paint_arm(canvas, person, side, ends[side]) for side in (0, 1)]
     return [arm for arm in arms if arm is not None]
+
+
+def _bared_legs(canvas: Bytes, person: Person, worn: Worn, category: Category) -> list[Painted]:
+    """The legs that shorts, a skirt or a playsuit bares; under a dress trousers stay."""
+    if category is not Category.LOWER and not worn.legs:
+        return []
+    legs = [paint_leg(canvas, person, side, leg_covered(person, worn, side)) for side in (0, 1)]
+    return [leg for leg in legs if leg is not None]
+
+
+def _hidden_arms(arms: list[Painted]) -> float:
+    """px of the longest arm that the garment bares and that could not be drawn."""
+    return max([arm.hidden for arm in arms if not arm.mask.any()], default=0.0)
+
+
+def _hidden_legs(person: Person, worn: Worn, zone: Zones, legs: list[Painted]) -> float:
+    """px of worn bottoms below the new hem, where the legs beneath could not be drawn."""
+    if not legs or (worn.legs and worn.long_legs):
+        return 0.0
+    longest = max(leg.hidden for leg in legs)
+    if all(leg.mask.any() for leg in legs) and longest < _MOST_OF_LEG_SW * person.body.sw:
+        return 0.0
+    hem = float(worn.fit.down(worn.map.shape.hem))
+    below = (person.labels == LOWER) & (zone.y > hem)
+    return float(zone.y[below].max() - hem) if below.any() else 0.0
 
 
 def _smooth(mask: Mask, person: Person) -> Mask:
@@ -99,24 +125,12 @@ def _smooth(mask: Mask, person: Person) -> Mask:
     return np.asarray(blur(mask, _FOLDS_SW * person.body.sw) > 0.5)
 
 
-def _limbs(worn: Worn, cloth: Texture, person: Person, torso: Drawn) -> Drawn:
-    """All sleeves or legs as one layer."""
+def _sleeves(worn: Worn, cloth: Texture, person: Person, torso: Drawn) -> Drawn:
+    """All sleeves as one layer: they cast a shadow on the torso, which legs do not."""
     drawn = Drawn(torso.pixels, np.zeros_like(torso.alpha))
-    for layer in worn.layers[1:]:
+    for layer in worn.sleeves:
         drawn = over(drawn, draw_layer(layer, cloth, person.frame))
     return drawn
-
-
-def _bare_legs(person: Person, worn: Worn, zone: Zones, garment: Garment) -> float:
-    """px of worn trousers below the hem of a skirt or shorts: legs nobody has seen."""
-    if garment.category is not Category.LOWER:
-        return 0.0
-    ends = [grid.end for grid in worn.patches if grid is not None and not grid.long]
-    if any(worn.patches) and not ends:
-        return 0.0
-    hem = float(worn.fit.down(worn.map.shape.hem))
-    below = (person.labels == LOWER) & (zone.y > hem)
-    return float(zone.y[below].max() - hem) if below.any() else 0.0
 
 
 def _to_canvas(alpha: Floats, canvas: Bytes) -> Floats:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from gpu_worker.contract import Category
 from gpu_worker.planes import (
     Bytes,
     Floats,
@@ -21,8 +20,8 @@ from gpu_worker.planes import (
 )
 from gpu_worker.planes import grow as grown
 from gpu_worker.pose import Person
-from gpu_worker.pose.labels import SKIN
-from gpu_worker.preview.scene import Zones, worn_before
+from gpu_worker.pose.labels import LOWER, SKIN
+from gpu_worker.preview.scene import Zones
 from gpu_worker.preview.skin_limb import Painted
 
 _WALL_MARGIN_SW = 0.08
@@ -31,6 +30,7 @@ _BUSY = 6.0  # levels: a busier wall shows no ghosts
 _EDGE_DARKER, _EDGE_SW = 0.25, 0.05
 _SEAM_SW = 0.05  # over which painted arm and plain skin blend
 _OUTLINE_SW = 0.02  # smaller corners of an invented outline are rounded
+_COVERED = 0.5
 _SHADED = 7.0  # L
 _SURE_SW = 0.035  # so far from its outline skin has its own tone
 
@@ -42,7 +42,8 @@ def filled(
     sw = person.body.sw
     wall = wall_behind(pixels, person)
     skin = _skin(pixels, person, zone, alpha, arms)
-    body = zone.bare | (person.person & ~zone.erased)
+    covered = (alpha > _COVERED) & (person.labels == LOWER)  # trousers over trousers: no skin
+    body = zone.bare | (person.person & ~zone.erased & ~covered)
     soft = blur(blur(body, _OUTLINE_SW * sw) > 0.5, 0.012 * sw)[..., None]
     inside = wall + (skin - wall) * soft
     return floats(inside)
@@ -53,13 +54,13 @@ def wall_behind(pixels: Bytes, person: Person) -> Floats:
     return membrane(pixels, ~grown(person.person, _WALL_MARGIN_SW * person.body.sw))
 
 
-def ghosts(pixels: Bytes, person: Person, category: Category, kept: Mask) -> Mask:
+def ghosts(pixels: Bytes, person: Person, before: Mask, kept: Mask) -> Mask:
     """Remains of the old garment just outside the silhouette: cloth that looks like the wall.
 
-    kept: what is never touched.
+    before: the old garment; kept: what is never touched.
     """
     sw = person.body.sw
-    near = grown(worn_before(person, category), _GHOST_SW * sw) & ~person.person
+    near = grown(before, _GHOST_SW * sw) & ~person.person
     if not near.any():
         return near
     wall = membrane(pixels, ~grown(person.person, _GHOST_SW * sw))

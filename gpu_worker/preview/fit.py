@@ -76,7 +76,7 @@ def _fit_top(garment: Garment, body: Measures, waist: float) -> Fit:
 def _kind(garment: Garment) -> str:
     if garment.category is Category.OVERALL:
         return "dress"
-    return "sleeved" if any(garment.shape.limbed) else "bare"
+    return "sleeved" if garment.shape.sleeved else "bare"
 
 
 def _scale(shape: Shape, body: Measures, ease: float) -> float:
@@ -93,16 +93,20 @@ def _length(
     garment: Garment, body: Measures, waist: float, s: float, y0: float, by0: float
 ) -> tuple[float, float]:
     """Scale and stretch that bring the hem where such a garment ends."""
-    if garment.category is Category.OVERALL:
+    shape = garment.shape
+    end = shape.hem
+    if shape.legged:
+        low, high, end = _CROTCH_TL, _CROTCH_TL, shape.fork
+    elif garment.category is Category.OVERALL:
         low, high = 1.25, 2.6
     else:
         low, high = max(1.0, min(waist + 0.12, 1.25)), 1.38
-    long = garment.shape.hem - y0
+    long = end - y0
     wanted = float(np.clip((by0 + long * s) / body.tl, low, high)) * body.tl - by0
-    most = _LARGER if any(garment.shape.limbed) else _LARGER_BARE
+    most = _LARGER if shape.sleeved else _LARGER_BARE
     larger = float(np.clip(wanted / (long * s), 1.0, most))
     s *= larger
-    low_ky, high_ky = _KY if any(garment.shape.limbed) else _KY_BARE
+    low_ky, high_ky = _KY if shape.sleeved else _KY_BARE
     return s, float(np.clip(wanted / (long * s), low_ky, high_ky))
 
 
@@ -111,7 +115,7 @@ def _top_widths(shape: Shape, body: Measures, place: Fit, kind: str, side: int) 
     rows = floats(np.arange(place.first_y, _LOWEST_TL * body.tl))
     flat = _flat(shape, place, side, rows)
     pit = float(place.down(float(shape.pit[side, 1])))
-    below = _below_pit(rows, flat, body, kind, side, pit)
+    below = _below_pit(rows, flat, body, kind, side, pit, shape.legged)
     at_pit = float(np.interp(pit, rows, below)) / max(float(np.interp(pit, rows, flat)), 1.0)
     at_shoulder = _shoulder_ratio(shape, place, body, kind, side)
     blend = smoothstep(place.by0, pit, rows)
@@ -126,7 +130,7 @@ def _flat(shape: Shape, place: Fit, side: int, rows: Numbers) -> Floats:
 
 
 def _below_pit(
-    rows: Numbers, flat: Numbers, body: Measures, kind: str, side: int, pit: float
+    rows: Numbers, flat: Numbers, body: Measures, kind: str, side: int, pit: float, legged: bool
 ) -> Floats:
     half = body.half_at(side, rows)
     low = 1.12 if kind == "sleeved" else 1.05
@@ -136,6 +140,8 @@ def _below_pit(
     ramp = smoothstep(pit + first * body.tl, pit + last * body.tl, rows)
     cover = np.where(rows < 1.1 * body.tl, body.cover_at(side, rows) + 0.02 * body.sw, 0)
     width = np.maximum(width, cover * ramp)
+    if legged:
+        return floats(np.clip(width, 0, np.interp(rows / body.tl, (0.9, 1.1), (9, 1.14)) * half))
     return _hanging(rows, flat, width, half, body)
 
 
@@ -150,7 +156,7 @@ def _hanging(rows: Numbers, flat: Numbers, width: Numbers, half: Numbers, body: 
 
 def _shoulder_ratio(shape: Shape, place: Fit, body: Measures, kind: str, side: int) -> float:
     own = place.s * abs(float(shape.shoulder[side, 0]) - shape.axis)
-    low, high = (0.54, 0.60) if any(shape.limbed) else (0.30, 0.52)
+    low, high = (0.54, 0.60) if shape.sleeved else (0.30, 0.52)
     return float(np.clip(own, low * body.sw, high * body.sw)) / max(own, 1.0)
 
 
@@ -161,12 +167,12 @@ _HIP_EASE = 1.06
 
 def _fit_lower(shape: Shape, body: Measures, waist: float) -> Fit:
     """The waistband at the waist, or under the hem of a top that hangs over it."""
-    by0 = min(waist - 0.03, 0.92) * body.tl
+    by0 = min(waist - 0.05, 0.92, body.bottom_from) * body.tl
     hip_row = round(shape.top + 0.5 * (float(shape.pit[:, 1].mean()) - shape.top))
     hips = float(np.mean([body.half_at(side, _HIP_TL * body.tl) for side in (0, 1)]))
     s = _HIP_EASE * hips / float(shape.half[:, hip_row].mean())
     ky = 1.0
-    if any(shape.limbed):
+    if shape.legged:
         wanted = _CROTCH_TL * body.tl - by0
         ky = float(np.clip(wanted / (s * (float(shape.pit[0, 1]) - shape.top)), 0.7, 1.6))
     first_y = _HIGHEST_TL * body.tl
@@ -179,6 +185,7 @@ def _fit_lower(shape: Shape, body: Measures, waist: float) -> Fit:
 def _lower_widths(shape: Shape, place: Fit, body: Measures, rows: Numbers, side: int) -> Floats:
     flat = _flat(shape, place, side, rows)
     half = body.half_at(side, rows)
-    loose = np.interp(rows / body.tl, (0.8, 1.1, 1.3, 2.0), (1.08, 1.16, 1.5, 2.2))
+    most = (1.08, 1.12, 1.14, 1.14) if shape.legged else (1.08, 1.16, 1.5, 2.2)
+    loose = np.interp(rows / body.tl, (0.8, 1.1, 1.3, 2.0), most)
     width = np.clip(flat, 1.03 * half, loose * half)
     return floats(gaussian_filter1d(width, 0.03 * body.tl))

@@ -14,7 +14,7 @@ from scipy.ndimage import gaussian_filter1d
 from gpu_worker.planes import Floats, Mask, Numbers, connected_to, floats, open_, remap
 from gpu_worker.pose import Person
 from gpu_worker.pose.body import Body
-from gpu_worker.pose.labels import HAIR
+from gpu_worker.pose.labels import HAIR, LOWER
 from gpu_worker.pose.silhouette import core, limb_core
 
 STEP_TL = 0.01
@@ -29,6 +29,7 @@ _TOP_SW = (-0.44, -0.27, -0.18, -0.10, 0.03)
 _TOP_OFF_SW = (-0.10, 0.08)
 _LEGS_FROM_TL = 1.06
 _FINGER_SW = 0.04
+_BOTTOM_HIGHEST_TL, _BOTTOM_SHARE = 0.6, 0.08
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +38,14 @@ class Measures:
 
     half: (2, n) px from the middle to the side of the body, arms left out, at v = STEP_TL * i tl;
     cover: (2, n) the same to where the arm begins: what a garment must reach to hide the old one;
-    top: (2, m) by px of the shoulder's contour at bx = 0, 1, .. px to that side.
+    top: (2, m) by px of the shoulder's contour at bx = 0, 1, .. px to that side;
+    bottom_from: v in tl where the worn bottom shows first beside or below the top.
     """
 
     half: Floats
     cover: Floats
     top: Floats
+    bottom_from: float
     sw: float
     tl: float
 
@@ -75,7 +78,9 @@ def measure(person: Person) -> Measures:
     halves = [_profile(without_arms, body, side) for side in (0, 1)]
     covers = [_cover(without_bones, halves[side], person, side) for side in (0, 1)]
     tops = [_top(not_hair, body, side) for side in (0, 1)]
-    return Measures(floats(halves), floats(covers), floats(tops), body.sw, body.tl)
+    return Measures(
+        floats(halves), floats(covers), floats(tops), _bottom_from(person), body.sw, body.tl
+    )
 
 
 def _trunk(mask: Mask, body: Body) -> Mask:
@@ -146,6 +151,19 @@ def _top(mask: Mask, body: Body, side: int) -> Floats:
     model = np.interp(xs / body.sw, _TOP_U, _TOP_SW) * body.sw
     low, high = _TOP_OFF_SW
     return _smooth(np.clip(height, model + low * body.sw, model + high * body.sw), 5.0)
+
+
+def _bottom_from(person: Person) -> float:
+    """The highest row that shows the bottom on a twelfth of its width: waists are slanted."""
+    u, v = person.body.uv(person.labels.shape)
+    rows = np.arange(_BOTTOM_HIGHEST_TL, person.waist, STEP_TL)
+    middle = person.person & (np.abs(u) < 0.45)
+    index = ((v - _BOTTOM_HIGHEST_TL) / STEP_TL).astype(np.int32)
+    inside = middle & (index >= 0) & (index < len(rows))
+    every = np.bincount(index[inside], minlength=len(rows))
+    lower = np.bincount(index[inside & (person.labels == LOWER)], minlength=len(rows))
+    shown = np.flatnonzero(lower > _BOTTOM_SHARE * np.maximum(every, 1))
+    return float(rows[shown[0]]) if len(shown) else person.waist
 
 
 def _smooth(values: Numbers, sigma: float) -> Floats:

@@ -13,6 +13,7 @@ from gpu_worker.contract import Category
 from gpu_worker.planes import (
     Floats,
     Mask,
+    blur,
     coordinates,
     floats,
     grow,
@@ -29,6 +30,8 @@ from gpu_worker.preview.worn import Worn
 
 _ARM_PIT_TL = 0.38  # below it a gap beside a bare arm shows the wall
 _OPEN_TL = 0.38
+_HIP_TL = 1.0
+_TUCKED_SW = 0.03  # finer corners of the worn top's hem are the labels' own
 HEAD_SW = -0.30  # above this height everything of the person stays as it is
 _OLD_GROWN_SW = 0.03
 _COVERED = 0.98
@@ -57,8 +60,8 @@ def zones(person: Person, worn: Worn, alpha: Floats, category: Category, arms: M
     front = in_front(person, worn, x, y, category)
     erased = _erased(person, worn, alpha, front, x, y, category, arms)
     bare = erased & _body(person, worn, x, y, arms)
-    if category is Category.LOWER:
-        bare &= arms
+    if worn.legs or category is Category.LOWER:  # no skin beside trousers or under a skirt
+        bare &= arms | (y < _HIP_TL * person.body.tl) & (category is not Category.LOWER)
     return Zones(x, y, front, erased, bare)
 
 
@@ -71,7 +74,9 @@ def in_front(person: Person, worn: Worn, x: Floats, y: Floats, category: Categor
     for side in (0, 1):
         front |= _bare_arm(person, worn, y, side, category)
     if category is Category.LOWER:
-        front |= (person.labels == UPPER) | (person.labels == FEET)
+        front |= blur(person.labels == UPPER, _TUCKED_SW * sw) > 0.5
+    if worn.legs or category is Category.LOWER:
+        front |= person.labels == FEET
     return without_specks(front, 0.004 * sw**2)
 
 
@@ -118,8 +123,9 @@ def _erased(
 ) -> Mask:
     """The old garment where the new one does not hide it, and the body beside new sleeves."""
     sw = person.body.sw
-    old = grow(worn_before(person, category), _OLD_GROWN_SW * sw) & grow(person.person, 0.02 * sw)
-    zone = _zone(person, worn, y, category)
+    before = worn_before(person, category, legs=bool(worn.legs))
+    old = grow(before, _OLD_GROWN_SW * sw) & grow(person.person, 0.02 * sw)
+    zone = _zone(person, worn, y, category, arms)
     residue = old & zone
     trimmed = np.zeros_like(old)
     if category is not Category.LOWER:
@@ -128,7 +134,7 @@ def _erased(
         trimmed |= _beside_torso(person, worn, x, y)
     if category is Category.UPPER and is_open(worn):
         residue &= ~neckline_area(worn)
-    keep = front & ~(old & (arms | worn_before(person, category)))
+    keep = front & ~(old & (arms | before))
     erased = (residue | trimmed) & (alpha < _COVERED) & ~keep
     return without_specks(erased, 4) & grow(person.person, _TRIM_GROWN_SW * sw)
 
@@ -144,23 +150,25 @@ def neckline_area(worn: Worn) -> Mask:
     return np.asarray(remap(worn.back.chosen, worn.back.x, worn.back.y) > 0.5)
 
 
-def worn_before(person: Person, category: Category) -> Mask:
-    """What the new garment replaces."""
+def worn_before(person: Person, category: Category, *, legs: bool) -> Mask:
+    """What the new garment replaces; legs: whether it has some."""
     labels = person.labels
     if category is Category.UPPER:
         return np.asarray(labels == UPPER)
     if category is Category.LOWER:
         return np.asarray(labels == LOWER)
+    if legs:
+        return np.isin(labels, (UPPER, LOWER))
     _, v = person.body.uv(labels.shape)
     return np.asarray((labels == UPPER) | ((labels == LOWER) & (v < person.waist + 0.1)))
 
 
-def _zone(person: Person, worn: Worn, y: Floats, category: Category) -> Mask:
+def _zone(person: Person, worn: Worn, y: Floats, category: Category, bared: Mask) -> Mask:
     """Above the new hem the old garment goes; below it, it reads as worn beneath."""
     sw, tl = person.body.sw, person.body.tl
     below_head = y > -0.40 * sw
     hem = float(worn.fit.down(worn.map.shape.hem)) - _BELOW_HEM_TL * tl
-    if category is Category.LOWER and any(worn.patches):
+    if worn.legs or (category is Category.LOWER and bared.any()):
         return below_head
     return np.asarray(below_head & (y < hem))
 

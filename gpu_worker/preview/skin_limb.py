@@ -1,7 +1,7 @@
-"""Paints the part of an arm that the old sleeve hid, from the part that shows.
+"""Paints the part of an arm or leg that old cloth hid, from the part that shows.
 
-The cross-section of the bare arm just beyond the old sleeve is drawn on along the bone. Looks at
-the image-left arm; the caller mirrors for the other. Everything on the canvas.
+The cross-section of the bare limb just beyond the old hem is drawn on along the bone. Looks at
+the image-left limb; the caller mirrors for the other. Everything on the canvas.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 from gpu_worker.planes import Bytes, Floats, Mask, floats, remap
 from gpu_worker.pose import Person
 from gpu_worker.pose.labels import SKIN
-from gpu_worker.preview.limb import ARM_SW, Limb, limb
+from gpu_worker.preview.limb import ARM_SW, LEG_SW, Limb, limb
 from gpu_worker.preview.mesh import inverse_map
 
 _TUBE_SW = 0.05
@@ -34,7 +34,7 @@ _RIM = 0.90  # of the half width: its very edge is half wall
 class Painted:
     """pixels: float32 (h, w, 3), valid where mask; hidden: px of the limb that the sleeve hid.
 
-    An empty mask: the arm is hidden and too little of it shows to be drawn on.
+    An empty mask: the limb is hidden and too little of it shows to be drawn on.
     """
 
     pixels: Floats
@@ -75,7 +75,7 @@ def extend(pixels: Bytes, along: Limb, first: float, start: float, sw: float) ->
     source = _grid(along, lent, floats(nu * _RIM), start)
     shape = (pixels.shape[0], pixels.shape[1])
     x, y, inside = inverse_map(source, target, shape)
-    return Painted(remap(pixels, x, y), inside, float(start))
+    return Painted(remap(pixels, x, y), inside, 0.0)
 
 
 def _grid(along: Limb, t: Floats, nu: Floats, start: float) -> Floats:
@@ -101,20 +101,40 @@ def paint_arm(pixels: Bytes, person: Person, side: int, sleeve_end: float) -> Pa
     """
     if person.bare[side]:
         return None
-    joints, skin, canvas = person.body.arm(side), person.labels == SKIN, pixels
+    first = -_CAP_SW * person.body.sw if sleeve_end <= 0 else sleeve_end
+    return _paint(pixels, person, side, person.body.arm(side), ARM_SW, first)
+
+
+def paint_leg(pixels: Bytes, person: Person, side: int, end: float) -> Painted | None:
+    """The leg that the old bottom hides and the new one does not; None where none is hidden.
+
+    end: px along the leg to which the new garment reaches.
+    """
+    return _paint(pixels, person, side, person.body.leg(side), LEG_SW, end)
+
+
+def _paint(
+    pixels: Bytes,
+    person: Person,
+    side: int,
+    joints: Floats,
+    model: tuple[float, ...],
+    cloth_end: float,
+) -> Painted | None:
+    skin, sw = person.labels == SKIN, person.body.sw
     if side == 1:
-        skin, canvas = skin[:, ::-1], np.ascontiguousarray(pixels[:, ::-1])
+        pixels, skin = np.ascontiguousarray(pixels[:, ::-1]), skin[:, ::-1]
         joints = joints * floats([-1, 1]) + floats([skin.shape[1] - 1, 0])
-    sw = person.body.sw
-    along = limb(floats(joints), skin, skin, ARM_SW, sw)
+    along = limb(floats(joints), skin, skin, model, sw)
     start = skin_starts(along, skin, sw)
     if start is None:
-        hidden = max(0.0, along.length - sleeve_end)
+        hidden = max(0.0, along.length - max(cloth_end, 0.0))
         return Painted(floats(pixels), np.zeros_like(person.person), hidden)
-    if start < max(sleeve_end, _NEVER_HIDDEN * along.length):
+    if start < max(cloth_end, _NEVER_HIDDEN * along.length):
         return None
-    first = -_CAP_SW * sw if sleeve_end <= 0 else sleeve_end - _UNDER_SLEEVE_SW * sw
-    painted = extend(canvas, along, first, start, sw)
+    first = cloth_end - _UNDER_SLEEVE_SW * sw if cloth_end > 0 else cloth_end
+    painted = extend(pixels, along, first, start, sw)
+    hidden = start - max(cloth_end, 0.0)
     if side == 0:
-        return painted
-    return Painted(floats(painted.pixels[:, ::-1]), painted.mask[:, ::-1], painted.hidden)
+        return Painted(painted.pixels, painted.mask, hidden)
+    return Painted(floats(painted.pixels[:, ::-1]), painted.mask[:, ::-1], hidden)

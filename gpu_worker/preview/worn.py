@@ -11,7 +11,7 @@ import numpy as np
 
 from gpu_worker.contract import Category
 from gpu_worker.cutout import Garment
-from gpu_worker.cutout.shape import Shape
+from gpu_worker.cutout.shape import ARMS, LEGS, Shape
 from gpu_worker.planes import Floats, Mask, floats, to_segment
 from gpu_worker.pose import Person
 from gpu_worker.pose.labels import SKIN
@@ -23,6 +23,7 @@ from gpu_worker.preview.torso import TorsoMap, body_planes, to_canvas, torso_map
 
 _SEAM_STRIP_SW = 0.06
 _HANGS_OVER_TL = 0.95
+_BELOW_ANKLE = 0.10  # of the shank
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +39,26 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class Worn:
-    """A garment on a body: its layers from the innermost out, and how it was fitted."""
+    """A garment on a body: its layers, and how it was fitted.
 
-    layers: tuple[Layer, ...]
+    sleeves, legs: layers of the limbs it has; limbs, patches: the body's arms and legs under the
+    garment's four limbs, and the grids on them.
+    """
+
+    torso: Layer
     back: Layer
+    sleeves: tuple[Layer, ...]
+    legs: tuple[Layer, ...]
     fit: Fit
     map: TorsoMap
     measures: Measures
-    limbs: tuple[Limb | None, Limb | None]
-    patches: tuple[Patch | None, Patch | None]
+    limbs: tuple[Limb | None, ...]
+    patches: tuple[Patch | None, ...]
+
+    @property
+    def long_legs(self) -> bool:
+        """Whether all legs that it has reach the ankles."""
+        return all(grid.long for grid in (self.patches[i] for i in LEGS) if grid is not None)
 
 
 def wear(person: Person, garment: Garment) -> Worn:
@@ -59,16 +71,18 @@ def wear(person: Person, garment: Garment) -> Worn:
     everywhere = np.ones(person.person.shape, dtype=bool)
     front = Layer(x, y, _below_top(person, garment), _torso_chosen(garment, fitted, measures))
     back = Layer(x, y, everywhere, shape.back.astype(np.float32))
-    limbs = [_limb_of(person, garment, side) for side in (0, 1)]
-    patches = [_patch_of(person, garment, mapping, measures, limbs[side], side) for side in (0, 1)]
-    layers = [front]
-    for side, grid in enumerate(patches):
-        if grid is not None:
-            layers.append(_limb_layer(grid, person, garment, fitted, measures, side))
-    return Worn(
-        tuple(layers), back, fitted, mapping, measures,
-        (limbs[0], limbs[1]), (patches[0], patches[1]),
-    )  # fmt: skip
+    which = (*ARMS, *LEGS)
+    limbs = tuple(_limb_of(person, garment, i) for i in which)
+    patches = tuple(_patch_of(person, garment, mapping, measures, limbs[i], i) for i in which)
+    sleeves, legs = [
+        tuple(
+            _limb_layer(grid, person, garment, fitted, measures, index)
+            for index in pair
+            if (grid := patches[index]) is not None
+        )
+        for pair in (ARMS, LEGS)
+    ]
+    return Worn(front, back, sleeves, legs, fitted, mapping, measures, limbs, patches)
 
 
 def _below_top(person: Person, garment: Garment) -> Mask:
@@ -87,7 +101,7 @@ def _contour(garment: Garment) -> Floats | None:
     contour = np.where(solid.any(axis=0), np.argmax(solid, axis=0), solid.shape[0])
     shape = garment.shape
     columns = np.arange(len(contour), dtype=np.float32)
-    if not any(shape.limbed):
+    if not shape.sleeved:
         xs = [*shape.shoulder[:1, 0], *shape.neck[:, 0], *shape.shoulder[1:, 0]]
         ys = [*shape.shoulder[:1, 1], *shape.neck[:, 1], *shape.shoulder[1:, 1]]
         return floats(np.interp(columns, xs, ys))
@@ -101,29 +115,51 @@ def _torso_chosen(garment: Garment, fitted: Fit, measures: Measures) -> Floats:
     """The garment without limbs and without the inside of its back."""
     shape = garment.shape
     torso = (shape.limbs == 0) & ~shape.back
-    for side in (0, 1):
-        if shape.limbed[side]:
-            torso |= _seam_strip(shape, side, fitted, measures) & ~shape.back
+    for index in (*ARMS, *LEGS):
+        if shape.limbed[index]:
+            torso |= _seam_strip(shape, index, fitted, measures) & ~shape.back
     return floats(torso)
 
 
-def _seam_strip(shape: Shape, side: int, fitted: Fit, measures: Measures) -> Mask:
+def _seam_strip(shape: Shape, index: int, fitted: Fit, measures: Measures) -> Mask:
     reach = _SEAM_STRIP_SW * measures.sw / fitted.s
-    near = to_segment(shape.limbs.shape, shape.shoulder[side], shape.pit[side], reach)[0] < reach
-    return np.asarray(near & ((shape.limbs == 0) | (shape.limbs == side + 1)))
+    outer, inner = shape.seams[index]
+    near = to_segment(shape.limbs.shape, outer, inner, reach)[0] < reach
+    return np.asarray(near & ((shape.limbs == 0) | (shape.limbs == index + 1)))
 
 
-def _limb_of(person: Person, garment: Garment, side: int) -> Limb | None:
+def _limb_of(person: Person, garment: Garment, index: int) -> Limb | None:
     """The arm or leg that a limb of the garment goes round, seen at the image's left."""
-    if not garment.shape.limbed[side]:
+    if not garment.shape.limbed[index]:
         return None
-    leg = garment.category is Category.LOWER
-    joints = person.body.leg(side) if leg else person.body.arm(side)
+    leg, side = index in LEGS, index % 2
+    joints = _to_the_shoe(person.body.leg(side)) if leg else person.body.arm(side)
     inner = person.person if leg else person.person & (person.labels == SKIN)
     mask, joints = person.person, floats(joints)
     if side == 1:
         mask, inner, joints = mask[:, ::-1], inner[:, ::-1], _flipped(joints, mask.shape[1])
     return limb(joints, mask, inner, LEG_SW if leg else ARM_SW, person.body.sw)
+
+
+def leg_covered(person: Person, worn: Worn, side: int) -> float:
+    """px along the leg from the hip to where the garment ends."""
+    grid = worn.patches[LEGS[side]]
+    if grid is not None:
+        return grid.end
+    hip, knee, ankle = person.body.leg(side)
+    hem = float(worn.fit.down(worn.map.shape.hem))
+    done = 0.0
+    for a, b in ((hip, knee), (knee, ankle)):
+        top, bottom = (float((p - person.body.at(0, 0)) @ person.body.down) for p in (a, b))
+        share = (hem - top) / max(bottom - top, 1.0)
+        done += float(np.clip(share, 0, 1)) * float(np.hypot(*(b - a)))
+    return done
+
+
+def _to_the_shoe(leg: Floats) -> Floats:
+    """Hip, knee and where long trousers end: below the ankle's joint."""
+    hip, knee, ankle = leg
+    return floats([hip, knee, ankle + _BELOW_ANKLE * (ankle - knee)])
 
 
 def _flipped(points: Floats, width: int) -> Floats:
@@ -138,12 +174,12 @@ def _patch_of(
     mapping: TorsoMap,
     measures: Measures,
     along: Limb | None,
-    side: int,
+    index: int,
 ) -> Patch | None:
     """The grid of one limb of the garment, in the picture's own orientation."""
     if along is None:
         return None
-    shape = garment.shape
+    shape, side = garment.shape, index % 2
     canvas_width, garment_width = person.person.shape[1], shape.limbs.shape[1]
 
     def forward(points: Floats) -> Floats:
@@ -151,7 +187,7 @@ def _patch_of(
         moved = to_canvas(person.body, mapping.forward(own))
         return _flipped(moved, canvas_width) if side else moved
 
-    edges, seam = shape.edges[side], floats([shape.shoulder[side], shape.pit[side]])
+    edges, seam = shape.edges[index], shape.seams[index]
     if side:
         edges, seam = _flipped(edges, garment_width), _flipped(seam, garment_width)
     grid = patch(edges, seam, along, forward, mapping.fit.s, measures.sw)
@@ -167,10 +203,10 @@ def _limb_layer(
     garment: Garment,
     fitted: Fit,
     measures: Measures,
-    side: int,
+    index: int,
 ) -> Layer:
     height, width = person.person.shape
     x, y, inside = inverse_map(grid.source, grid.target, (height, width))
     shape = garment.shape
-    chosen = (shape.limbs == side + 1) | _seam_strip(shape, side, fitted, measures)
+    chosen = (shape.limbs == index + 1) | _seam_strip(shape, index, fitted, measures)
     return Layer(x, y, inside, chosen.astype(np.float32))

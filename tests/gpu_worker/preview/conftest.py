@@ -10,12 +10,20 @@ from pathlib import Path
 
 import pytest
 
+from bench import composed
 from bench.pictures import DEMO, PHOTOS, category_of, load
 from gpu_worker import cutout, pose
 from gpu_worker.contract import Category
 from gpu_worker.engine import Pixels
 from gpu_worker.preview.checks import Verdict, judge
 from gpu_worker.preview.draw import Drawing, draw
+
+COMPOSED: dict[str, tuple[Callable[[], Pixels], Category]] = {
+    "shorts": (composed.shorts, Category.LOWER),
+    "jumpsuit": (composed.jumpsuit, Category.OVERALL),
+    "jumpsuit_with_sleeves": (composed.jumpsuit_with_sleeves, Category.OVERALL),
+    "playsuit": (composed.playsuit, Category.OVERALL),
+}
 
 
 @dataclass(frozen=True)
@@ -41,15 +49,18 @@ def _person(path: Path) -> tuple[Pixels, pose.Person]:
 
 
 @cache
-def _garment(path: Path) -> tuple[Pixels, cutout.Garment]:
-    picture = load(path)
-    return picture, cutout.read(picture, category_of(path))
+def _garment(garment: Path | str) -> tuple[Pixels, cutout.Garment]:
+    if isinstance(garment, str):
+        picture, category = COMPOSED[garment]
+        return picture(), cutout.read(picture(), category)
+    picture_ = load(garment)
+    return picture_, cutout.read(picture_, category_of(garment))
 
 
 @cache
-def _worn(person_path: Path, garment_path: Path) -> Worn:
+def _worn(person_path: Path, garment_of: Path | str) -> Worn:
     photo, person = _person(person_path)
-    picture, garment = _garment(garment_path)
+    picture, garment = _garment(garment_of)
     drawing = draw(photo, person, picture, garment)
     verdict = judge(photo, person, drawing, garment.category)
     return Worn(photo, person, picture, garment, drawing, verdict)
@@ -66,13 +77,15 @@ def _path(folder: Path, name: str) -> Path:
 
 @pytest.fixture(scope="session")
 def worn() -> Callable[[str, str], Worn]:
-    """`worn("anna", "tee_geo")`; `photos/…` and demo names alike."""
+    """`worn("anna", "tee_geo")`; `photos/…`, demo names and composed garments alike."""
 
     def find(person: str, garment: str) -> Worn:
         if person.startswith(("man", "woman")):
             person_path = _path(PHOTOS / "person", person)
         else:
             person_path = _path(DEMO, f"person_{person}")
+        if garment in COMPOSED:
+            return _worn(person_path, garment)
         if garment.startswith(("upper", "overall")):
             return _worn(person_path, _path(PHOTOS / "garment", garment))
         return _worn(person_path, _path(DEMO, f"garment_{garment}"))

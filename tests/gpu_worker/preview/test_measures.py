@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gpu_worker.contract import Category
-from gpu_worker.planes import grow, lab
+from gpu_worker.planes import grow, lab, shrink
 from gpu_worker.pose.labels import SKIN
 from gpu_worker.preview.torso import to_canvas
 from tests.gpu_worker.preview.conftest import Worn
@@ -24,6 +24,10 @@ DEMO = [
     ("marcus", "tee_sunset"),
     ("priya", "skirt_plaid"),
     ("zola", "trousers_denim"),
+    ("george", "shorts"),
+    ("anna", "jumpsuit"),
+    ("kenji", "jumpsuit_with_sleeves"),
+    ("priya", "playsuit"),
 ]
 PHOTOGRAPHED = [
     ("man_1", "upper_1"),
@@ -31,6 +35,8 @@ PHOTOGRAPHED = [
     ("woman_1", "overall_2"),
     ("woman_2", "overall_1"),
     ("woman_2", "tee_geo"),
+    ("woman_2", "jumpsuit_with_sleeves"),
+    ("man_1", "shorts"),
 ]
 pairs = pytest.mark.parametrize(("person", "garment"), DEMO + PHOTOGRAPHED)
 sleeved = pytest.mark.parametrize(
@@ -74,7 +80,7 @@ def test_keeps_the_hands(worn: Find, person: str, garment: str) -> None:
         x, y = case.person.body.hand(side).round().astype(int)
         reach = round(0.05 * case.person.body.sw)
         spot = (slice(y - reach, y + reach), slice(x - reach, x + reach))
-        skin = case.person.labels[spot] == SKIN
+        skin = shrink(case.person.labels == SKIN, 2)[spot]  # its rim mixes with what lies behind
         assert difference[spot][skin].mean() < 2
 
 

@@ -1,0 +1,100 @@
+"""Garments that the demo set lacks, composed from its pictures: shorts and jumpsuits.
+
+For sheets and tests. Knows pixels of the demo's own renders; nothing of how they are read.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import cv2
+import numpy as np
+
+from bench.pictures import DEMO, load
+from gpu_worker.engine import Pixels
+from gpu_worker.planes import Floats, Mask, floats, largest
+
+_OLIVE = (0.47, 0.50, 0.36)
+_PLAIN = 18  # levels from the ground: beyond it is cloth
+_OVERLAP = 0.04  # of the top's height
+_MARGIN_PX = 60
+
+
+@cache
+def shorts() -> Pixels:
+    """The demo's trousers, cut above the knee."""
+    return _cut_legs(load(DEMO / "garment_trousers_denim.jpg"), 0.45)
+
+
+@cache
+def jumpsuit(top: str = "vest_puffer", legs: float = 1.0) -> Pixels:
+    """A top of the demo and its trousers in one cloth, joined at the waist.
+
+    legs: the share of the trousers' height that is kept.
+    """
+    upper = load(DEMO / f"garment_{top}.jpg")
+    lower = _cut_legs(load(DEMO / "garment_trousers_denim.jpg"), legs)
+    return _joined(_in_one_colour(upper), _in_one_colour(lower), _cloth(upper), _cloth(lower))
+
+
+@cache
+def jumpsuit_with_sleeves() -> Pixels:
+    return jumpsuit("tee_geo")
+
+
+@cache
+def playsuit() -> Pixels:
+    return jumpsuit("tee_geo", 0.42)
+
+
+def _ground(picture: Pixels) -> Floats:
+    return floats(np.median(picture[:8].reshape(-1, 3), axis=0))
+
+
+def _cloth(picture: Pixels) -> Mask:
+    return largest(np.abs(picture - _ground(picture)).max(axis=2) > _PLAIN)
+
+
+def _cut_legs(picture: Pixels, share: float) -> Pixels:
+    """The picture with the ground's colour below a share of the garment's height."""
+    rows = np.flatnonzero(_cloth(picture).any(axis=1))
+    cut = picture.copy()
+    if share < 1:
+        cut[rows[0] + round(share * (rows[-1] - rows[0])) :] = np.round(_ground(picture))
+    return cut
+
+
+def _in_one_colour(picture: Pixels) -> Pixels:
+    """The cloth's light and folds in olive, without its print."""
+    cloth = _cloth(picture)
+    lightness = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    inside = cloth.astype(np.float32)
+    smooth = cv2.GaussianBlur(lightness * inside, (0, 0), 25)
+    smooth = smooth / np.maximum(cv2.GaussianBlur(inside, (0, 0), 25), 1e-3)
+    folds = np.clip(lightness / np.maximum(smooth, 1), 0.8, 1.15)[..., None]
+    olive = floats(_OLIVE) * 255 * folds
+    return np.where(cloth[..., None], np.clip(olive, 0, 255), picture).astype(np.uint8)
+
+
+def _joined(upper: Pixels, lower: Pixels, top: Mask, bottom: Mask) -> Pixels:
+    """The waistband under the top's hem, as wide as it."""
+    rows = np.flatnonzero(top.any(axis=1))
+    hem = np.flatnonzero(top[rows[-1] - round(_OVERLAP * len(rows)) - 4])
+    waist_rows = np.flatnonzero(bottom.any(axis=1))
+    waist = np.flatnonzero(bottom[waist_rows[0] + 20])
+    scale = (hem[-1] - hem[0]) / (waist[-1] - waist[0])
+    y = rows[-1] - round(_OVERLAP * len(rows))
+    high = round((waist_rows[-1] - waist_rows[0]) * scale)
+    width = upper.shape[1]
+    size = (width, y + high + _MARGIN_PX)
+    shift_x = (hem[0] + hem[-1]) / 2 - scale * (waist[0] + waist[-1]) / 2
+    matrix = floats([[scale, 0, shift_x], [0, scale, y - scale * waist_rows[0]]])
+    ground = tuple(int(v) for v in _ground(upper))
+    page = np.full((size[1], width, 3), ground, dtype=np.uint8)
+    page[: min(len(upper), size[1])] = upper[: size[1]]
+    moved = cv2.warpAffine(lower, matrix, size, flags=cv2.INTER_AREA, borderValue=ground)
+    seen = cv2.warpAffine(bottom.astype(np.uint8), matrix, size) > 0
+    over = np.zeros_like(seen)
+    over[: len(top)] = top[: size[1]]
+    page[seen & ~over] = moved[seen & ~over]
+    return page
