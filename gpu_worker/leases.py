@@ -8,7 +8,7 @@ as its lease key lives, by Redis's own clock.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -60,10 +60,59 @@ end
 local function losses(id) return tonumber(redis.call('HGET', 'rq:job:' .. id, 'losses') or '0') end
 """
 
-# KEYS: ring live, ring bulk. ARGV: engine, worker, now, lease_ms, registry_s, most of live,
-# most of both, bulk at least, an execution id for each.
+# Who waits gets the same milliseconds, whatever its jobs cost. A hash for each lane holds what each
+# merchant had, and under '' the clock: what each of those in line should have had since. Who joins
+# the line is level with the clock; who leaves it takes no credit along, and what it owes melts as
+# the clock goes on.
+_SHARES = """
+local function shares(engine, lane) return 'proteus:shares:' .. engine .. ':' .. lane end
+local function line(engine, lane) return 'proteus:ring:' .. engine .. ':' .. lane end
+local function clock(key) return tonumber(redis.call('HGET', key, '') or '0') end
+local function leave(engine, lane, merchant)
+  local key = shares(engine, lane)
+  local had = redis.call('HGET', key, merchant)
+  if had and tonumber(had) <= clock(key) then redis.call('HDEL', key, merchant) end
+end
+local function charge(engine, lane, merchant, ms)
+  local key, ring = shares(engine, lane), line(engine, lane)
+  local now, waits = clock(key), redis.call('LPOS', ring, merchant)
+  local among = redis.call('LLEN', ring) + (waits and 0 or 1)
+  local had = tonumber(redis.call('HGET', key, merchant) or now)
+  redis.call('HSET', key, '', string.format('%.3f', now + ms / among),
+             merchant, string.format('%.3f', had + ms))
+  redis.call('EXPIRE', key, 3600)
+  if not waits then leave(engine, lane, merchant) end
+end
+local function next_in_line(engine, lane)
+  local key, had = shares(engine, lane), {}
+  local now, flat = clock(key), redis.call('HGETALL', key)
+  for i = 1, #flat, 2 do had[flat[i]] = tonumber(flat[i + 1]) end
+  local first
+  for _, merchant in ipairs(redis.call('LRANGE', line(engine, lane), 0, -1)) do
+    if not had[merchant] then
+      had[merchant] = now
+      redis.call('HSET', key, merchant, string.format('%.3f', now))
+    end
+    if not first or had[merchant] < had[first] then first = merchant end
+  end
+  return first
+end
+local function heal_shares(engine, lane)
+  local key, ring = shares(engine, lane), redis.call('LRANGE', line(engine, lane), 0, -1)
+  if #ring == 0 then redis.call('DEL', key) return end
+  local waits = {['']=true}
+  for _, merchant in ipairs(ring) do waits[merchant] = true end
+  for _, merchant in ipairs(redis.call('HKEYS', key)) do
+    if not waits[merchant] then leave(engine, lane, merchant) end
+  end
+end
+"""
+
+# ARGV: engine, worker, now, lease_ms, registry_s, most of live, most of both, bulk at least,
+# the ms that a job is charged with until more is known, an execution id for each.
 _CLAIM = (
     _TAKE
+    + _SHARES
     + """
 if redis.call('EXISTS', 'rq:suspended') == 1 then return {} end
 local engine, worker, now = ARGV[1], ARGV[2], tonumber(ARGV[3])
@@ -72,21 +121,33 @@ for lane, word in ipairs({'live', 'bulk'}) do
   local most = tonumber(ARGV[5 + lane])
   if lane == 2 then most = math.max(most, #claimed + tonumber(ARGV[8])) end
   while #claimed < most do
-    local merchant = redis.call('LPOP', KEYS[lane])
+    local merchant = next_in_line(engine, word)
     if not merchant then break end
+    redis.call('LREM', line(engine, word), 1, merchant)
     local name = engine .. ':' .. word .. ':' .. merchant
     local id = redis.call('LPOP', 'rq:queue:' .. name)
+    if redis.call('LLEN', 'rq:queue:' .. name) > 0 then
+      redis.call('RPUSH', line(engine, word), merchant)
+    end
     if id and redis.call('EXISTS', 'rq:job:' .. id) == 1 then
-      local execution = ARGV[9 + #claimed]
+      local execution = ARGV[10 + #claimed]
       take(name, id, execution, worker, now, tonumber(ARGV[4]), tonumber(ARGV[5]))
       claimed[#claimed + 1] = {id, execution, name, losses(id)}
-    end
-    if redis.call('LLEN', 'rq:queue:' .. name) > 0 then
-      redis.call('RPUSH', KEYS[lane], merchant)
+      charge(engine, word, merchant, tonumber(ARGV[9]))
+    else
+      leave(engine, word, merchant)
     end
   end
 end
 return claimed
+"""
+)
+
+# ARGV: engine, then lane, merchant, ms of each.
+_CHARGE = (
+    _SHARES
+    + """
+for i = 2, #ARGV, 3 do charge(ARGV[1], ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2])) end
 """
 )
 
@@ -126,6 +187,7 @@ end
 # Returns {how many came back, {id, execution, name, losses} of those lost too often}.
 _RECOVER = (
     _TAKE
+    + _SHARES
     + """
 local engine, worker, now = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local back, hopeless = 0, {}
@@ -156,6 +218,8 @@ for _, key in ipairs(redis.call('SMEMBERS', 'rq:queues')) do
     if redis.call('LLEN', key) > 0 then join(engine, name, false) end
   end
 end
+heal_shares(engine, 'live')
+heal_shares(engine, 'bulk')
 return {back, hopeless}
 """
 )
@@ -163,12 +227,14 @@ return {back, hopeless}
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A job this worker holds. `losses`: how many workers died while they ran it."""
+    """A job this worker holds. `losses`: how many workers died while they ran it; `charged_ms`:
+    what its merchant was charged with for it so far."""
 
     job_id: str
     execution_id: str
     queue: str
     losses: int = 0
+    charged_ms: float = 0.0
 
     @property
     def member(self) -> str:
@@ -187,8 +253,8 @@ class Claim:
         return self.losses >= ALONE_FROM
 
     @classmethod
-    def from_redis(cls, row: Sequence[Any]) -> Claim:
-        return cls(row[0].decode(), row[1].decode(), row[2].decode(), int(row[3]))
+    def from_redis(cls, row: Sequence[Any], charged_ms: float = 0.0) -> Claim:
+        return cls(row[0].decode(), row[1].decode(), row[2].decode(), int(row[3]), charged_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,25 +282,33 @@ class Leases:
     """All that one worker may do with jobs in Redis, short of RQ's own settling."""
 
     def __init__(self, connection: Redis, engine: str, worker: str, lease_s: float):
+        self._connection = connection
         self._engine = engine
         self._worker = worker
         self._lease_ms = round(lease_s * 1000)
-        self._rings = [contract.ring_key(engine, lane) for lane in (Lane.LIVE, Lane.BULK)]
         self._claim = connection.register_script(_CLAIM)
+        self._charge = connection.register_script(_CHARGE)
         self._keep = connection.register_script(_KEEP)
         self._hand_back = connection.register_script(_HAND_BACK)
         self._recover = connection.register_script(_RECOVER)
 
-    def claim(self, room: Room) -> list[Claim]:
-        """Takes live jobs, then bulk jobs, as far as there is room; merchants in turns."""
+    def claim(self, room: Room, expected_ms: float = 1000) -> list[Claim]:
+        """Takes live jobs, then bulk jobs, as far as there is room; always of the merchant that
+        is furthest behind, between equals in turns. Each is charged with `expected_ms` at once,
+        or whoever is behind would take all the room there is."""
         most = max(room.live, room.both) + room.bulk_at_least
         sizes = [room.live, room.both, room.bulk_at_least]
+        charged_ms = max(1.0, expected_ms)
         executions = [uuid4().hex for _ in range(most)]
-        rows = self._claim(
-            keys=self._rings,
-            args=[self._engine, self._worker, *self._terms(), *sizes, *executions],
-        )
-        return [Claim.from_redis(row) for row in rows]
+        terms = [*self._terms(), *sizes, f"{charged_ms:.3f}"]
+        rows = self._claim(args=[self._engine, self._worker, *terms, *executions])
+        return [Claim.from_redis(row, charged_ms) for row in rows]
+
+    def charge(self, bill: Mapping[tuple[Lane, str], float]) -> None:
+        """Charges merchants, by lane, with ms of the engine; less than 0 gives back."""
+        rows = [part for (lane, m), ms in bill.items() for part in (lane.value, m, f"{ms:.3f}")]
+        if rows:
+            self._charge(args=[self._engine, *rows])
 
     def keep(self, claims: Iterable[Claim]) -> set[str]:
         """Renews leases; returns the ids of jobs that are no longer ours."""
@@ -247,6 +321,13 @@ class Leases:
         members = [part for c in claims for part in (c.queue, c.job_id, c.execution_id)]
         if members:
             self._hand_back(args=[self._engine, *members])
+
+    def abandon(self, claims: Iterable[Claim]) -> None:
+        """Lets go of jobs as if we had died: whoever recovers next puts them back and suspects
+        them."""
+        keys = [contract.lease_key(claim.member) for claim in claims]
+        if keys:
+            self._connection.delete(*keys)
 
     def recover(self) -> tuple[int, list[Claim]]:
         """Puts the jobs of dead workers back and heals the rings.

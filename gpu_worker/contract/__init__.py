@@ -43,6 +43,7 @@ from gpu_worker.contract.names import (
     policy_key,
     queue_name,
     ring_key,
+    shares_key,
     worker_key,
 )
 from gpu_worker.contract.policy import (
@@ -109,5 +110,6 @@ __all__ = [
     "policy_key",
     "queue_name",
     "ring_key",
+    "shares_key",
     "worker_key",
 ]

@@ -37,6 +37,12 @@ def ring_key(engine: str, lane: Lane) -> str:
     return f"proteus:ring:{engine}:{lane.value}"
 
 
+def shares_key(engine: str, lane: Lane) -> str:
+    """Redis hash: the engine's ms that each merchant had, and under '' what each in line should
+    have had; workers go by it."""
+    return f"proteus:shares:{engine}:{lane.value}"
+
+
 def bell_key(engine: str) -> str:
     """Redis list that wakes a worker; losing an entry costs one poll and nothing else."""
     return f"proteus:bell:{engine}"
