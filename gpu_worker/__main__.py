@@ -1,6 +1,7 @@
 """`python -m gpu_worker work <engine>`: the one place where the worker's parts meet.
 
-Engines are imported only when asked for, so that a worker loads no other engine's weight.
+What a command needs is imported when it is asked for, so that a worker loads no other engine's
+weight and the arbitrator none at all.
 """
 
 from __future__ import annotations
@@ -13,29 +14,30 @@ import sys
 import time
 from collections.abc import Callable
 from functools import partial
+from typing import TYPE_CHECKING, TypeAlias
 
 from redis import Redis
 from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
-from gpu_worker import images
 from gpu_worker.arbitrator import commands as ruling
 from gpu_worker.config import Settings, SettingsError
-from gpu_worker.courier import Courier, TryOnCourier
-from gpu_worker.garment_objects import GarmentObjects
-from gpu_worker.runner import Steps
-from gpu_worker.storage import Store, connect
-from gpu_worker.worker import BatchWorker
+
+if TYPE_CHECKING:
+    from gpu_worker.courier import Courier
+    from gpu_worker.runner import Steps
+    from gpu_worker.storage import Store
 
 EXIT_SETTINGS = 2
 BY_HAND = {
     "weights": "fetch, check or find CatVTON's weights",
     "parity": "run a recorded case through the CatVTON engine",
 }
-Parts = tuple[Steps, Courier]
+Parts: TypeAlias = "tuple[Steps, Courier]"
 
 
 def null_parts(settings: Settings, store: Store) -> Parts:
+    from gpu_worker.courier import TryOnCourier  # noqa: PLC0415
     from gpu_worker.null import NullEngine  # noqa: PLC0415
 
     curve = settings.null_curve
@@ -44,6 +46,7 @@ def null_parts(settings: Settings, store: Store) -> Parts:
 
 
 def preview_parts(_settings: Settings, store: Store) -> Parts:
+    from gpu_worker.courier import TryOnCourier  # noqa: PLC0415
     from gpu_worker.preview import PreviewEngine  # noqa: PLC0415
 
     engine = PreviewEngine()
@@ -64,6 +67,9 @@ def tailor_parts(settings: Settings, store: Store) -> Parts:
 
 def catvton_parts(pipeline: str, settings: Settings, store: Store) -> Parts:
     """Raises SettingsError: torch, the device or the weights are not there as they should be."""
+    from gpu_worker.courier import TryOnCourier  # noqa: PLC0415
+    from gpu_worker.garment_objects import GarmentObjects  # noqa: PLC0415
+
     try:
         from gpu_worker.catvton.build import build  # noqa: PLC0415
         from gpu_worker.catvton.sources import Kind  # noqa: PLC0415
@@ -122,6 +128,10 @@ def set_up_logs(kind: str) -> None:
 
 def work(engine_name: str, settings: Settings) -> bool:
     """Serves one engine until a signal. Returns whether it ever got to work."""
+    from gpu_worker import images  # noqa: PLC0415
+    from gpu_worker.storage import Store, connect  # noqa: PLC0415
+    from gpu_worker.worker import BatchWorker  # noqa: PLC0415
+
     set_up_logs(settings.log)
     images.limit_pixels(settings.max_pixels)
     store = Store(connect(settings), settings.s3_bucket)

@@ -44,3 +44,10 @@ def steward_lives(redis_url: str, pid: int) -> bool:
     with suppress(redis.RedisError, OSError), _client(redis_url) as client:
         return f"-{pid}-" in str(client.hget(contract.STEWARD, "name"))
     return False
+
+
+def somebody_rules(redis_url: str) -> bool:
+    """Whether there is an arbitrator; where another one rules, ours stands by and is healthy."""
+    with suppress(redis.RedisError, OSError), _client(redis_url) as client:
+        return bool(client.exists(contract.ARBITRATOR))
+    return False

@@ -187,10 +187,20 @@ def _workers(stack: Stack, env: Mapping[str, str]) -> list[Part]:
         _part(
             stack,
             env,
-            name,
-            [*PYTHON, "gpu_worker", "work", engine],
+            "arbitrator",
+            [*PYTHON, "gpu_worker", "arbitrate"],
             after=SERVICES,
-            is_healthy=lives,
-        )
-        for name, engine in workers(stack.settings.engine).items()
+            is_healthy=lambda pid: health.somebody_rules(stack.redis_url),
+        ),
+        *(
+            _part(
+                stack,
+                env,
+                name,
+                [*PYTHON, "gpu_worker", "work", engine],
+                after=SERVICES,
+                is_healthy=lives,
+            )
+            for name, engine in workers(stack.settings.engine).items()
+        ),
     ]

@@ -21,7 +21,10 @@ def stack_of(home: Path, **env: str) -> Stack:
 def test_a_newcomer_gets_everything(tmp_path: Path) -> None:
     names = [part.name for part in all_parts(stack_of(tmp_path), {})]
     assert sorted(names) == sorted(
-        ["redis", "store", "migrate", "seed", "server", "steward", "worker", "tailor", "shop"]
+        [
+            *("redis", "store", "migrate", "seed", "server", "steward", "shop"),
+            *("arbitrator", "worker", "tailor"),
+        ]
     )
 
 
