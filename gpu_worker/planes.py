@@ -17,6 +17,7 @@ Mask = NDArray[np.bool_]
 Numbers = NDArray[Any]  # of any float type: what a function takes, never what it gives
 
 _SMALLEST_LEVEL_PX = 4
+_DISC_PX = 5.0  # a larger disc is slower than a distance
 
 
 def floats(plane: Any) -> Floats:
@@ -55,6 +56,8 @@ def grow(mask: Mask, radius: float) -> Mask:
     """Dilation by a disc of `radius` px."""
     if radius < 0.5:
         return mask
+    if radius > _DISC_PX:
+        return ~_farther(~mask, radius)
     return np.asarray(cv2.dilate(mask.astype(np.uint8), _disc(radius)), dtype=bool)
 
 
@@ -62,7 +65,16 @@ def shrink(mask: Mask, radius: float) -> Mask:
     """Erosion by a disc of `radius` px; beyond the picture's edge everything counts as inside."""
     if radius < 0.5:
         return mask
+    if radius > _DISC_PX:
+        return _farther(mask, radius)
     return np.asarray(cv2.erode(mask.astype(np.uint8), _disc(radius)), dtype=bool)
+
+
+def _farther(mask: Mask, radius: float) -> Mask:
+    """The px inside that are farther than `radius` px from any px outside."""
+    if mask.all():
+        return mask
+    return np.asarray(distance_inside(mask) > radius + 0.25)
 
 
 def close(mask: Mask, radius: float) -> Mask:

@@ -9,8 +9,21 @@ from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
+from scipy.ndimage import gaussian_filter1d, median_filter
 
-from gpu_worker.planes import Bytes, Floats, Mask, Numbers, coordinates, floats, lab, shrink
+from gpu_worker.planes import (
+    Bytes,
+    Floats,
+    Mask,
+    Numbers,
+    blur,
+    connected_to,
+    coordinates,
+    floats,
+    lab,
+    length,
+    shrink,
+)
 
 _WIDTHS = (1.0, 0.92, 0.84)
 _POWERS = (0.9, 1.1, 1.3, 1.7, 2.2, 3.0)
@@ -23,6 +36,9 @@ _CLEAR = 0.42  # of the clearest edge
 _SHALLOWEST = 0.05  # of the garment's width
 _ROUND_DEEPEST, _V_POWER = 0.45, 1.7  # deeper ones are V-shaped
 _RIM = 0.012  # of the garment's width: the outline is no neckline
+_TOLERANCES = (9.0, 6.0, 4.0)  # Lab: how much the inside of a back may vary
+_LINING_DEEP, _LINING_LARGE = 0.42, 0.16  # of the garment's width; of its square
+_BOWL = 0.55  # of its depth: higher up at both ends
 _SHALLOW = 0.30  # of the neck's width
 
 
@@ -69,6 +85,57 @@ def find_neckline(pixels: Bytes, mask: Mask, necks: Floats, width: float) -> Nec
             if depth < _ROUND_DEEPEST * width or shape.power <= _V_POWER
         ]
     return _deepest(tried, max(_LEAST_STEP, _ABOVE_USUAL * usual)) or _assumed(mask, necks)
+
+
+def inside_of_back(pixels: Bytes, mask: Mask, front: Neckline, necks: Floats, width: float) -> Mask:
+    """The inside of the back as far as it is seen: above the front's edge, or farther down where
+    its own plain colour goes on without a step (the front's edge was then too faint to be found).
+    """
+    above = front.above(mask.shape) & mask
+    half = float(necks[1, 0] - necks[0, 0]) / 2
+    seen = blur(lab(pixels), 1.0)
+    for tolerance in _TOLERANCES:
+        lining = _lining(seen, mask, front, half, width, tolerance)
+        edge = None if lining is None else _lower_edge(lining, front, half)
+        if edge is not None:
+            xs, ys = coordinates(mask.shape)
+            inner = (ys < edge[None]) & (np.abs(xs - front.middle) < half)
+            return np.asarray(above | (inner & mask))
+    return above
+
+
+def _lining(
+    seen: Floats, mask: Mask, front: Neckline, half: float, width: float, tolerance: float
+) -> Mask | None:
+    """The px that go on from the top of the back in its colour; None where they leak out."""
+    xs, ys = coordinates(mask.shape)
+    top = np.argmax(mask, axis=0)[None, :]
+    zone = mask & (np.abs(xs - front.middle) < half) & (ys < front.line + _LINING_DEEP * width)
+    band = (ys > top + 0.012 * width) & (ys < top + 0.03 * width)
+    seeds = zone & band & (np.abs(xs - front.middle) < 0.5 * half)
+    if not seeds.any():
+        return None
+    colour = np.median(seen[seeds], axis=0)
+    region = connected_to(zone & (length(seen - colour) < tolerance), seeds)
+    lowest = front.line + (_LINING_DEEP - 0.02) * width
+    leaks = region.sum() > _LINING_LARGE * width**2 or bool(region[int(lowest) :].any())
+    return None if leaks or region.sum() < 0.5 * seeds.sum() else region
+
+
+def _lower_edge(lining: Mask, front: Neckline, half: float) -> Floats | None:
+    """(w,) y of the lining's lower edge, smooth across; None where it is no bowl: then it is a
+    collar's stand, or cloth of the front."""
+    lowest = lining.shape[0] - 1 - np.argmax(lining[::-1], axis=0)
+    xs = np.arange(lining.shape[1], dtype=np.float32) - front.middle
+    line = front.line + front.tilt * xs
+    edge = np.where(lining.any(axis=0), lowest, line)
+    smooth = gaussian_filter1d(median_filter(edge, max(3, round(0.08 * half))), 0.03 * half)
+    depth = smooth - line
+    for side in (-1, 1):
+        end = (side * xs > 0.86 * half) & (side * xs < 0.96 * half)
+        if not end.any() or float(np.median(depth[end])) > _BOWL * float(depth.max()):
+            return None
+    return floats(smooth)
 
 
 def _deepest(tried: list[tuple[float, Neckline]], least: float) -> Neckline | None:

@@ -13,7 +13,7 @@ from scipy.ndimage import gaussian_filter1d
 from gpu_worker.contract import Category
 from gpu_worker.cutout.ground import Cut
 from gpu_worker.cutout.legs import Legs, below_fork, find_fork, fork_of_overall, legs_of
-from gpu_worker.cutout.neckline import find_neckline
+from gpu_worker.cutout.neckline import find_neckline, inside_of_back
 from gpu_worker.cutout.outline import Half, axis_of, extent, hem_row, left_half, run
 from gpu_worker.cutout.sleeves import SAMPLES, TracedLimb, edge_curves, flip, sleeve_mask
 from gpu_worker.planes import Bytes, Floats, Mask, floats, grow
@@ -95,7 +95,7 @@ def _top(found: Cut) -> Shape:
         seams=np.zeros((4, 2, 2), dtype=np.float32),
         edges=np.zeros((4, 2, SAMPLES, 2), dtype=np.float32),
         limbs=np.zeros(mask.shape, dtype=np.uint8),
-        back=neckline.above(mask.shape) & mask,
+        back=inside_of_back(found.pixels, mask, neckline, necks, width),
         neck_depth=neckline.depth,
     )
     seams = floats(np.stack([shoulders, pits], axis=1))

@@ -13,17 +13,18 @@ from gpu_worker.contract import Category
 from gpu_worker.cutout import Garment
 from gpu_worker.cutout.shape import ARMS
 from gpu_worker.engine import Pixels
-from gpu_worker.planes import Bytes, Floats, Mask, blur, floats, grow, resize, shrink
+from gpu_worker.planes import Bytes, Floats, Mask, blur, floats, grow, shrink
 from gpu_worker.pose import Person
 from gpu_worker.pose.labels import LOWER
+from gpu_worker.preview.compose import Layers, Planes, compose
 from gpu_worker.preview.fill import erased_weight, filled, ghosts
-from gpu_worker.preview.render import Drawn, Texture, draw_layer, over, texture
+from gpu_worker.preview.render import Texture, alpha_on_canvas, printed, texture
 from gpu_worker.preview.scene import HEAD_SW, Zones, worn_before, zones
-from gpu_worker.preview.shade import GAMMA, on_body, on_garment
+from gpu_worker.preview.shade import on_body, on_garment
 from gpu_worker.preview.skin_limb import Painted, paint_arm, paint_leg
 from gpu_worker.preview.worn import Worn, leg_covered, wear
 
-_BACK_DARKER = 0.8
+_REACH_PX = 2.0  # of the canvas: soft edges between px
 _FOLDS_SW = 0.03
 _MOST_OF_LEG_SW = 0.7  # more than this of a thigh is not drawn from a knee
 _UNDER_CLOTH_SW = 0.015  # the old cloth's thickness
@@ -49,41 +50,72 @@ class Drawing:
 def draw(photo: Pixels, person: Person, picture: Pixels, garment: Garment) -> Drawing:
     """Dresses the person of the photo in the garment."""
     worn = wear(person, garment)
-    frame = person.frame
-    cloth = texture(picture, garment, worn.fit.s, frame)
-    torso = draw_layer(worn.torso, cloth, frame)
-    for leg in worn.legs:
-        torso = over(torso, draw_layer(leg, cloth, frame))
-    limbs = _sleeves(worn, cloth, person, torso)
-    canvas = frame.crop(photo)
-    low_torso, low_limbs = _to_canvas(torso.alpha, canvas), _to_canvas(limbs.alpha, canvas)
-    alpha = floats(1 - (1 - low_torso) * (1 - low_limbs))
+    canvas = person.frame.crop(photo)
+    torso, sleeves = _alphas(worn, garment)
+    alpha = floats(1 - (1 - torso) * (1 - sleeves))
     arms = _bared_arms(canvas, person, worn, garment.category)
     legs = _bared_legs(canvas, person, worn, garment.category)
-    bared = [*arms, *legs]
+    zone = _zones(canvas, person, worn, alpha, garment.category, [*arms, *legs])
+    fill = filled(canvas, person, zone, alpha, [*arms, *legs])
+    light = on_garment(canvas, person, zone, torso, sleeves)
+    back = alpha_on_canvas(worn.back, garment, worn.fit.s)
+    planes = _planes(person, zone, alpha, back, fill, light)
+    cloth = texture(picture, garment, worn.fit.s, person.frame)
+    pixels = compose(photo, person.frame, planes, _layers(worn, cloth))
+    seen = floats(alpha * (1 - zone.front))
+    bare_limb = max(_hidden_arms(arms), _hidden_legs(person, worn, zone, legs))
+    return Drawing(pixels, seen, torso, sleeves, zone, worn, bare_limb)
+
+
+def _alphas(worn: Worn, garment: Garment) -> tuple[Floats, Floats]:
+    """On the canvas: the torso with its legs, and the sleeves. Sleeves cast a shadow on the
+    torso, which legs do not."""
+    torso, sleeves = [
+        [alpha_on_canvas(layer, garment, worn.fit.s) for layer in layers]
+        for layers in ((worn.torso, *worn.legs), worn.sleeves)
+    ]
+    return _joined(torso), _joined([np.zeros_like(torso[0]), *sleeves])
+
+
+def _joined(alphas: list[Floats]) -> Floats:
+    return floats(1 - np.prod([1 - alpha for alpha in alphas], axis=0))
+
+
+def _zones(
+    canvas: Bytes,
+    person: Person,
+    worn: Worn,
+    alpha: Floats,
+    category: Category,
+    bared: list[Painted],
+) -> Zones:
+    """What stays in front and what goes, also what of it looks out beside the silhouette."""
     painted = np.any([np.zeros_like(person.person), *(limb.mask for limb in bared)], axis=0)
     bare = _smooth(painted & shrink(person.person, _UNDER_CLOTH_SW * person.body.sw), person)
-    zone = zones(person, worn, alpha, garment.category, bare)
-    before = worn_before(person, garment.category, legs=bool(worn.legs))
+    zone = zones(person, worn, alpha, category, bare)
+    before = worn_before(person, category, legs=bool(worn.legs))
     gone = ghosts(canvas, person, before, person.person & ~zone.erased & ~before)
-    zone = replace(zone, erased=zone.erased | (gone & (alpha < 0.98)))
-    box = photo[frame.y : frame.y + frame.high, frame.x : frame.x + frame.wide]
-    under = _body(box, canvas, person, zone, alpha, bared)
-    light = frame.to_photo(on_garment(canvas, person, zone, low_torso, low_limbs))
-    visible = 1 - _front(person, zone)
-    under = _with_back(under, worn, cloth, person, visible, garment.category)
-    seen = over(torso, limbs)
-    seen_alpha = seen.alpha * visible
-    out = under + (_lit(seen.pixels, light) - under) * seen_alpha[..., None]
-    pixels = photo.copy()
-    changed = (np.abs(out - box) > 0.5).any(axis=2)
-    drawn = np.clip(np.round(out), 0, 255).astype(np.uint8)
-    pixels[frame.y : frame.y + frame.high, frame.x : frame.x + frame.wide] = np.where(
-        changed[..., None], drawn, box
+    return replace(zone, erased=zone.erased | (gone & (alpha < 0.98)))
+
+
+def _planes(
+    person: Person, zone: Zones, alpha: Floats, back: Floats, fill: Floats, light: Floats
+) -> Planes:
+    """alpha, back: of the garment and of the inside of its back, on the canvas."""
+    weight = erased_weight(zone, person.body.sw)
+    shadow = on_body(alpha, person, zone)
+    behind = floats(~grow(person.person, 0.01 * person.body.sw))
+    hidden = _in_front(person, zone)
+    touched = (weight > 0) | (shadow < 1) | (alpha > 0) | (back > 0)
+    return Planes(fill, weight, shadow, light, hidden, behind, grow(touched, _REACH_PX))
+
+
+def _layers(worn: Worn, cloth: Texture) -> Layers:
+    return Layers(
+        printed(worn.back, cloth) if worn.back.chosen.any() else None,
+        tuple(printed(layer, cloth) for layer in (worn.torso, *worn.legs)),
+        tuple(printed(layer, cloth) for layer in worn.sleeves),
     )
-    seen_low = floats(alpha * (1 - zone.front))
-    bare_limb = max(_hidden_arms(arms), _hidden_legs(person, worn, zone, legs))
-    return Drawing(pixels, seen_low, low_torso, low_limbs, zone, worn, bare_limb)
 
 
 def _bared_arms(canvas: Bytes, person: Person, worn: Worn, category: Category) -> list[Painted]:
@@ -125,59 +157,9 @@ def _smooth(mask: Mask, person: Person) -> Mask:
     return np.asarray(blur(mask, _FOLDS_SW * person.body.sw) > 0.5)
 
 
-def _sleeves(worn: Worn, cloth: Texture, person: Person, torso: Drawn) -> Drawn:
-    """All sleeves as one layer: they cast a shadow on the torso, which legs do not."""
-    drawn = Drawn(torso.pixels, np.zeros_like(torso.alpha))
-    for layer in worn.sleeves:
-        drawn = over(drawn, draw_layer(layer, cloth, person.frame))
-    return drawn
-
-
-def _to_canvas(alpha: Floats, canvas: Bytes) -> Floats:
-    return resize(alpha, canvas.shape[1], canvas.shape[0])
-
-
-def _front(person: Person, zone: Zones) -> Floats:
-    """What hides the garment, soft by a px of the canvas, at the photo's size."""
+def _in_front(person: Person, zone: Zones) -> Floats:
+    """0..1 how far each px hides the garment, soft by a px of the canvas."""
     sw = person.body.sw
     soft = np.clip(blur(zone.front, 0.006 * sw) * 1.6 - 0.3, 0, 1)
     head = person.person & (zone.y < HEAD_SW * sw)
-    soft = np.maximum(soft, grow(head, 0.012 * sw))
-    return person.frame.to_photo(soft)
-
-
-def _body(
-    box: Pixels,
-    canvas: Bytes,
-    person: Person,
-    zone: Zones,
-    alpha: Floats,
-    arms: list[Painted],
-) -> Floats:
-    """float32: the photo's box without the old garment, with the new one's shadow."""
-    weight = person.frame.to_photo(erased_weight(zone, person.body.sw))[..., None]
-    fill = person.frame.to_photo(filled(canvas, person, zone, alpha, arms))
-    under = box + (fill - box) * weight
-    shadow = person.frame.to_photo(on_body(alpha, person, zone))
-    return _lit(floats(under), shadow)
-
-
-def _lit(pixels: Floats, factor: Floats) -> Floats:
-    """Scales the light: sRGB values are about light to the power 1 / 2.2."""
-    return floats(pixels * (np.maximum(factor, 0) ** np.float32(1 / GAMMA))[..., None])
-
-
-def _with_back(
-    under: Floats, worn: Worn, cloth: Texture, person: Person, visible: Floats, category: Category
-) -> Floats:
-    """The inside of the back, seen only beside the neck, a little darker."""
-    if category is Category.LOWER or not worn.back.chosen.any():
-        return under
-    back = draw_layer(worn.back, cloth, person.frame)
-    behind = person.frame.to_photo(_not_body(person).astype(np.float32))
-    alpha = back.alpha * behind * visible
-    return floats(under + (back.pixels * _BACK_DARKER - under) * alpha[..., None])
-
-
-def _not_body(person: Person) -> Mask:
-    return ~grow(person.person, 0.01 * person.body.sw)
+    return floats(np.maximum(soft, grow(head, 0.012 * sw)))

@@ -5,6 +5,7 @@ Knows canvas pixels and masks.
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 from gpu_worker.planes import (
@@ -16,6 +17,8 @@ from gpu_worker.planes import (
     floats,
     lab,
     membrane,
+    resize,
+    resize_bytes,
     shrink,
 )
 from gpu_worker.planes import grow as grown
@@ -51,7 +54,16 @@ def filled(
 
 def wall_behind(pixels: Bytes, person: Person) -> Floats:
     """float32 (h, w, 3): the background continued behind the person."""
-    return membrane(pixels, ~grown(person.person, _WALL_MARGIN_SW * person.body.sw))
+    return _wall(pixels, grown(person.person, _WALL_MARGIN_SW * person.body.sw))
+
+
+def _wall(pixels: Bytes, person: Mask) -> Floats:
+    """The background continued behind the person, made at half size: it is smooth there."""
+    height, width = person.shape
+    half = (max(4, width // 2), max(4, height // 2))
+    wall = resize(~person, *half) > 0.99
+    small = membrane(resize_bytes(pixels, *half), wall)
+    return np.where(person[..., None], resize(small, width, height), pixels)
 
 
 def ghosts(pixels: Bytes, person: Person, before: Mask, kept: Mask) -> Mask:
@@ -63,12 +75,20 @@ def ghosts(pixels: Bytes, person: Person, before: Mask, kept: Mask) -> Mask:
     near = grown(before, _GHOST_SW * sw) & ~person.person
     if not near.any():
         return near
-    wall = membrane(pixels, ~grown(person.person, _GHOST_SW * sw))
-    unlike = np.abs(blur(pixels, 0.7) - wall).max(axis=2) > _GHOST_STEP
-    plain = np.abs(pixels - wall)[~grown(person.person, 2 * _GHOST_SW * sw)]
-    if len(plain) and float(np.percentile(plain, 90)) > _BUSY:
+    if _texture_of_wall(pixels, ~grown(person.person, _GHOST_SW * sw)) > _BUSY:
         return np.zeros_like(near)
+    difference = cv2.absdiff(blur(pixels, 0.7), _wall(pixels, grown(person.person, _GHOST_SW * sw)))
+    unlike = np.maximum.reduce(cv2.split(difference)) > _GHOST_STEP
     return near & grown(unlike & near, 0.03 * sw) & ~grown(kept, 0.02 * sw)
+
+
+def _texture_of_wall(pixels: Bytes, wall: Mask) -> float:
+    """Levels by which nine tenths of a wall's px differ at most from its own smooth course."""
+    height, width = wall.shape
+    small = (max(1, width // 8), max(1, height // 8))
+    smooth = resize(resize_bytes(pixels, *small), width, height)
+    rough = cv2.absdiff(floats(pixels[::2, ::2]), floats(smooth[::2, ::2]))[wall[::2, ::2]]
+    return float(np.percentile(rough, 90)) if len(rough) else 0.0
 
 
 def erased_weight(zone: Zones, sw: float) -> Floats:

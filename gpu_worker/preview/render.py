@@ -1,4 +1,4 @@
-"""Moves the garment's pixels to where `Worn` says, at the photo's own resolution.
+"""Moves the garment's pixels to where `Worn` says, on the canvas or in a strip of the photo.
 
 Knows maps and pixels; no body.
 """
@@ -14,9 +14,12 @@ from gpu_worker.cutout import Garment
 from gpu_worker.engine import Pixels
 from gpu_worker.planes import Bytes, Floats, floats, membrane, remap, resize, resize_bytes
 from gpu_worker.pose.body import Frame
+from gpu_worker.preview.strips import Strip
 from gpu_worker.preview.worn import Layer
 
 _SHARPER = 1.25  # texture px per photo px: more would alias, less would blur
+_BLED_PX = 256  # of the picture that bleeds colours outwards: there is no detail in it
+_SURELY_INSIDE = 0.99
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,17 @@ class Texture:
     pixels: Bytes
     alpha: Floats
     scale: float
+
+
+@dataclass(frozen=True, slots=True)
+class Printed:
+    """One layer's own texture. pixels: uint8 (h, w, 4), colours and alpha; x, y: float32 on the
+    canvas, texture px; inside: float32 on the canvas, or None where the layer is everywhere."""
+
+    pixels: Bytes
+    x: Floats
+    y: Floats
+    inside: Floats | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,26 +61,63 @@ def texture(picture: Pixels, garment: Garment, fitted_scale: float, frame: Frame
     width, height = round(picture.shape[1] * factor), round(picture.shape[0] * factor)
     small = resize_bytes(picture, width, height)
     alpha = resize(garment.alpha, width, height)
-    bled = membrane(small, alpha > 0.97)
-    solid = np.clip((alpha - 0.8) * 5, 0, 1)[..., None]
-    pixels = np.clip(np.round(bled + (small - bled) * solid), 0, 255).astype(np.uint8)
-    return Texture(pixels, alpha, width / garment.alpha.shape[1])
+    solid = floats(np.clip((alpha - 0.8) * 5, 0, 1))
+    pixels = cv2.blendLinear(small, _bled(small, alpha), solid, 1 - solid)
+    return Texture(np.asarray(pixels, np.uint8), alpha, width / garment.alpha.shape[1])
+
+
+def _bled(pixels: Bytes, alpha: Floats) -> Bytes:
+    """The garment's colours continued beyond its outline."""
+    height, width = alpha.shape
+    factor = min(1.0, _BLED_PX / max(height, width))
+    size = (max(8, round(width * factor)), max(8, round(height * factor)))
+    weight = (alpha > 0.97).astype(np.float32)
+    share = resize(weight, *size)
+    known = resize(pixels * weight[..., None], *size) / np.maximum(share, 1e-3)[..., None]
+    bled = membrane(known, share)
+    return resize_bytes(np.clip(np.round(bled), 0, 255).astype(np.uint8), width, height)
+
+
+def printed(layer: Layer, cloth: Texture) -> Printed:
+    """A layer with the part of the texture that belongs to it."""
+    chosen = resize(layer.chosen, cloth.alpha.shape[1], cloth.alpha.shape[0])
+    own = np.round(cloth.alpha * chosen * 255).astype(np.uint8)
+    x, y = (floats((plane + 0.5) * cloth.scale - 0.5) for plane in (layer.x, layer.y))
+    inside = None if layer.inside.all() else layer.inside.astype(np.float32)
+    return Printed(np.dstack([cloth.pixels, own]), x, y, inside)
+
+
+def alpha_on_canvas(layer: Layer, garment: Garment, fitted_scale: float) -> Floats:
+    """float32 (h, w): where the layer's garment is, 0..1, seen on the canvas."""
+    factor = min(1.0, _SHARPER * fitted_scale)
+    height, width = (max(1, round(side * factor)) for side in garment.alpha.shape)
+    own = resize(garment.alpha * layer.chosen, width, height)
+    scale = np.float32(width / garment.alpha.shape[1])
+    alpha = remap(own, (layer.x + 0.5) * scale - 0.5, (layer.y + 0.5) * scale - 0.5)
+    return floats(alpha * layer.inside)
+
+
+def draw_layer(layer: Printed, strip: Strip) -> Drawn:
+    """One layer's pixels and alpha in a strip of the photo."""
+    seen = cv2.remap(layer.pixels, strip.of(layer.x), strip.of(layer.y), cv2.INTER_LINEAR)
+    alpha = floats(seen[..., 3]) / np.float32(255)
+    if layer.inside is not None:
+        alpha *= strip.of(layer.inside) > _SURELY_INSIDE
+    return Drawn(floats(seen[..., :3]), alpha)
 
 
 def over(below: Drawn, above: Drawn) -> Drawn:
-    """One layer over another."""
-    pixels = below.pixels + (above.pixels - below.pixels) * above.alpha[..., None]
-    return Drawn(floats(pixels), floats(1 - (1 - below.alpha) * (1 - above.alpha)))
+    """One layer over another; where only one of them is, the colour is its own."""
+    alpha = floats(1 - (1 - below.alpha) * (1 - above.alpha))
+    share = floats(above.alpha / np.maximum(alpha, 1e-3))
+    return Drawn(mixed(below.pixels, above.pixels, share), alpha)
 
 
-def draw_layer(layer: Layer, cloth: Texture, frame: Frame) -> Drawn:
-    """One layer's pixels and alpha in the frame's box."""
-    x = frame.to_photo((layer.x + 0.5) * cloth.scale - 0.5)
-    y = frame.to_photo((layer.y + 0.5) * cloth.scale - 0.5)
-    chosen = resize(layer.chosen, cloth.alpha.shape[1], cloth.alpha.shape[0])
-    own = floats(cloth.alpha * chosen)
-    pixels = floats(cv2.remap(cloth.pixels, x, y, cv2.INTER_LINEAR))
-    alpha = remap(own, x, y)
-    if not layer.inside.all():
-        alpha *= frame.to_photo(layer.inside.astype(np.float32)) > 0.99
-    return Drawn(pixels, alpha)
+def mixed(below: Floats, above: Floats, share: Floats) -> Floats:
+    """below where share is 0, above where it is 1: (h, w, 3) each, share (h, w)."""
+    return floats(below + (above - below) * cv2.merge([share, share, share]))
+
+
+def times(pixels: Floats, factor: Floats) -> Floats:
+    """pixels (h, w, 3) x factor (h, w)."""
+    return floats(pixels * cv2.merge([factor, factor, factor]))

@@ -46,6 +46,15 @@ def test_a_round_neck_opens_to_its_collar() -> None:
     assert 0.38 * neck < shape.neck_depth < 0.9 * neck
 
 
+def test_the_inside_of_a_back_is_found_down_to_a_faint_front_edge() -> None:
+    """The dress's lining is plain, its front printed in the same red."""
+    _, garment = _read("dress_floral")
+    shape = garment.shape
+    width = float(np.ptp(shape.pit[:, 0]))
+    middle = np.flatnonzero(shape.back[:, round(shape.axis)])
+    assert 0.12 * width < np.ptp(middle) < 0.35 * width
+
+
 def test_both_sides_of_a_symmetric_garment_agree() -> None:
     _, garment = _read("sweatshirt_word")
     shape = garment.shape
