@@ -126,17 +126,23 @@ def set_up_logs(kind: str) -> None:
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
-def work(engine_name: str, settings: Settings) -> bool:
-    """Serves one engine until a signal. Returns whether it ever got to work."""
+def work(engine_name: str, settings: Settings) -> int:
+    """Serves one engine until a signal, or until its device is lost. Returns the exit code."""
     from gpu_worker import images  # noqa: PLC0415
+    from gpu_worker.engine import DeviceLostError  # noqa: PLC0415
     from gpu_worker.storage import Store, connect  # noqa: PLC0415
-    from gpu_worker.worker import BatchWorker  # noqa: PLC0415
+    from gpu_worker.worker import EXIT_DEVICE_LOST, BatchWorker  # noqa: PLC0415
 
     set_up_logs(settings.log)
     images.limit_pixels(settings.max_pixels)
     store = Store(connect(settings), settings.s3_bucket)
     engine, courier = ENGINES[engine_name](settings, store)
-    return BatchWorker(redis_client(settings.redis_url), engine, courier, settings).work()
+    try:
+        BatchWorker(redis_client(settings.redis_url), engine, courier, settings).work()
+    except DeviceLostError as error:
+        logging.critical("the device is lost: %s", error)
+        return EXIT_DEVICE_LOST
+    return 0
 
 
 def main(argv: list[str]) -> int:
@@ -154,11 +160,10 @@ def main(argv: list[str]) -> int:
         return by_hand.main(argv)
     asked = parser.parse_args(argv)
     try:
-        work(asked.engine, Settings.from_env(os.environ))
+        return work(asked.engine, Settings.from_env(os.environ))
     except SettingsError as error:
         sys.stderr.write("\n".join([*error.lines, ""]))
         return EXIT_SETTINGS
-    return 0
 
 
 if __name__ == "__main__":

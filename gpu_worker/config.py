@@ -45,6 +45,7 @@ class Settings:
     target_s: float = 10
     cold_start_s: float = 60
     tiers: tuple[Tier, ...] = LADDER
+    peeks: tuple[float, ...] = (0.4,)
     lease_s: float = 20
     maintenance_s: float = 5
     grace_s: float = 25
@@ -166,6 +167,18 @@ def _tiers(text: str) -> tuple[Tier, ...]:
     return tiers
 
 
+def _fractions(text: str) -> tuple[float, ...]:
+    try:
+        parts = () if text == "none" else tuple(sorted(float(word) for word in text.split(",")))
+    except ValueError:
+        parts = (0.0,)
+    if not all(0 < part < 1 for part in parts):
+        raise ValueError(
+            f"must be none, or fractions between 0 and 1 such as 0.3,0.6, got {text!r}"
+        )
+    return parts
+
+
 def _device(text: str) -> str:
     kind, _, number = text.partition(":")
     if text not in ("auto", "cpu", "cuda") and not (kind == "cuda" and number.isdigit()):
@@ -202,6 +215,7 @@ READERS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "target_s": ("PROTEUS_TARGET_S", _number(float, 0.1, 3600)),
     "cold_start_s": ("PROTEUS_COLD_START_S", _number(float, 0, 3600)),
     "tiers": ("PROTEUS_TIERS", _tiers),
+    "peeks": ("PROTEUS_PEEKS", _fractions),
     "lease_s": ("PROTEUS_LEASE_S", _number(float, 1, 600)),
     "maintenance_s": ("PROTEUS_MAINTENANCE_S", _number(float, 0.1, 600)),
     "grace_s": ("PROTEUS_GRACE_S", _number(float, 0, 3600)),

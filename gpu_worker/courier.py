@@ -18,6 +18,7 @@ from gpu_worker.engine import Options, Order, Parts, Picture, Pixels, Refusal, S
 from gpu_worker.storage import ObjectMissingError, ObjectTooLargeError, Store
 
 MAX_OBJECT_BYTES = 100_000_000
+SKETCH_SIDE_PX = 512
 OUTCOME = "outcome"  # metadata of the object that is stored last: how the job ended
 
 
@@ -55,6 +56,14 @@ class Courier(Protocol):
         """The same order as it was before an engine touched it."""
         ...
 
+    def sketch(self, job: Any, pixels: Pixels) -> str | None:
+        """Stores a rough picture of a job under way. Its key; None where nobody looks at one."""
+        ...
+
+    def withdraw(self, job: Any) -> None:
+        """Removes the rough picture: it came too late to be told of."""
+        ...
+
     def deliver(self, job: Any, product: Any, model_ms: int) -> Outcome:
         """Stores what the engine made."""
         ...
@@ -75,6 +84,7 @@ class TryOnCourier:
         self._store = store
         self._engine = engine
         self._is_preview = is_preview
+        self._label = images.Label(engine, is_preview)
 
     def outcome(self, job: Job) -> Outcome | None:
         return Outcome.from_metadata(self._store.metadata(_try_on(job).result_key))
@@ -97,6 +107,19 @@ class TryOnCourier:
     def renew(self, order: Order) -> Order:
         return replace(order, noise=SeededNoise(order.seed))
 
+    def sketch(self, job: Job, pixels: Pixels) -> str | None:
+        key = _try_on(job).partial_key
+        if key is not None:
+            small = images.bounded(pixels, SKETCH_SIDE_PX)
+            data = images.encode_jpeg(small, quality=80, label=self._label)
+            self._store.put(key, data, "image/jpeg")
+        return key
+
+    def withdraw(self, job: Job) -> None:
+        key = _try_on(job).partial_key
+        if key is not None:
+            self._store.delete(key)
+
     def deliver(self, job: Job, product: Picture, model_ms: int) -> Outcome:
         job = _try_on(job)
         height, width = product.pixels.shape[:2]
@@ -112,8 +135,7 @@ class TryOnCourier:
                 "model_ms": model_ms,
             },
         )
-        label = images.Label(self._engine, self._is_preview)
-        data = images.encode_jpeg(product.pixels, quality=92, label=label)
+        data = images.encode_jpeg(product.pixels, quality=92, label=self._label)
         self._store.put(job.result_key, data, "image/jpeg", outcome.to_metadata())
         return outcome
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from gpu_worker import images
 from gpu_worker.contract import EventType, GarmentJob, Job, PhotoJob, Reason
 from gpu_worker.courier import Outcome, read_object
-from gpu_worker.engine import Parts, Refusal
+from gpu_worker.engine import Parts, Pixels, Refusal
 from gpu_worker.fetch import Fetcher
 from gpu_worker.storage import Store
 from gpu_worker.tailor.orders import Fitted, GarmentOrder, PhotoOrder
@@ -70,6 +70,13 @@ class TailorCourier:
             self._store.put(job.clean_key, images.encode_png(product.pixels), "image/png")
             self._store.put(job.cutout_key, _png(product.cutout), "image/png", mark)
         return outcome
+
+    def sketch(self, _job: Job, _pixels: Pixels) -> str | None:
+        """Nobody watches the tailor."""
+        return None
+
+    def withdraw(self, _job: Job) -> None:
+        """There is none."""
 
     def refused(self, job: Job, reason: Reason, data: dict[str, Any], retryable: bool) -> Outcome:
         said = {"reasons": [reason.value], "people": data.get("people", [])}

@@ -3,6 +3,6 @@
 The only rq here. Knows no engine and no database.
 """
 
-from gpu_worker.worker.batch import BatchWorker
+from gpu_worker.worker.batch import EXIT_DEVICE_LOST, EXIT_HUNG, BatchWorker
 
-__all__ = ["BatchWorker"]
+__all__ = ["EXIT_DEVICE_LOST", "EXIT_HUNG", "BatchWorker"]

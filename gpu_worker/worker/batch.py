@@ -16,37 +16,41 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from threading import Thread
 from types import FrameType
 from typing import Any
 from uuid import uuid4
 
 from redis import Redis
 from redis.exceptions import RedisError
-from rq.job import Job as RqJob
 
 from gpu_worker import contract
 from gpu_worker.config import Settings
-from gpu_worker.contract import ContractError, Lane, TryOnJob
+from gpu_worker.contract import Lane, TryOnJob
 from gpu_worker.courier import Courier
+from gpu_worker.engine import DeviceLostError
 from gpu_worker.events import Events, Pace
-from gpu_worker.leases import Claim, Leases
+from gpu_worker.leases import Leases
 from gpu_worker.runner import Progress, Runner, Steps, Turn
 from gpu_worker.scheduler import Scheduler
+from gpu_worker.worker.bill import Bill
 from gpu_worker.worker.carrier import Carrier
+from gpu_worker.worker.claimer import BELL_S, Claimer
 from gpu_worker.worker.held import Book, Held
 from gpu_worker.worker.policy import PolicyReader
+from gpu_worker.worker.rhythm import Rhythm
 from gpu_worker.worker.rq_side import RqSide
 
 log = logging.getLogger("proteus.worker")
 
-BELL_S = 0.25
 WATCH_S = 0.1
 POLICY_S = 0.5
 BEAT_S = 3.0
+CLAIM_ENDS_S = 2.0
 ABOUT_S = 0.5
 CARRIERS = 16
-STORE_PAUSE_S = 2.0
 EXIT_HUNG = 70
+EXIT_DEVICE_LOST = 71
 
 
 class BatchWorker(RqSide):
@@ -59,14 +63,15 @@ class BatchWorker(RqSide):
         self._settings = settings
         self._leases = Leases(connection, engine.name, self.name, settings.lease_s)
         self._pace = Pace()
-        self._book = Book()
+        self._bill = Bill()
+        self._book = Book(lambda held: self._bill.close(held.claim, held.spent_ms))
         self._carrier = Carrier(
             courier,
             self._book,
             self._leases,
             Events(connection),
             self.settle,
-            self._pause_claiming,
+            lambda: self._claimer.pause(),  # noqa: PLW0108 it is made below
             settings.lease_s,
         )
         self._runner = Runner(
@@ -76,11 +81,26 @@ class BatchWorker(RqSide):
         self._policy = self._reader.first()
         self._carriers = ThreadPoolExecutor(CARRIERS, "carrier")
         self._stopping = threading.Event()
-        self._listens = threading.Event()
         self._ended = threading.Event()
         self._stop_at = float("inf")
         self._busy_since = float("inf")
-        self._due: dict[str, float] = {}
+        self._rhythm = Rhythm()
+        self._claimer = Claimer(
+            self,
+            self._leases,
+            self._book,
+            self._bill,
+            self._carrier,
+            bell=contract.bell_key(engine.name),
+            submit=self._carriers.submit,
+            slots=lambda: self._policy.slots,
+            maintenance_s=settings.maintenance_s,
+            stopping=self._stopping,
+        )
+
+        loops = (self._claimer.claim_loop, self._claimer.bell_loop, self._keep_loop)
+        self._threads = [Thread(target=loop, name=loop.__name__, daemon=True) for loop in loops]
+        self._claiming = self._threads[0]
 
     # --- the main thread -------------------------------------------------------------------------
 
@@ -91,15 +111,22 @@ class BatchWorker(RqSide):
         return self.serve()
 
     def serve(self) -> bool:
-        """Serves until `stop`, then hands back what is unfinished."""
+        """Serves until `stop`, then hands back what is unfinished.
+
+        Raises:
+            DeviceLostError: nothing can be drawn here any more; what is unfinished is handed back.
+        """
         self._engine.warm_up()
         if not self._reach_redis():
             return False
-        for loop in (self._claim_loop, self._bell_loop, self._keep_loop):
-            threading.Thread(target=loop, name=loop.__name__, daemon=True).start()
+        for thread in self._threads:
+            thread.start()
         log.info("ready: worker %s, engine %s", self.name, self._engine.name)
         try:
             self._step_loop()
+        except DeviceLostError:
+            self._abandon(self._runner.at_work)
+            raise
         finally:
             self._leave()
         return True
@@ -153,7 +180,8 @@ class BatchWorker(RqSide):
             self._book.gather(self._policy.slots, self._policy.max_wait_s)
         for held in self._book.take_arrived():
             ticket = held.admit(self._policy.tier)
-            self._runner.add(ticket, held.order)
+            peeks = self._settings.peeks if held.is_watched else ()
+            self._runner.add(ticket, held.order, peeks)
 
     def _say_begun(self, progress: Progress) -> None:
         """Else an engine of one step were never seen at work. Nobody watches the tailor."""
@@ -163,6 +191,11 @@ class BatchWorker(RqSide):
 
     def _report(self, turn: Turn) -> None:
         now = time.monotonic()
+        self._book.spend(turn.spent)
+        for peek in turn.peeks:
+            held = self._book.get(peek.id)
+            if held is not None:
+                self._carriers.submit(self._carrier.sketch, held, peek.pixels)
         for progress in turn.progress:
             held = self._book.get(progress.id)
             if held is not None and self._pace.is_due(held.id, now):
@@ -172,101 +205,6 @@ class BatchWorker(RqSide):
             self._pace.forget(finished.id)
             if held is not None and self._book.start_leaving(held):
                 self._carriers.submit(self._carrier.conclude, held, finished)
-
-    # --- the claiming thread ---------------------------------------------------------------------
-
-    def _claim_loop(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                if self._is_due("recover", self._settings.maintenance_s):
-                    self._recover()
-                if time.monotonic() < self._due.get("claim", 0.0):
-                    self._stopping.wait(BELL_S)
-                else:
-                    self._claim()
-            except RedisError as error:
-                log.warning("claiming: %s", error)
-                self._stopping.wait(0.5)
-            except Exception:
-                log.exception("claiming")
-                self._stopping.wait(0.5)
-        log.info("told to stop: claims no more, %d jobs in hand", len(self._book))
-
-    def _pause_claiming(self) -> None:
-        """The store is away: what we would claim now could not be fetched."""
-        self._due["claim"] = time.monotonic() + STORE_PAUSE_S
-
-    def _claim(self) -> None:
-        suspect = self._book.take_alone()
-        if suspect is not None:
-            self._begin([suspect])
-            return
-        room = self._book.room(self._policy.slots)
-        claims = self._leases.claim(room) if room else []
-        if claims:
-            self._listens.clear()
-            self._take(claims)
-            return
-        if room:
-            self._listens.set()
-        self._book.wait_for_room(self._policy.slots, room, BELL_S)
-
-    def _bell_loop(self) -> None:
-        """Hears the bell for the claiming thread, which at the same time waits for room. A worker
-        that could claim nothing leaves the bell to the others."""
-        while not self._stopping.is_set():
-            try:
-                if self._listens.wait(BELL_S) and self._hears_the_bell():
-                    self._listens.clear()
-                    self._book.ring()
-            except RedisError:
-                self._stopping.wait(0.5)  # the claiming thread says so
-
-    def _hears_the_bell(self) -> bool:
-        bell = contract.bell_key(self._engine.name)
-        return self.connection.blpop([bell], BELL_S) is not None
-
-    def _take(self, claims: Sequence[Claim]) -> None:
-        found = list(zip(claims, self.fetch(claims), strict=True))
-        self._leases.hand_back([claim for claim, rq_job in found if rq_job is None])
-        held = [self._read(claim, rq_job) for claim, rq_job in found if rq_job is not None]
-        readable = [one for one in held if one is not None]
-        for one in readable:
-            one.aside = one.claim.runs_alone
-            self._book.add(one)
-        self._begin([one for one in readable if not one.aside])
-
-    def _begin(self, those: Sequence[Held]) -> None:
-        """From here on they are `started`: whoever dies with them suspects them."""
-        if not those:
-            return
-        try:
-            self.start([held.rq_job for held in those])
-        except RedisError:
-            for held in those:  # their leases run out and they come back
-                self._book.forget(held)
-            raise
-        for held in those:
-            self._carriers.submit(self._carrier.fetch, held)
-
-    def _read(self, claim: Claim, rq_job: RqJob) -> Held | None:
-        try:
-            return Held(claim, rq_job, contract.job_from_json(rq_job.args[0]))
-        except (ContractError, LookupError, TypeError) as error:
-            log.error("job %s is none that this worker can read: %s", claim.job_id, error)
-            self.settle(claim, rq_job, failed=f"unreadable: {error}")
-            return None
-
-    def _recover(self) -> None:
-        back, hopeless = self._leases.recover()
-        if back:
-            log.warning("%d jobs of lost workers are back in their queues", back)
-        for claim, rq_job in zip(hopeless, self.fetch(hopeless), strict=True):
-            held = self._read(claim, rq_job) if rq_job is not None else None
-            if held is not None:
-                self._book.add(held)
-                self._book.start_leaving(held)
-                self._carriers.submit(self._carrier.give_up, held)
 
     # --- the keeping thread ----------------------------------------------------------------------
 
@@ -282,14 +220,15 @@ class BatchWorker(RqSide):
 
     def _watch(self) -> None:
         self._take_out_cancelled()
-        if self._is_due("policy", POLICY_S):
+        if self._rhythm.is_due("policy", POLICY_S):
             self._read_policy()
-        if self._is_due("lease", self._settings.lease_s / 3):
+        if self._rhythm.is_due("lease", self._settings.lease_s / 3):
             self._keep_leases()
-        if self._is_due("beat", BEAT_S):
+        if self._rhythm.is_due("beat", BEAT_S):
             self.say_alive(self._engine.name)
-        if self._is_due("about", ABOUT_S):
+        if self._rhythm.is_due("about", ABOUT_S):
             self._say_about()
+            self._settle_the_bill()
 
     def _end_if_hung(self) -> None:
         """No signal can interrupt a hung kernel; the lease brings its jobs to another worker."""
@@ -349,19 +288,29 @@ class BatchWorker(RqSide):
             pipeline.expire(key, contract.WORKER_TTL_S)
             pipeline.execute()
 
-    def _is_due(self, what: str, every_s: float) -> bool:
-        now = time.monotonic()
-        if now < self._due.get(what, 0.0):
-            return False
-        self._due[what] = now + every_s
-        return True
+    def _settle_the_bill(self) -> None:
+        self._leases.charge(self._bill.take())
 
     # --- the end ---------------------------------------------------------------------------------
+
+    def _abandon(self, ids: Sequence[str]) -> None:
+        """They may be what the device died of: they come back like those of a dead worker, and
+        soon run alone. Who was not at work is handed back without a mark."""
+        log.critical("the device is lost, with %d jobs at work: ending", len(ids))
+        held = [one for one in self._book.all() if one.id in ids]
+        suspects = [one for one in held if self._book.start_leaving(one)]
+        with suppress(RedisError):
+            self._leases.abandon([one.claim for one in suspects])
+        for one in suspects:
+            self._book.forget(one)
 
     def _leave(self) -> None:
         """Hands back what nobody finished, waits for what is on its way out, says good-bye."""
         self._stopping.set()
         self._stop_at = min(self._stop_at, time.monotonic() + self._settings.grace_s)
+        self._claiming.join(
+            CLAIM_ENDS_S
+        )  # or a last claim would be nobody's until its lease ends
         unfinished = [held for held in self._book.all() if self._book.start_leaving(held)]
         with suppress(RedisError):
             self._leases.hand_back([held.claim for held in unfinished])
@@ -372,6 +321,7 @@ class BatchWorker(RqSide):
         self._ended.set()
         with suppress(RedisError):
             self._leases.hand_back([held.claim for held in self._book.all()])
+            self._settle_the_bill()
             self.connection.delete(contract.worker_key(self.name))
             self.say_goodbye()
         self._carriers.shutdown(wait=False, cancel_futures=True)

@@ -17,7 +17,7 @@ from rq.job import Job as RqJob
 
 from gpu_worker.contract import EventType, Job, Reason, Subject
 from gpu_worker.courier import Courier, Outcome
-from gpu_worker.engine import Refusal
+from gpu_worker.engine import Pixels, Refusal
 from gpu_worker.events import Events
 from gpu_worker.leases import Claim, Leases
 from gpu_worker.runner import Finished, Progress
@@ -89,6 +89,23 @@ class Carrier:
         with suppress(RedisError):  # the next one says it too
             self._send(job, EventType.RUNNING, {"step": progress.step, "steps": progress.steps})
 
+    def sketch(self, held: Held, pixels: Pixels) -> None:
+        """Stores a rough picture and tells of it, unless its end was told meanwhile."""
+        try:
+            key = None if held.leaving else self._courier.sketch(held.job, pixels)
+            if key is not None and not self._tell_of_sketch(held, key):
+                self._courier.withdraw(held.job)
+        except (RedisError, StoreAwayError) as error:
+            log.warning("job %s: no rough picture: %s", held.id, error)
+        except Exception:
+            log.exception("job %s: no rough picture", held.id)
+
+    def _tell_of_sketch(self, held: Held, key: str) -> bool:
+        with held.telling:
+            if not held.leaving:
+                self._send(held.job, EventType.PREVIEW, {"key": key})
+            return not held.leaving
+
     def _refuse(self, held: Held, error: Exception) -> None:
         if isinstance(error, Refusal):
             reason, data, retryable = error.reason, error.data, False
@@ -125,7 +142,8 @@ class Carrier:
         if not self._is_ours(held):  # storing took longer than the lease: somebody else has it
             return
         data = {**outcome.data, "carry_ms": round(held.carry_s * 1000)}
-        self._insist(lambda: self._send(held.job, outcome.type, data))
+        with held.telling:
+            self._insist(lambda: self._send(held.job, outcome.type, data))
         self._courier.tidy(held.job)
         if self._is_ours(held):
             self._settle(held.claim, held.rq_job, failed)

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rq.job import Job as RqJob
@@ -31,10 +31,19 @@ class Held:
     ending: bool = False  # in its last step: its slot is as good as free
     leaving: bool = False  # its end is being told; it needs no slot any more
     carry_s: float = 0.0  # spent on its pictures outside the engine: store, decode, encode
+    spent_ms: float = 0.0  # of the engine's time
+    telling: threading.Lock = field(default_factory=threading.Lock)  # a sketch never after the end
 
     @property
     def id(self) -> str:
         return self.claim.job_id
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether somebody sees a picture of it grow."""
+        return bool(
+            isinstance(self.job, TryOnJob) and self.job.partial_key and self.claim.lane is Lane.LIVE
+        )
 
     def admit(self, tier: Tier) -> Ticket:
         """It joins the runner, on the rung of this moment: whatever comes later, it stays there.
@@ -52,9 +61,11 @@ class Held:
 
 
 class Book:
-    """Thread-safe. A job leaves once: whoever gets True from `start_leaving` tells its end."""
+    """Thread-safe. A job leaves once: whoever gets True from `start_leaving` tells its end.
+    `on_forget` hears of each that is ours no more."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_forget: Callable[[Held], None] = lambda _held: None) -> None:
+        self._on_forget = on_forget
         self._held: dict[str, Held] = {}
         self._arrived: list[Held] = []
         self._gone: set[str] = set()
@@ -97,10 +108,20 @@ class Book:
 
     def forget(self, held: Held) -> None:
         with self._changed:
-            if self._held.get(held.id) is held:
+            was_here = self._held.get(held.id) is held
+            if was_here:
                 del self._held[held.id]
             held.order = None
             self._changed.notify_all()
+        if was_here:
+            self._on_forget(held)
+
+    def spend(self, spent: Mapping[str, float]) -> None:
+        """So many ms of the engine went to these ids."""
+        with self._changed:
+            for job_id, ms in spent.items():
+                if job_id in self._held:
+                    self._held[job_id].spent_ms += ms
 
     def mark_ending(self, ids: Iterable[str]) -> None:
         with self._changed:

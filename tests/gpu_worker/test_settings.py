@@ -33,6 +33,13 @@ def test_settings_are_read() -> None:
     assert (settings.batch_size, settings.null_curve) == (8, NullCurve(3, 60, 50))
 
 
+@pytest.mark.parametrize(
+    ("said", "peeks"), [("", (0.4,)), ("none", ()), ("0.6,0.3", (0.3, 0.6)), ("0.5", (0.5,))]
+)
+def test_rough_pictures_are_taken_at_fractions(said: str, peeks: tuple[float, ...]) -> None:
+    assert Settings.from_env(GOOD | {"PROTEUS_PEEKS": said}).peeks == peeks
+
+
 def test_the_laws_numbers_are_settings() -> None:
     said = {
         "PROTEUS_POLICY": "thresholds",
@@ -60,6 +67,8 @@ WRONG = [
     ("PROTEUS_BATCH_SIZE", "many"),
     ("PROTEUS_MAX_WAIT_MS", "501"),
     ("PROTEUS_LEASE_S", "nan"),
+    ("PROTEUS_PEEKS", "half"),
+    ("PROTEUS_PEEKS", "0.5,1"),
     ("PROTEUS_NULL_CURVE", "1,2"),
     ("PROTEUS_NULL_CURVE", "1,2,0"),
     ("PROTEUS_ALLOW_LOOPBACK_IMAGE_URLS", "yes"),
