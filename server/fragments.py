@@ -148,7 +148,7 @@ def words(code: str) -> tuple[str, str]:
 
 def hint_words(hint: str) -> str:
     """What could be better in a photo that is good enough."""
-    return " ".join(words(hint))
+    return reasons.hint(hint)
 
 
 def is_lower(tier: str | None) -> bool:

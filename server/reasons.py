@@ -1,14 +1,14 @@
 """A sentence for every Reason: one for the shopper, one for the merchant.
 
-The worker sends codes, the server owns the words. Plain, no blame: first what is wrong, then
-what to do. A test holds `SENTENCES` against `contract.Reason`.
+The worker sends codes, the server owns the words, also those of a photo's hints. Plain, no blame:
+first what is wrong, then what to do. A test holds `SENTENCES` against `contract.Reason`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gpu_worker.contract import Reason
+from gpu_worker.contract import Hint, Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +164,25 @@ SENTENCES: dict[Reason, Sentences] = {
         "The worker went away while it drew this picture. It can be tried again.",
     ),
 }
+
+
+HINTS: dict[Hint, str] = {
+    Hint.DIM: "Your photo is rather dark. With light in front of you colours come out truer.",
+    Hint.CROP_ENDS_AT_WAIST: "Your photo ends above your legs. Tops work well with it, dresses only "
+    "as far as it shows you. For skirts and trousers, step back until your knees are in view.",
+    Hint.CROP_ENDS_ABOVE_WAIST: "Your photo ends above your waist. For most items, choose one that "
+    "shows you at least to your hips.",
+    Hint.ARMS_BEFORE_BODY: "Your arms are in front of you. Let them hang a little away from your "
+    "body, or tops and dresses can't be shown on you.",
+}
+
+
+def hint(word: str) -> str:
+    """What could be better, for the shopper; a word from a newer worker says only that."""
+    try:
+        return HINTS[Hint(word)]
+    except ValueError:
+        return "Another photo may come out better."
 
 
 def sentences(code: str) -> Sentences:

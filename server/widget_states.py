@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from gpu_worker.contract import Category, GarmentStatus, PhotoStatus, Reason, TryOnStatus
+from gpu_worker.contract import Category, GarmentStatus, Hint, PhotoStatus, Reason, TryOnStatus
 from server import fragments
 from server.fragments import Scene
 from server.models import Garment, Photo, TryOn, now
@@ -58,7 +58,7 @@ def photo(status: PhotoStatus = PhotoStatus.READY, *reasons: Reason, hints: int 
         id="pho_sample",
         status=status,
         reasons=[reason.value for reason in reasons],
-        hints=[Reason.PHOTO_TOO_DARK.value, Reason.CROP_TOO_TIGHT.value][:hints],
+        hints=[Hint.DIM.value, Hint.CROP_ENDS_AT_WAIST.value][:hints],
         people=boxes if several else [],
         clean_key="people.jpg" if several else "photo.jpg",
         version=1,

@@ -56,6 +56,7 @@ from gpu_worker.contract.policy import (
 from gpu_worker.contract.words import (
     Category,
     GarmentStatus,
+    Hint,
     Lane,
     PhotoStatus,
     Reason,
@@ -86,6 +87,7 @@ __all__ = [
     "EventType",
     "GarmentJob",
     "GarmentStatus",
+    "Hint",
     "Job",
     "Lane",
     "Law",

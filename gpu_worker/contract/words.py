@@ -47,6 +47,18 @@ class GarmentStatus(StrEnum):
     REJECTED = "rejected"
 
 
+class Hint(StrEnum):
+    """What could be better in a photo that is good enough: stable words.
+
+    The tailor sends them, the server owns the sentences (`server/reasons.py`).
+    """
+
+    DIM = "dim"
+    CROP_ENDS_AT_WAIST = "crop_ends_at_waist"
+    CROP_ENDS_ABOVE_WAIST = "crop_ends_above_waist"
+    ARMS_BEFORE_BODY = "arms_before_body"
+
+
 class Reason(StrEnum):
     """Why a picture was refused or a try-on failed: stable codes.
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from gpu_worker.contract import Reason
 from gpu_worker.engine import Pixels, Refusal
 from gpu_worker.planes import Bytes, Floats, Mask, floats, lab
-from gpu_worker.pose.body import Body, Frame, frame_of, warp_to_canvas
+from gpu_worker.pose.body import SHOULDERS, Body, Frame, frame_of, warp_to_canvas
 from gpu_worker.pose.detect import Found, find_people
 from gpu_worker.pose.labels import label
 from gpu_worker.pose.landmarks import Landmarks, read_landmarks
@@ -45,6 +45,11 @@ class Person:
     waist: float
     bare: tuple[bool, bool]
     size: tuple[int, int]
+
+    @property
+    def shown(self) -> float:
+        """v in tl of the photo's lower end, or of what lies below the feet."""
+        return (self.frame.height - float(self.body.mid(SHOULDERS)[1])) / self.body.tl
 
     def to_parts(self) -> dict[str, NDArray[Any]]:
         return {

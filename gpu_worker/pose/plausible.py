@@ -21,6 +21,8 @@ _NOSE_ABOVE = 0.25
 _SHOULDER_SEEN = 0.5
 _POINTS_IN_MASK = 0.8
 MIN_SW_PX = 48.0
+LEGS_FROM_TL = 1.25  # a photo that ends above it shows no legs
+WAIST_TL = 0.75
 MIN_LUMINANCE = 14.0  # L* of the body's median: below it cloth and skin cannot be told apart
 
 

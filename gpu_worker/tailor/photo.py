@@ -5,6 +5,7 @@ from __future__ import annotations
 from gpu_worker import pose
 from gpu_worker.contract import EventType, Reason
 from gpu_worker.engine import Refusal
+from gpu_worker.tailor.hints import hints_of
 from gpu_worker.tailor.orders import Fitted, PhotoOrder
 
 
@@ -18,7 +19,7 @@ def check_photo(order: PhotoOrder) -> Fitted:
     """
     height, width = order.pixels.shape[:2]
     try:
-        parts = pose.read_photo(order.pixels, order.person)
+        person = pose.read_person(order.pixels, order.person)
     except Refusal as refusal:
         if refusal.reason is not Reason.SEVERAL_PEOPLE:
             raise
@@ -26,8 +27,9 @@ def check_photo(order: PhotoOrder) -> Fitted:
         reasons = [Reason.SEVERAL_PEOPLE.value]
         said = {"reasons": reasons, "people": people, "width": width, "height": height}
         return Fitted(EventType.REJECTED, said, order.pixels)
-    said = {"width": width, "height": height, "people": _people(order), "hints": []}
-    return Fitted(EventType.READY, said, order.pixels, parts)
+    hints = [hint.value for hint in hints_of(order.pixels, person)]
+    said = {"width": width, "height": height, "people": _people(order), "hints": hints}
+    return Fitted(EventType.READY, said, order.pixels, person.to_parts())
 
 
 def _people(order: PhotoOrder) -> list[list[float]]:

@@ -12,6 +12,7 @@ from gpu_worker.contract import (
     Category,
     EventType,
     GarmentStatus,
+    Hint,
     Lane,
     Law,
     Mode,
@@ -29,7 +30,7 @@ from tests.services import S3Settings
 BEYOND_V1 = {"/healthz", "/readyz", "/docs", "/openapi.json", "/embed/v1/proteus.js", "/w/{pk}"}
 DOCS = ROOT / "docs" / "protocol.md"
 NOWHERE = S3Settings("http://unused", "proteus", "id", "secret")
-WORDS = [Category, EventType, GarmentStatus, Lane, Law, Mode, PhotoStatus, TryOnStatus]
+WORDS = [Category, EventType, GarmentStatus, Hint, Lane, Law, Mode, PhotoStatus, TryOnStatus]
 
 
 def test_it_tells_every_message_between_page_and_widget() -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from html import unescape
 
 import pytest
 
-from gpu_worker.contract import PhotoStatus, Reason, TryOnStatus
-from server import errors, fragments, widget_states
+from gpu_worker.contract import Hint, PhotoStatus, Reason, TryOnStatus
+from server import errors, fragments, reasons, widget_states
 from server.fragments import Scene
 from server.models import now
 from server.widget import document
@@ -92,6 +93,16 @@ def test_a_photo_that_is_fine_goes_on_by_itself_and_one_with_a_hint_waits() -> N
     hinted = fragments.photo_card(widget_states.photo(hints=1), LINKS)
     assert 'hx-trigger="load"' not in hinted
     assert "Use this photo" in hinted
+
+
+@pytest.mark.parametrize("hint", Hint)
+def test_every_hint_is_said_in_a_sentence_of_its_own(hint: Hint) -> None:
+    row = widget_states.photo()
+    row.hints = [hint.value]
+    html = unescape(fragments.photo_card(row, LINKS))
+    assert reasons.HINTS[hint] in html
+    assert hint.value not in html
+    assert "Another photo may come out better." in fragments.hint_words("from_a_newer_worker")
 
 
 def test_a_preview_says_so_and_every_picture_says_that_ai_made_it() -> None:

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
+from bench import composed
 from bench.pictures import DEMO, load
 from gpu_worker import cutout, pose
 from gpu_worker.contract import Category, Reason
@@ -15,6 +16,7 @@ from gpu_worker.engine import Order, Pixels, Refusal, SeededNoise
 from gpu_worker.preview import PreviewEngine
 
 PERSON = load(DEMO / "person_anna.jpg")
+DRESS = load(DEMO / "garment_dress_floral.jpg")
 TEE = load(DEMO / "garment_tee_geo.jpg")
 
 
@@ -79,6 +81,10 @@ def _at_the_waist() -> Pixels:
     return PERSON[:860]
 
 
+def _at_the_hips() -> Pixels:
+    return PERSON[:900]
+
+
 def _busy() -> Pixels:
     noise = np.random.Generator(np.random.Philox(seed=1))
     return noise.integers(0, 255, (600, 500, 3), dtype=np.uint8)
@@ -91,7 +97,7 @@ REFUSALS: list[tuple[str, Callable[[], Pixels], Callable[[], Pixels], Category, 
     ("far away", _tiny, lambda: TEE, Category.UPPER, Reason.PERSON_TOO_SMALL),
     ("bust", _bust, lambda: TEE, Category.UPPER, Reason.CROP_TOO_TIGHT),
     ("no legs", _at_the_waist, lambda: TEE, Category.LOWER, Reason.CROP_TOO_TIGHT),
-    ("no skirt", _at_the_waist, lambda: TEE, Category.OVERALL, Reason.CROP_TOO_TIGHT),
+    ("dress on a bust", _bust, lambda: TEE, Category.OVERALL, Reason.CROP_TOO_TIGHT),
     ("busy ground", lambda: PERSON, _busy, Category.UPPER, Reason.GARMENT_BACKGROUND_NOT_PLAIN),
     ("on a model", lambda: PERSON, lambda: PERSON, Category.UPPER, Reason.GARMENT_ON_MODEL),
     ("no garment", lambda: PERSON, _blank, Category.UPPER, Reason.GARMENT_NOT_FOUND),
@@ -109,6 +115,17 @@ def test_refuses(
     with pytest.raises(Refusal) as refused:
         PreviewEngine().admit(_order(photo(), garment(), category))
     assert refused.value.reason is reason
+
+
+@pytest.mark.parametrize("garment", [DRESS, composed.jumpsuit()], ids=["dress", "jumpsuit"])
+def test_a_dress_is_drawn_as_far_as_the_photo_shows_her(garment: Pixels) -> None:
+    """Cut at the hips: the photo check has warned, the picture keeps the photo's framing."""
+    photo = _at_the_hips()
+    with pytest.raises(Refusal):
+        PreviewEngine().admit(_order(photo, garment, Category.LOWER))
+    drawn = _draw(_order(photo, garment, Category.OVERALL))
+    assert drawn.shape == photo.shape
+    assert (drawn[-1] != photo[-1]).any()
 
 
 def test_lists_the_people_to_choose_from() -> None:
