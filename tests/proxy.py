@@ -1,4 +1,4 @@
-"""A TCP proxy on loopback that can cut every connection, refuse new ones, or fall silent.
+"""A TCP proxy on loopback that can cut connections, refuse new ones, fall silent, lose a reply.
 
 For a network that fails the way networks do. Knows nothing of what goes through it.
 """
@@ -9,6 +9,32 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """The answer to the next request that holds `request` does not arrive, where it holds
+    `answer`: its connection ends instead. `then_cut`: and with it all others, until `restore`."""
+
+    request: bytes
+    answer: bytes = b""
+    then_cut: bool = False
+    happened: threading.Event = field(default_factory=threading.Event)
+    _once: threading.Lock = field(default_factory=threading.Lock)
+
+    def takes(self, answer: bytes) -> bool:
+        """True once."""
+        return self.answer in answer and self._once.acquire(blocking=False)
+
+
+@dataclass(slots=True)
+class _Link:
+    """One connection: what was asked on it and may never be answered."""
+
+    client: socket.socket
+    server: socket.socket
+    losses: list[Loss] = field(default_factory=list)
 
 
 class Proxy:
@@ -16,6 +42,7 @@ class Proxy:
 
     def __init__(self, target: tuple[str, int]):
         self._target = target
+        self._losses: list[Loss] = []
         self._sockets: set[socket.socket] = set()
         self._flows = threading.Event()
         self._flows.set()
@@ -46,6 +73,13 @@ class Proxy:
         self._flows = threading.Event()
         self._flows.set()
 
+    def lose_answer(self, request: bytes, answer: bytes = b"", *, then_cut: bool = False) -> Loss:
+        """Once, the request is carried out and who asked never hears of it. Looks at what
+        arrives in one piece, as commands and headers do, and at the first piece of the answer."""
+        loss = Loss(request, answer, then_cut)
+        self._losses = [*self._losses, loss]
+        return loss
+
     def end(self) -> None:
         self.cut()
         self.wake()
@@ -66,21 +100,37 @@ class Proxy:
         except OSError:
             _end(client)
             return
+        link = _Link(client, server)
         for one, other in ((client, server), (server, client)):
             one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._sockets.add(one)
-            threading.Thread(target=self._pump, args=(one, other), daemon=True).start()
+            threading.Thread(target=self._pump, args=(link, one, other), daemon=True).start()
 
-    def _pump(self, source: socket.socket, sink: socket.socket) -> None:
+    def _pump(self, link: _Link, source: socket.socket, sink: socket.socket) -> None:
         flows = self._flows
         with suppress(OSError):
             while data := source.recv(65536):
                 flows.wait()
+                if source is link.client:
+                    link.losses += [loss for loss in self._losses if loss.request in data]
+                elif self._is_lost(link, data):
+                    break
                 sink.sendall(data)
         flows.wait()
         for sock in (source, sink):
             self._sockets.discard(sock)
             _end(sock)
+
+    def _is_lost(self, link: _Link, data: bytes) -> bool:
+        asked, link.losses = link.losses, []
+        loss = next((loss for loss in asked if loss.takes(data)), None)
+        if loss is None:
+            return False
+        self._losses = [other for other in self._losses if other is not loss]
+        if loss.then_cut:
+            self.cut()
+        loss.happened.set()
+        return True
 
 
 def _end(sock: socket.socket) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
@@ -80,6 +81,7 @@ def kills(samples: Sequence[NullSample]) -> None:
 
 
 def is_too_many(samples: Sequence[NullSample]) -> None:
+    sys.stderr.write(f"step of {len(samples)}\n")
     if len(samples) > ROOM_FOR:
         raise OutOfMemoryError(f"{len(samples)} samples, room for {ROOM_FOR}")
 
@@ -87,6 +89,17 @@ def is_too_many(samples: Sequence[NullSample]) -> None:
 def has_lost_its_device(samples: Sequence[NullSample]) -> None:
     if any(sample.step >= 2 for sample in samples):
         raise DeviceLostError("no kernel runs on this device any more")
+
+
+def is_slow() -> None:
+    """Each picture takes its time to come."""
+    whole = Store.get
+
+    def get(self: Store, key: str, max_bytes: int) -> bytes:
+        time.sleep(2)
+        return whole(self, key, max_bytes)
+
+    Store.get = get  # type: ignore[method-assign]
 
 
 FAULTS: dict[str, Callable[[], None]] = {
@@ -100,6 +113,7 @@ FAULTS: dict[str, Callable[[], None]] = {
     "one raises": lambda: steps(raises),
     "one kills": lambda: steps(kills),
     "short of memory": lambda: steps(is_too_many),
+    "slow store": is_slow,
     "device lost": lambda: steps(has_lost_its_device),
 }
 

@@ -19,7 +19,7 @@ import numpy as np
 from redis import Redis, RedisError
 from sqlalchemy import select, text
 
-from gpu_worker.contract import EVENTS, STEWARD, Event, EventType, TryOnStatus
+from gpu_worker.contract import EVENTS, STEWARD, Event, EventType, TryOnStatus, worker_key
 from server import auth, try_ons
 from server.local.children import Child
 from server.models import Garment, Photo, Shopper, Site, TryOn
@@ -83,6 +83,9 @@ class Road:
         name = f"worker-{len(self.house.children)}.log"
         argv = module or ("-m", "gpu_worker", "work", ENGINE)
         return self.house.start(*argv, log=name, **{**env, **changes})
+
+    def serve(self, **changes: str) -> Child:
+        return self.house.serve(PROTEUS_RATE_LIMIT="100000", **changes)
 
     # --- the shoppers -----------------------------------------------------------------------------
 
@@ -154,6 +157,9 @@ class Road:
         with self.house.services.read() as session:
             return {row.id: row for row in session.scalars(select(TryOn))}
 
+    def finished(self) -> list[str]:
+        return [id_ for id_, row in self.rows().items() if row.status.is_final]
+
     def has_leases(self) -> bool:
         return bool(self._redis.keys("proteus:lease:*"))
 
@@ -161,6 +167,17 @@ class Road:
         """How many jobs wait in RQ's queues."""
         keys: Any = self._redis.keys("rq:queue:*")
         return sum(int(self._redis.llen(key)) for key in keys)
+
+    def losses(self) -> int:
+        """How often RQ's jobs are said to have been lost with a worker."""
+        marks = [self._redis.hget(f"rq:job:{id_}", "losses") for id_ in self.accepted]
+        return sum(int(mark) for mark in marks if mark)
+
+    def clocks(self) -> list[float]:
+        """By how many seconds each worker's clock is ahead, as its heartbeat says."""
+        keys: Any = self._redis.keys(worker_key("*"))
+        beats: Any = [self._redis.hget(key, "ts") for key in keys]
+        return [float(beat) - time.time() for beat in beats if beat]
 
     def workers(self) -> set[str]:
         members: Any = self._redis.smembers("rq:workers")

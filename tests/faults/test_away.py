@@ -1,0 +1,84 @@
+"""19: database or store are gone for ten seconds, from the very moment of a commit."""
+
+from __future__ import annotations
+
+import time
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.faults.road import PROMISED_S, Road
+from tests.proxy import Proxy, proxy
+from tests.stage import wait_for
+
+pytestmark = [pytest.mark.faults, pytest.mark.slow]
+
+AWAY_S = 10
+EIGHT = 8
+
+
+def way_to(url: str) -> tuple[str, int]:
+    parts = urlsplit(url)
+    return str(parts.hostname), int(parts.port or 0)
+
+
+def through(way: Proxy, url: str) -> str:
+    host, port = way_to(url)
+    return url.replace(f"{host}:{port}", f"127.0.0.1:{way.port}")
+
+
+def stay_away(road: Road, way: Proxy) -> None:
+    road.struck()
+    time.sleep(AWAY_S)  # the fault itself
+    way.restore()
+
+
+def test_the_database_is_gone_when_an_order_is_committed(road: Road) -> None:
+    """Nobody knows whether it was: the shopper asks again with the same key."""
+    house = road.house
+    with proxy(*way_to(house.database_url)) as way:
+        behind = {"DATABASE_URL": through(way, house.database_url)}
+        road.steward(**behind)
+        road.serve(**behind)
+        road.work()
+        assert road.post(key="before").status_code == 202
+        road.settle()
+        loss = way.lose_answer(b"COMMIT", then_cut=True)
+        assert road.post(key="again").status_code == 503
+        assert loss.happened.is_set()
+        stay_away(road, way)
+        wait_for(lambda: road.post(key="again").status_code == 202, 60)
+        counts = road.tell(19, f"database gone for {AWAY_S} s at an order's commit")
+    assert (counts.accepted, counts.succeeded) == (2, 2)
+    assert road.recovered_s < AWAY_S + PROMISED_S
+
+
+def test_the_database_is_gone_when_results_are_settled(road: Road) -> None:
+    house = road.house
+    with proxy(*way_to(house.database_url)) as way:
+        road.steward(DATABASE_URL=through(way, house.database_url))
+        road.order(EIGHT)
+        road.work(PROTEUS_NULL_CURVE="20,5,20")
+        wait_for(road.is_running, 60)
+        loss = way.lose_answer(b"COMMIT", then_cut=True)
+        assert loss.happened.wait(60)
+        stay_away(road, way)
+        counts = road.tell(19, f"database gone for {AWAY_S} s when results are settled")
+    assert counts.succeeded == EIGHT
+    assert road.recovered_s < AWAY_S + PROMISED_S
+
+
+def test_the_store_is_gone_when_results_are_stored(road: Road) -> None:
+    """The first picture is stored, and the worker is never told so."""
+    house = road.house
+    with proxy(*way_to(house.s3.endpoint_url)) as way:
+        road.house.steward()
+        road.order(EIGHT)
+        loss = way.lose_answer(b"PUT /", then_cut=True)
+        worker = road.work(S3_ENDPOINT_URL=through(way, house.s3.endpoint_url))
+        assert loss.happened.wait(90)
+        stay_away(road, way)
+        counts = road.tell(19, f"store gone for {AWAY_S} s when results are stored")
+    assert counts.succeeded == EIGHT
+    assert worker.poll() is None
+    assert road.recovered_s < AWAY_S + PROMISED_S

@@ -1,0 +1,58 @@
+"""21: the workers' clocks are apart by more than the lease, and so is the steward's."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.faults.road import PROMISED_S, Road
+from tests.stage import ENGINE, wait_for
+
+pytestmark = pytest.mark.faults
+
+EIGHT = 8
+WORKER = ("-m", "tests.faults.other_clock", "gpu_worker", "work", ENGINE)
+STEWARD = ("-m", "tests.faults.other_clock", "server.steward")
+APART_S = 60  # the lease is 3 s
+
+
+@pytest.fixture(scope="module")
+def library() -> str:
+    """Debian's libfaketime. A program under `faketime` would be a child that nobody can kill."""
+    found = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
+    if found:
+        return str(found[0])
+    if os.environ.get("CI") == "true":
+        pytest.fail("libfaketime is missing: install the Debian package faketime")
+    pytest.skip("libfaketime is missing: install the Debian package faketime")
+
+
+def clock(library: str, apart_s: int) -> dict[str, str]:
+    """The wall clock alone is wrong: nobody can set the one that counts seconds since boot."""
+    return {
+        "LD_PRELOAD": library,
+        "FAKETIME": f"{apart_s:+d}s",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+    }
+
+
+@pytest.mark.parametrize(("first", "second"), [(APART_S, -APART_S), (-APART_S, APART_S)])
+def test_clocks_are_apart_by_more_than_the_lease(
+    road: Road, library: str, first: int, second: int
+) -> None:
+    """Both hold jobs at once; neither may take the other's for abandoned. Then one is killed."""
+    road.house.start(*STEWARD, log="steward.log", **clock(library, second))
+    road.order(EIGHT)
+    options = {"PROTEUS_BATCH_SIZE": "4"}
+    doomed = road.work(*WORKER, PROTEUS_NULL_CURVE="100,0,80", **options, **clock(library, first))
+    wait_for(road.is_running, 60)
+    road.work(*WORKER, PROTEUS_NULL_CURVE="100,0,20", **options, **clock(library, second))
+    wait_for(lambda: len(road.finished()) >= 4, 60)
+    assert sorted(map(round, road.clocks())) == pytest.approx([-APART_S, APART_S], abs=20)
+    assert not road.losses()
+    road.kill(doomed)
+    counts = road.tell(21, f"clocks {first:+d} s and {second:+d} s, the first is killed")
+    assert counts.succeeded == EIGHT
+    assert road.recovered_s < PROMISED_S

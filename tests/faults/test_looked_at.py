@@ -1,0 +1,65 @@
+"""14: everybody reads RQ's registries all the while, a worker dies among them."""
+
+from __future__ import annotations
+
+import pytest
+from rq import Queue
+from rq.serializers import JSONSerializer
+
+from gpu_worker.contract import queue_name
+from gpu_worker.contract.words import Lane
+from server.local.children import Child
+from tests.faults.road import PROMISED_S, Road
+from tests.stage import ENGINE, wait_for
+
+pytestmark = pytest.mark.faults
+
+READERS = 4
+JOBS = 40
+
+
+def read_registries(road: Road) -> list[Child]:
+    """Four that ask for lengths and ids, as a dashboard does, and `rq info` beside them."""
+    readers = [
+        road.house.start("-m", "tests.faults.reader", log=f"reader-{n}.log") for n in range(READERS)
+    ]
+    info = ["-m", "rq.cli", "info", "--url", road.house.redis_url, "--interval", "0.3"]
+    info += ["--serializer", "rq.serializers.JSONSerializer"]
+    return [*readers, road.house.start(*info, log="info.log")]
+
+
+def test_registries_are_read_all_the_while(road: Road) -> None:
+    road.steward()
+    readers = read_registries(road)
+    for _ in range(JOBS // 2):
+        road.order()
+        road.order(site=road.house.other_shop)
+    doomed, other = road.work(PROTEUS_NULL_CURVE="50,5,20"), road.work()
+    wait_for(road.is_running, 60)
+    road.kill(doomed)
+    road.work()
+    counts = road.tell(14, "registries read all the while", f"{READERS} readers and rq info")
+    assert counts.succeeded == JOBS
+    assert road.recovered_s < PROMISED_S
+    assert other.poll() is None
+    assert [reader.poll() for reader in readers] == [None] * len(readers), road.logs()
+
+
+def test_readers_take_no_job_away_from_a_worker_that_died(road: Road) -> None:
+    """RQ's own cleanup, run by every look at a registry, would fail or double expired jobs."""
+    road.order(6)
+    doomed = road.work(PROTEUS_NULL_CURVE="200,0,50", PROTEUS_BATCH_SIZE="4")
+    merchant = road.house.shop.merchant_id
+    name = queue_name(ENGINE, Lane.LIVE, merchant)
+    queue = Queue(name, connection=road.house.redis, serializer=JSONSerializer)
+    wait_for(lambda: queue.started_job_registry.count == 4, 60)
+    road.kill(doomed)
+
+    def lease_is_over() -> bool:
+        assert queue.started_job_registry.count + queue.count == 6
+        return not road.has_leases()
+
+    wait_for(lease_is_over, 30)
+    road.house.steward()
+    road.work()
+    assert road.tell(14, "registries read after a worker died").succeeded == 6

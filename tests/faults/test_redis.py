@@ -1,0 +1,150 @@
+"""9, 10, 11, 16: Redis is killed, forgets everything, loses a reply, is gone for a moment."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.faults.conftest import MakeRoad
+from tests.faults.fragile import fragile_redis
+from tests.faults.road import PROMISED_S, Road
+from tests.proxy import Proxy, proxy
+from tests.services import S3Settings
+from tests.stage import wait_for
+
+pytestmark = pytest.mark.faults
+
+EIGHT = 8
+SLOW = "40,0,60"
+AWAY_S = 1.5
+
+
+@pytest.fixture
+def way(redis_url: str) -> Iterator[Proxy]:
+    """The road's processes reach Redis through this; the test itself does not."""
+    parts = urlsplit(redis_url)
+    with proxy(str(parts.hostname), int(parts.port or 0)) as made:
+        yield made
+
+
+def through(way: Proxy) -> dict[str, str]:
+    return {"REDIS_URL": f"redis://127.0.0.1:{way.port}/0"}
+
+
+def test_redis_is_killed_in_mid_batch(
+    make_road: MakeRoad, store: S3Settings, tmp_path: Path
+) -> None:
+    with fragile_redis(tmp_path) as redis, make_road(redis.url, store) as road:
+        road.steward()
+        road.order(EIGHT)
+        worker = road.work(PROTEUS_NULL_CURVE=SLOW)
+        wait_for(road.is_running, 60)
+        redis.kill()
+        road.struck()
+        time.sleep(AWAY_S)  # how long it is gone is the fault
+        redis.restart()
+        counts = road.tell(9, f"redis kill -9 in mid-batch, {AWAY_S:g} s away")
+        assert counts.succeeded == EIGHT
+        assert worker.poll() is None
+
+
+def test_everything_in_redis_is_lost_in_mid_batch(road: Road) -> None:
+    road.steward()
+    road.order(EIGHT)
+    worker = road.work(PROTEUS_NULL_CURVE=SLOW)
+    wait_for(road.is_running, 60)
+    road.house.redis.flushall()
+    road.struck()
+    counts = road.tell(10, "FLUSHALL in mid-batch")
+    assert counts.succeeded == EIGHT
+    assert worker.poll() is None
+
+
+def test_everything_in_redis_is_lost_while_all_wait(road: Road) -> None:
+    road.steward()
+    road.order(EIGHT)
+    road.house.redis.flushall()
+    road.struck()
+    road.work()
+    assert road.tell(10, "FLUSHALL while all wait").succeeded == EIGHT
+
+
+# Each is carried out by Redis, and whoever asked for it does not hear of that.
+LOST = {
+    "enqueue": (b"rq:queue:null:live:", b""),
+    "claim": (b"EVALSHA", b"null:live:mer_"),
+    "start": (b"started_at", b""),
+    "end of an event": (b'"succeeded"', b""),
+    "settlement": (b"successful_job_count", b""),
+    "steward's reading": (b"XREADGROUP", b'"succeeded"'),
+    "steward's acknowledgement": (b"XACK", b""),
+}
+
+
+def test_replies_are_lost_on_the_wire(road: Road, way: Proxy) -> None:
+    road.house.steward(**through(way))
+    road.serve(**through(way))
+    losses = {name: way.lose_answer(*parts) for name, parts in LOST.items()}
+    road.struck()
+    for _ in range(EIGHT):
+        road.ask()
+    road.work(**through(way))
+    counts = road.tell(11, "replies lost on the wire", f"{len(losses)} replies: {', '.join(LOST)}")
+    assert [name for name, loss in losses.items() if not loss.happened.is_set()] == []
+    assert counts.succeeded == EIGHT
+
+
+def test_redis_is_gone_for_a_moment_under_sixty_open_sockets(road: Road, way: Proxy) -> None:
+    """While it is gone one try-on after another is done, and nobody can say so."""
+    house = road.house
+    road.serve(**through(way))
+    road.house.steward()
+    ears = [house.listen(house.sam) for _ in range(60)]
+    mine = [road.ask() for _ in range(4)]
+    for ear in ears:
+        ear.until("queued", within_s=60)
+    way.cut()
+    road.struck()
+    road.work(PROTEUS_NULL_CURVE="5,5,2")
+    wait_for(road.is_settled, 60)
+    time.sleep(AWAY_S)
+    assert house.answers()
+    way.restore()
+    heard = [0] * len(ears)
+
+    def listen(place: int) -> None:
+        done: set[str] = set()
+        while done != set(mine):
+            done.add(ears[place].until("succeeded", within_s=60)["id"])
+        heard[place] = 1
+
+    threads = [threading.Thread(target=listen, args=(place,)) for place in range(len(ears))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(90)
+    told = f"{sum(heard)} of {len(ears)} sockets saw all pictures"
+    counts = road.tell(16, "redis gone under open sockets", told)
+    assert (counts.succeeded, sum(heard)) == (4, len(ears))
+
+
+def test_redis_falls_silent_and_nobody_says_goodbye(road: Road, way: Proxy) -> None:
+    """A host that is lost sends no end of the connection: the listener must notice by itself."""
+    house = road.house
+    road.serve(**through(way))
+    house.steward()
+    ear = house.listen(house.sam)
+    try_on_id = road.ask()
+    ear.until("queued", within_s=60)
+    way.lose()
+    road.struck()
+    road.work(PROTEUS_NULL_CURVE="5,5,2")
+    said = ear.until("succeeded", within_s=60)
+    assert said["id"] == try_on_id
+    assert road.tell(16, "redis silent under an open socket").succeeded == 1
+    assert road.recovered_s < PROMISED_S
