@@ -6,6 +6,7 @@ Knows torch and nothing of pictures. On CPU everything here is a plain pass-thro
 from __future__ import annotations
 
 import threading
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -94,23 +95,25 @@ class Beside:
 def telling_faults() -> Iterator[None]:
     """torch's exceptions as the engine's own.
 
-    The new one is raised when the old one is gone: its traceback holds the very tensors that did
-    not fit.
-
     Raises:
         OutOfMemoryError, DeviceLostError.
     """
-    fault: Exception | None = None
     try:
         yield
     except (RuntimeError, MemoryError) as error:
         fault = fault_of(error)
         if fault is None:
             raise
-    if isinstance(fault, OutOfMemoryError) and torch.cuda.is_available():
+        if isinstance(fault, OutOfMemoryError):
+            _let_go(error)
+        raise fault from error
+
+
+def _let_go(error: Exception) -> None:
+    """Of the very tensors that did not fit: the frames of the traceback hold them."""
+    traceback.clear_frames(error.__traceback__)
+    if torch.cuda.is_available():
         torch.cuda.empty_cache()
-    if fault is not None:
-        raise fault
 
 
 def fault_of(error: Exception) -> Exception | None:

@@ -1,0 +1,114 @@
+"""A garment is encoded once, whoever needs it, and the picture never depends on that."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from gpu_worker.catvton.engine import CatvtonEngine
+from gpu_worker.catvton.garments import GarmentCache, pack, unpack
+from gpu_worker.garment_objects import GarmentObjects
+from tests.gpu_worker.catvton.drawing import RUNG, SMALL_RUNG, engine_of, order, tiny_model
+from tests.workshop import Workshop, wait_for
+
+LATENTS = torch.arange(24, dtype=torch.float32).reshape(4, 2, 3)
+
+
+class Shelf:
+    """A dict for a store."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, bytes] = {}
+
+    def take(self, key: str) -> bytes | None:
+        return self.kept.get(key)
+
+    def put(self, key: str, data: bytes) -> None:
+        self.kept[key] = data
+
+
+def engine(weights: Path, shelf: Shelf | None = None) -> CatvtonEngine:
+    return engine_of(tiny_model(weights), garments=GarmentCache(4, shelf))
+
+
+def test_the_picture_does_not_depend_on_where_the_garment_came_from(tiny_weights: Path) -> None:
+    shelf = Shelf()
+    first = engine(tiny_weights, shelf)
+    fresh, remembered = (first.admit(order(1)).conditions for _ in range(2))
+    assert len(shelf.kept) == 1
+    shared = engine(tiny_weights, shelf).admit(order(1)).conditions
+    without = engine(tiny_weights).admit(order(1)).conditions
+    for conditions in (remembered, shared, without):
+        assert torch.equal(conditions, fresh)
+
+
+def test_it_is_taken_from_the_shelf_indeed(tiny_weights: Path) -> None:
+    shelf = Shelf()
+    engine(tiny_weights, shelf).admit(order(1))
+    (key,) = shelf.kept
+    latents = unpack(shelf.kept[key], (4, 12, 8))
+    assert latents is not None
+    shelf.kept[key] = pack(torch.zeros_like(latents))
+    conditions = engine(tiny_weights, shelf).admit(order(1)).conditions
+    assert (conditions[1][:, :, 8:] == 0).all()
+
+
+def test_each_size_and_each_encoder_has_its_own(tiny_weights: Path) -> None:
+    shelf = Shelf()
+    first = engine(tiny_weights, shelf)
+    for tier in (RUNG, SMALL_RUNG):
+        first.admit(order(1, tier=tier))
+    assert len(shelf.kept) == 2
+    model = tiny_model(tiny_weights)
+    with torch.no_grad():
+        model.vae.encoder.conv_in.bias.add_(0.1)
+    engine_of(model, garments=GarmentCache(4, shelf)).admit(order(1))
+    assert len(shelf.kept) == 3
+
+
+def test_the_least_recently_used_go_first() -> None:
+    cache = GarmentCache(size=2)
+    encoded: list[str] = []
+
+    def encode(key: str) -> torch.Tensor:
+        encoded.append(key)
+        return LATENTS
+
+    for key in ("a", "b", "a", "c", "a", "b"):
+        cache.get(key, (4, 2, 3), partial(encode, key))
+    assert encoded == ["a", "b", "c", "b"]
+    assert len(cache) == 2
+
+
+def test_what_is_packed_is_unpacked_bit_for_bit() -> None:
+    unpacked = unpack(pack(LATENTS / 3), (4, 2, 3))
+    assert unpacked is not None
+    assert torch.equal(unpacked, LATENTS / 3)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"PK\x03\x04 no array",
+        pack(LATENTS)[:-4],
+        pack(LATENTS[:3]),
+        pack(LATENTS * float("nan")),
+        pack(LATENTS).replace(b"<f4", b"<i4"),
+    ],
+)
+def test_what_is_no_such_array_is_not_taken(data: bytes) -> None:
+    assert unpack(data, (4, 2, 3)) is None
+
+
+def test_latents_are_shared_through_the_store(shop: Workshop) -> None:
+    objects = GarmentObjects(shop.store)
+    assert objects.take("e/64x96/a") is None
+    objects.put("e/64x96/a", pack(LATENTS))
+    data = wait_for(lambda: objects.take("e/64x96/a"))
+    assert np.array_equal(unpack(data, (4, 2, 3)), LATENTS)  # type: ignore[arg-type]
+    assert shop.store.get("cache/garments/e/64x96/a.npy", 10**6) == data

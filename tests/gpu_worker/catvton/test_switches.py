@@ -1,0 +1,149 @@
+"""Every switch computes what the plain network computes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch._dynamo.utils import counters
+
+from gpu_worker.catvton.passes import batches_up_to
+from gpu_worker.catvton.sources import Kind
+from gpu_worker.catvton.switches import SWITCHES, Switches
+from gpu_worker.config import SWITCHES as SETTING
+from tests.gpu_worker.catvton.drawing import drawn, engine_of, error, order, thin_model, tiny_model
+
+WISHES = [(1, 4, 2.5), (2, 3, 1.0), (3, 2, 3.5)]
+SAME = {"fused_qkv": 0.0, "split_conv_in": 1e-5, "channels_last": 1e-5, "graphs": 1e-5}
+
+
+def test_the_setting_knows_every_switch() -> None:
+    assert SETTING == SWITCHES
+    assert Switches.of(SWITCHES) == Switches(True, True, True, True, True)
+    with pytest.raises(ValueError, match="'warp'"):
+        Switches.of(["warp"])
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+@pytest.mark.parametrize("word", SAME)
+def test_a_switch_changes_nothing(tiny_weights: Path, kind: Kind, word: str) -> None:
+    wishes = [order(*wish) for wish in WISHES]
+    plain = drawn(engine_of(tiny_model(tiny_weights, kind)), *wishes)
+    wishes = [order(*wish) for wish in WISHES]
+    switched = drawn(engine_of(tiny_model(tiny_weights, kind, word)), *wishes)
+    worst = max(error(ours, theirs) for ours, theirs in zip(switched, plain, strict=True))
+    assert worst <= SAME[word]
+
+
+def test_compiled_passes_are_padded_and_the_same(tiny_weights: Path) -> None:
+    """Five rows of three samples go through the pass of four samples."""
+    plain = drawn(engine_of(thin_model(tiny_weights)), *(order(*wish) for wish in WISHES))
+    model = thin_model(tiny_weights, "compiled", "fused_qkv")
+    seen: list[int] = []
+    model.denoiser.register_forward_pre_hook(lambda _, given: seen.append(len(given[0])))
+    compiled = drawn(engine_of(model), *(order(*wish) for wish in WISHES))
+    assert set(seen) == {2, 4, 8}
+    for ours, theirs in zip(compiled, plain, strict=True):
+        assert error(ours, theirs) <= 1e-5
+
+
+@pytest.mark.slow
+def test_more_shapes_than_torch_allows_by_itself_stay_compiled(tiny_weights: Path) -> None:
+    """Ten shapes, where torch would run the ninth uncompiled and only log it."""
+    counters.clear()
+    engine_of(thin_model(tiny_weights, "compiled"), max_slots=9).warm_up()
+    assert torch._dynamo.config.fail_on_recompile_limit_hit
+    assert counters["stats"]["unique_graphs"] >= 10
+
+
+@pytest.mark.parametrize(
+    ("slots", "batches"),
+    [(1, (1,)), (2, (1, 2)), (3, (1, 2, 3)), (8, (1, 2, 4, 8)), (12, (1, 2, 4, 8, 12))],
+)
+def test_few_batch_sizes_are_prepared(slots: int, batches: tuple[int, ...]) -> None:
+    assert batches_up_to(slots) == batches
+
+
+def test_fused_weights_are_not_kept_twice(tiny_weights: Path) -> None:
+    plain, fused = (
+        tiny_model(tiny_weights, Kind.MASKFREE, *words) for words in ((), ("fused_qkv",))
+    )
+    sizes = [sum(p.numel() for p in model.unet.parameters()) for model in (plain, fused)]
+    assert sizes[0] == sizes[1]
+
+
+def test_a_network_that_overflows_in_float16_goes_on_in_bfloat16(tiny_weights: Path) -> None:
+    model = tiny_model(tiny_weights, dtype=torch.float16)
+    engine = engine_of(model)
+    whole = drawn(engine, order(1))[0]
+    assert model.dtype == torch.float16
+    sample = engine.admit(order(1))
+    with torch.no_grad():
+        model.unet.conv_out.weight.mul_(60_000)  # a sum of two such is beyond float16
+    engine.step([sample])
+    assert model.dtype == torch.bfloat16
+    assert sample.given.dtype == torch.bfloat16
+    assert sample.step == 1
+    assert torch.isfinite(sample.latents).all()
+    assert torch.isfinite(whole).all()
+
+
+def test_float16_is_closer_than_bfloat16(tiny_weights: Path) -> None:
+    exact, half, brain = (
+        drawn(engine_of(tiny_model(tiny_weights, dtype=dtype)), order(1, 4))[0]
+        for dtype in (torch.float32, torch.float16, torch.bfloat16)
+    )
+    assert error(half, exact) < error(brain, exact) / 2
+    assert error(half, exact) < 1e-2
+
+
+def test_what_overflows_in_float32_too_is_an_error(tiny_weights: Path) -> None:
+    model = tiny_model(tiny_weights)
+    engine = engine_of(model)
+    sample = engine.admit(order(1))
+    with torch.no_grad():
+        model.unet.conv_out.bias.fill_(float("inf"))
+    with pytest.raises(FloatingPointError):
+        engine.step([sample])
+    assert sample.step == 0
+    assert torch.isfinite(sample.latents).all()
+
+
+COMPILE = """
+import sys, torch
+from pathlib import Path
+from gpu_worker.catvton.build import keep_compiled
+from tests.gpu_worker.catvton.drawing import SMALL, drawn, engine_of, order, thin_model
+keep_compiled(Path(sys.argv[1]))
+torch.set_num_threads(1)
+weights = Path(sys.argv[2])
+plain = drawn(engine_of(thin_model(weights), sizes=[SMALL], max_slots=1), order(1))[0]
+model = thin_model(weights, "compiled", backend="inductor")
+ours = drawn(engine_of(model, sizes=[SMALL], max_slots=1), order(1))[0]
+from torch._dynamo.utils import counters
+print(float((ours - plain).norm() / plain.norm()), counters["inductor"]["fxgraph_cache_hit"])
+"""
+
+
+@pytest.mark.slow
+def test_inductor_computes_the_same_and_the_next_start_finds_its_work(
+    tiny_weights: Path, tmp_path: Path
+) -> None:
+    env = {name: value for name, value in os.environ.items() if name != "TORCHINDUCTOR_CACHE_DIR"}
+
+    def start() -> tuple[float, int]:
+        argv = [sys.executable, "-c", COMPILE, str(tmp_path / "kept"), str(tiny_weights)]
+        done = subprocess.run(
+            argv, env=env, capture_output=True, text=True, check=True, timeout=170
+        )
+        told = done.stdout.split()
+        return float(told[0]), int(told[1])
+
+    first, second = start(), start()
+    assert first[0] <= 1e-5
+    assert second[0] <= 1e-5
+    assert (first[1] == 0, second[1] >= 1) == (True, True)
