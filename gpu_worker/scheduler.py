@@ -7,7 +7,7 @@ run alone runs alone; nobody waits for ever.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -58,6 +58,7 @@ class Scheduler:
         self._limits: dict[str, int] = {}
         self._starts = 0
         self._turn = 0
+        self._is_beside = False  # the step's bulk samples fill slots that cost live ones little
 
     def __len__(self) -> int:
         return len(self._tickets)
@@ -106,7 +107,9 @@ class Scheduler:
             return
         step = _Step(took_ms / len(ran), ran, list(self._tickets.values()))
         lanes = {ticket.lane: LANES[ticket.lane] for ticket in step.present}
-        step.settle(self._lanes, lambda ticket: ticket.lane, lanes)
+        if not self._is_beside:  # a spare slot is nobody's: it is neither owed nor paid for
+            # Live samples that all run still wanted the step for themselves.
+            step.settle(self._lanes, lambda ticket: ticket.lane, lanes, waiting=set(lanes))
         for lane in lanes:
             part = step.of(lane)
             merchants = {ticket.merchant: 1.0 for ticket in part.present}
@@ -177,10 +180,12 @@ class Scheduler:
     # --- the two together ------------------------------------------------------------------------
 
     def _with_bulk(self, live: list[Ticket], slots: int, curve: Curve) -> list[Ticket]:
+        self._is_beside = False
         if not live:
             return self._pick(Lane.BULK, slots)
         room, slots = live[0].room, self._most(live, slots)
         beside = self._pick(Lane.BULK, self._spare(len(live), slots, curve(room)), room)
+        self._is_beside = bool(beside)
         if beside or self._lanes.ahead(Lane.BULK) >= 0:
             return live + beside
         return self._bulks_turn(live, slots) or live
@@ -220,12 +225,17 @@ class _Step:
         return _Step(self.each_ms, ran, [t for t in self.present if t.lane is lane])
 
     def settle(
-        self, shares: Shares[K], group: Callable[[Ticket], K], weights: Mapping[K, float]
+        self,
+        shares: Shares[K],
+        group: Callable[[Ticket], K],
+        weights: Mapping[K, float],
+        waiting: Container[K] | None = None,
     ) -> None:
+        """`waiting`: who wanted more than it got; else whoever has a sample that did not run."""
         took = {who: n * self.each_ms for who, n in Counter(map(group, self.ran)).items()}
         ids = {ticket.id for ticket in self.ran}
-        waiting = {group(ticket) for ticket in self.present if ticket.id not in ids}
-        shares.pay(took, weights, waiting)
+        idle = {group(ticket) for ticket in self.present if ticket.id not in ids}
+        shares.pay(took, weights, idle if waiting is None else waiting)
 
 
 def _room_weights(tickets: Iterable[Ticket]) -> dict[str, float]:

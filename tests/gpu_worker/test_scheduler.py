@@ -347,3 +347,19 @@ def test_bulk_keeps_a_twentieth_of_the_time_under_any_flood(
     assert owed <= OVERDUE_MS + curve[slots]
     if curve is STEEP:  # and no more than that, where it costs the live ones something
         assert -owed <= curve[slots] + street.steps / TRY_EVERY * curve[slots]
+
+
+@settings(deadline=None, max_examples=30)
+@given(slots=st.integers(2, 8), bulk=st.integers(2, 12))
+def test_a_lookbook_slows_a_lone_live_sample_by_a_twentieth(slots: int, bulk: int) -> None:
+    """Where a mate costs a whole step, though there are slots to spare."""
+    street = Street(slots, STEEP)
+    for n in range(bulk):
+        street.arrive(ticket(f"b{n}", Lane.BULK, "ben"), 10_000)
+    for _ in range(50):
+        street.turn()
+    street.arrive(ticket("l"), 200)
+    began = street.now_ms
+    while "l" in street.left:
+        street.turn()
+    assert street.now_ms - began <= 200 * STEEP[1] * 1.12 + STEEP[slots]
