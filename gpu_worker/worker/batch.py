@@ -228,6 +228,7 @@ class BatchWorker(RqSide):
             self.say_alive(self._engine.name)
         if self._rhythm.is_due("about", ABOUT_S):
             self._say_about()
+            self.say_how(bool(len(self._book)))
             self._settle_the_bill()
 
     def _end_if_hung(self) -> None:
@@ -308,9 +309,7 @@ class BatchWorker(RqSide):
         """Hands back what nobody finished, waits for what is on its way out, says good-bye."""
         self._stopping.set()
         self._stop_at = min(self._stop_at, time.monotonic() + self._settings.grace_s)
-        self._claiming.join(
-            CLAIM_ENDS_S
-        )  # or a last claim would be nobody's until its lease ends
+        self._claiming.join(CLAIM_ENDS_S)  # or a last claim would be nobody's until its lease ends
         unfinished = [held for held in self._book.all() if self._book.start_leaving(held)]
         with suppress(RedisError):
             self._leases.hand_back([held.claim for held in unfinished])

@@ -18,11 +18,13 @@ from rq.command import parse_payload
 from rq.executions import Execution
 from rq.job import Job as RqJob
 from rq.serializers import JSONSerializer
+from rq.suspension import is_suspended
 from rq.utils import now as rq_now
 from rq.worker import WorkerStatus
 
 from gpu_worker import contract
 from gpu_worker.leases import Claim
+from gpu_worker.worker.known_job import KnownJob
 
 WORKER_TTL_S = 60
 
@@ -89,7 +91,7 @@ class RqSide(SimpleWorker):
 
     def fetch(self, claims: Sequence[Claim]) -> list[RqJob | None]:
         ids = [claim.job_id for claim in claims]
-        return RqJob.fetch_many(ids, self.connection, serializer=JSONSerializer)
+        return KnownJob.fetch_many(ids, self.connection, serializer=JSONSerializer)
 
     def start(self, rq_jobs: Sequence[RqJob]) -> None:
         """RQ's `started`, for all of them in one MULTI."""
@@ -105,11 +107,20 @@ class RqSide(SimpleWorker):
         rq_job.started_at = rq_job.started_at or rq_now()
         rq_job.ended_at = rq_now()
         with self._as(claim) as queue:
+            if isinstance(rq_job, KnownJob):
+                rq_job.held_by = self.execution
             if failed is None:
                 self.handle_job_success(rq_job, queue, queue.started_job_registry)
             else:
                 rq_job.retries_left = 0
                 self.handle_job_failure(rq_job, queue, exc_string=failed)
+
+    def say_how(self, is_busy: bool) -> None:
+        """RQ's word for what we do; it sets one only where it runs jobs one by one."""
+        resting = WorkerStatus.SUSPENDED if is_suspended(self.connection) else WorkerStatus.IDLE
+        state = WorkerStatus.BUSY if is_busy else resting
+        if self.get_state() != state:
+            self.set_state(state)
 
     def say_alive(self, engine: str) -> None:
         """Heartbeat that also brings back a registration that Redis lost; names our queues."""

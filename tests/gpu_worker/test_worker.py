@@ -190,30 +190,6 @@ def test_rq_sees_a_worker_like_any_other(shop: Workshop) -> None:
     assert BatchWorker.all_keys(shop.redis) == []
 
 
-def test_suspended_workers_claim_nothing(shop: Workshop) -> None:
-    engine = RecordingEngine()
-    shop.redis.set("rq:suspended", 1)
-    with working(shop, engine):
-        shop.enqueue("try_1")
-        wait_for(lambda: not shop.redis.llen(contract.bell_key("null")))
-        assert not engine.arrived
-        shop.redis.delete("rq:suspended")
-        shop.wait_until_settled()
-
-
-def test_rq_stop_job_stops_any_of_the_batch(shop: Workshop) -> None:
-    from rq.command import send_stop_job_command
-
-    engine = RecordingEngine(a_ms=20, steps=200)
-    shop.enqueue("try_1", "try_2")
-    with working(shop, engine):
-        wait_for(lambda: engine.arrived)
-        send_stop_job_command(shop.redis, "try_2", serializer=JSONSerializer)
-        wait_for(lambda: shop.ends()["try_2"])
-        shop.wait_until_settled()
-    assert shop.ends() == {"try_1": [EventType.SUCCEEDED], "try_2": [EventType.CANCELLED]}
-
-
 def test_a_job_nobody_can_read_does_not_stop_the_queue(shop: Workshop) -> None:
     queue = Queue("null:live:mer_ada", connection=shop.redis, serializer=JSONSerializer)
     queue.enqueue("proteus.try_on", args=["{}"], job_id="odd_1")
