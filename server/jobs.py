@@ -121,6 +121,17 @@ class Jobs:
         waiting = [(m, [i.decode() for i in ids]) for m, ids in zip(merchants, lists, strict=True)]
         return Line([(m, ids) for m, ids in waiting if ids])
 
+    def claimed(self, engine: str) -> set[str]:
+        """Ids of an engine's jobs that workers hold: what they run, and what they fetch next."""
+        keys = cast(set[bytes], self._redis.smembers(Queue.redis_queues_keys))
+        names = [key.decode().removeprefix(Queue.redis_queue_namespace_prefix) for key in keys]
+        with self._redis.pipeline(transaction=False) as pipe:
+            for name in names:
+                if name.startswith(f"{engine}:"):
+                    pipe.zrange(StartedJobRegistry(queue=self._queue(name)).key, 0, -1)
+            members = [member for found in pipe.execute() for member in found]
+        return {member.decode().split(":")[0] for member in members}
+
     def standing(self, queue_names: Iterable[str]) -> set[str]:
         """Ids of all jobs of these queues that wait or are leased to a worker, at one moment."""
         found: set[str] = set()

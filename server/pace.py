@@ -25,12 +25,13 @@ RECENT_FOR = timedelta(hours=1)
 @dataclass(frozen=True, slots=True)
 class Pace:
     """How fast an engine works: `slots` pictures at a time, `picture_s` each, from the first step
-    to the end; None where it has not been seen to work lately. `left_s`: what each of those that
-    run now still needs."""
+    to the end; None where it has not been seen to work lately. `running`: how many run now;
+    `left_s`: what each of them still needs, where `picture_s` is known."""
 
     slots: int
     picture_s: float | None
     left_s: Sequence[float] = ()
+    running: int = 0
 
     def waits(self) -> Iterator[float]:
         """Seconds until the picture of the next in line, of the one after it, and so on: each
@@ -67,12 +68,11 @@ def left_s(row: TryOn, picture_s: float, now: datetime) -> float:
 def learn(session: Session, engine: str, policy: Policy | None, now: datetime) -> Pace:
     """The engine's pace now, and what runs there."""
     slots, picture_s = _slots(policy), _picture_s(session, engine, policy, now)
-    if picture_s is None:
-        return Pace(slots, None)
     running = session.scalars(
         select(TryOn).where(TryOn.engine == engine, TryOn.status == TryOnStatus.RUNNING)
-    )
-    return Pace(slots, picture_s, [left_s(row, picture_s, now) for row in running])
+    ).all()
+    left = [] if picture_s is None else [left_s(row, picture_s, now) for row in running]
+    return Pace(slots, picture_s, left, len(running))
 
 
 def _slots(policy: Policy | None) -> int:

@@ -168,8 +168,8 @@ SENTENCES: dict[Reason, Sentences] = {
 
 HINTS: dict[Hint, str] = {
     Hint.DIM: "Your photo is rather dark. With light in front of you colours come out truer.",
-    Hint.CROP_ENDS_AT_WAIST: "Your photo ends above your legs. Tops work well with it, dresses only "
-    "as far as it shows you. For skirts and trousers, step back until your knees are in view.",
+    Hint.CROP_ENDS_AT_WAIST: "Your photo ends above your legs. Tops work well with it, dresses "
+    "only as far as it shows you. For skirts and trousers, step back until your knees are in view.",
     Hint.CROP_ENDS_ABOVE_WAIST: "Your photo ends above your waist. For most items, choose one that "
     "shows you at least to your hips.",
     Hint.ARMS_BEFORE_BODY: "Your arms are in front of you. Let them hang a little away from your "

@@ -5,6 +5,7 @@ The order is the queue's own (`jobs.line`), the pace the arbitrator's and the ro
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -35,7 +36,7 @@ def place_engine(
         if not rows:
             return []
         learned = pace.learn(session, engine, services.jobs.policy(engine), now)
-    positions = _positions(services, engine)
+    positions = _positions(services, engine, rows)
     news = moved(_told(rows), positions, _left_s(rows, learned, now), learned, now, since)
     if not news:
         return []
@@ -69,11 +70,19 @@ def _left_s(rows: Sequence[TryOn], learned: pace.Pace, now: datetime) -> dict[st
     return {row.id: pace.left_s(row, learned.picture_s, now) for row in running}
 
 
-def _positions(services: Services, engine: str) -> dict[str, int]:
-    """Live before bulk."""
-    live = services.jobs.line(engine, Lane.LIVE)
-    bulk = services.jobs.line(engine, Lane.BULK).positions()
-    return live.positions() | {row_id: place + live.depth for row_id, place in bulk.items()}
+def _positions(services: Services, engine: str, rows: Sequence[TryOn]) -> dict[str, int]:
+    """First those that a worker already fetches, then the live line, then the bulk one."""
+    claimed = services.jobs.claimed(engine)
+    waiting = sorted((row for row in rows if row.status is TryOnStatus.QUEUED), key=_rank)
+    order = [row.id for row in waiting if row.id in claimed]
+    for lane in Lane:
+        line = services.jobs.line(engine, lane).positions()
+        order += sorted(line.keys() - claimed, key=line.__getitem__)
+    return {row_id: place for place, row_id in enumerate(order, start=1)}
+
+
+def _rank(row: TryOn) -> tuple[float, datetime]:
+    return row.position or math.inf, row.queued_at
 
 
 def _write(session: Session, row: TryOn, place: Place) -> Nudge | None:

@@ -53,6 +53,15 @@ class NewTryOn:
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
 
 
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What a newcomer finds: the line, how many jobs workers hold, what is wanted of them."""
+
+    line: Line
+    claimed: int
+    policy: Policy | None
+
+
 def create(
     services: Services, caller: Caller, new: NewTryOn, *, idempotency_key: str | None = None
 ) -> TryOn:
@@ -69,9 +78,9 @@ def create(
         if known is not None:
             return known
     engine = services.settings.engine_for(caller.mode)
-    line = _look_at_line(services, engine)
+    outlook = _look_at_line(services, engine)
     try:
-        return _insert(services, caller, new, idempotency_key, engine, line)
+        return _insert(services, caller, new, idempotency_key, engine, outlook)
     except IntegrityError:
         # Somebody else answered this key a moment ago.
         if idempotency_key is None:
@@ -95,9 +104,10 @@ def _answered(services: Services, caller: Caller, new: NewTryOn, key: str) -> Tr
     return row
 
 
-def _look_at_line(services: Services, engine: str) -> tuple[Line, Policy | None] | None:
+def _look_at_line(services: Services, engine: str) -> Outlook | None:
+    jobs = services.jobs
     try:
-        return services.jobs.line(engine), services.jobs.policy(engine)
+        return Outlook(jobs.line(engine), len(jobs.claimed(engine)), jobs.policy(engine))
     except RedisError as error:
         log.warning("accepting blind, Redis is away", error=str(error))
         return None
@@ -109,17 +119,17 @@ def _insert(
     new: NewTryOn,
     idempotency_key: str | None,
     engine: str,
-    line: tuple[Line, Policy | None] | None,
+    outlook: Outlook | None,
 ) -> TryOn:
     with services.work() as work:
         photo = _ready_photo(work.session, caller, new.photo_id)
         garment = _ready_garment(work.session, caller, new.garment_id)
         _refuse_flood(work, caller)
         row = _row(work, caller, new, photo, garment, engine)
-        if line is None:
+        if outlook is None:
             work.redis_is_away = True
         else:
-            _place(work, row, *line)
+            _place(work, row, outlook)
         work.session.add(row)
         if idempotency_key is not None:
             work.session.add(
@@ -167,13 +177,14 @@ def _row(
     )
 
 
-def _place(work: Work, row: TryOn, line: Line, policy: Policy | None) -> None:
+def _place(work: Work, row: TryOn, outlook: Outlook) -> None:
+    line, policy = outlook.line, outlook.policy
     pace = learn(work.session, row.engine, policy, work.now)
     if line.depth >= work.services.settings.max_queue:
         raise Problem("queue_full", retry_after_s=pace.wait(line.depth) or RETRY_AFTER_S)
     if policy is not None and policy.retry_after_s > 0:
         raise Problem("queue_full", retry_after_s=policy.retry_after_s)
-    row.position = line.next_position(row.merchant_id)
+    row.position = line.next_position(row.merchant_id) + max(0, outlook.claimed - pace.running)
     wait_s = pace.wait(row.position)
     row.ready_at = None if wait_s is None else work.now + timedelta(seconds=wait_s)
 

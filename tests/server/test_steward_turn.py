@@ -303,6 +303,15 @@ def test_places_follow_the_queue(house: Stage, steward: Steward, nudged: Nudges)
     assert len(nudged.take()) == 3
 
 
+def test_what_a_worker_already_fetches_is_ahead_of_the_line(house: Stage, steward: Steward) -> None:
+    rows = enqueued(house, 3)
+    name = queue_name(ENGINE, Lane.LIVE, house.ada.id)
+    house.redis.lpop(f"rq:queue:{name}")
+    house.redis.zadd(f"rq:wip:{name}", {f"{rows[0].id}:execution": 1e12})
+    turn(steward)
+    assert [house.read(row).position for row in rows] == [1, 2, 3]
+
+
 def test_times_are_learned_from_the_engines_recent_pictures(house: Stage, steward: Steward) -> None:
     begin = now()
     house.try_on(
