@@ -34,6 +34,8 @@ def main(argv: list[str]) -> int:
     _add_weights(commands.add_parser("weights").add_subparsers(required=True))
     parity = commands.add_parser("parity")
     parity.add_argument("folder", type=Path)
+    parity.add_argument("--device", default="cpu", help="auto, cpu, cuda")
+    parity.add_argument("--switches", default="none", help="as PROTEUS_SWITCHES takes them")
     parity.set_defaults(act=_parity)
     asked = parser.parse_args(argv)
     act: Command = asked.act
@@ -92,9 +94,12 @@ def _tiny(asked: argparse.Namespace) -> int:
 
 
 def _parity(asked: argparse.Namespace) -> int:
+    from gpu_worker.catvton.device import choose_device
     from gpu_worker.catvton.parity import LATENTS_LIMIT, PICTURE_LIMIT, run_case
+    from gpu_worker.catvton.switches import Switches
 
-    errors = run_case(asked.folder)
+    words = [] if asked.switches == "none" else asked.switches.split(",")
+    errors = run_case(asked.folder, choose_device(asked.device), Switches.of(words))
     print(f"latents {errors.latents:.2e} relative, at most {LATENTS_LIMIT:.0e}")
     print(f"picture {errors.picture}/255, at most {PICTURE_LIMIT}/255")
     return 0 if errors.within_limits else 1

@@ -21,7 +21,9 @@ from PIL import Image
 from gpu_worker.catvton.engine import CatvtonEngine
 from gpu_worker.catvton.model import assemble
 from gpu_worker.catvton.sample import CatvtonSample, Size
+from gpu_worker.catvton.sampler import ETA
 from gpu_worker.catvton.sources import Kind
+from gpu_worker.catvton.switches import Switches
 from gpu_worker.contract import Category
 from gpu_worker.engine import Options, Order
 
@@ -40,12 +42,13 @@ class Errors:
 
 
 class RecordedNoise:
-    """The draws of one sample of a case, in the order they were made."""
+    """The draws of one sample of a case, in the order they were made. Without eta there is no
+    `step_noise`, and none is asked for."""
 
     def __init__(self, draws: Mapping[str, NDArray[np.float32]], index: int):
         self._draws = {
             "latents": draws["latents0"][index][None],
-            "step": draws["step_noise"][index],
+            "step": draws["step_noise"][index] if "step_noise" in draws else (),
             "posterior_person": draws["posterior_person"][index][None],
             "posterior_garment": draws["posterior_garment"][index][None],
         }
@@ -59,25 +62,34 @@ class RecordedNoise:
         return noise
 
 
-def run_case(folder: Path, device: torch.device | None = None) -> Errors:
+def run_case(
+    folder: Path, device: torch.device | None = None, switches: Switches | None = None
+) -> Errors:
     """All of the case's samples in one batch, fp32.
 
     Returns: the larger error of all samples, for latents (relative) and pictures (levels).
     """
     case = json.loads((folder / "case.json").read_text())
-    draws = dict(np.load(folder / "case.npz"))
-    engine = _engine(folder, case, device or torch.device("cpu"))
-    samples = [engine.admit(_order(folder, case, draws, n)) for n in range(case["n"])]
-    while samples[0].step < samples[0].steps:
-        engine.step(samples)
+    with np.load(folder / "case.npz") as recorded:
+        draws = dict(recorded)
+    torch.backends.cudnn.allow_tf32 = False  # float32 means float32 here, on a GPU too
+    engine = _engine(folder, case, device or torch.device("cpu"), switches)
+    count = len(draws["latents0"])
+    samples = [engine.admit(_order(folder, case, draws, n)) for n in range(count)]
+    while left := [sample for sample in samples if sample.step < sample.steps]:
+        engine.step(left)
     return _worst(engine, samples, draws)
 
 
-def _engine(folder: Path, case: Mapping[str, Any], device: torch.device) -> CatvtonEngine:
+def _engine(
+    folder: Path, case: Mapping[str, Any], device: torch.device, switches: Switches | None
+) -> CatvtonEngine:
     models = folder / case["models"]
-    model = assemble(Kind(case["kind"]), base=models, vae=models / "vae", device=device)
+    model = assemble(
+        Kind(case["kind"]), base=models, vae=models / "vae", device=device, switches=switches
+    )
     size = Size(case["width"], case["height"])
-    return CatvtonEngine(model, sizes=[size], max_slots=64, eta=case.get("eta", 1.0))
+    return CatvtonEngine(model, sizes=[size], eta=case.get("eta", ETA))
 
 
 def _order(folder: Path, case: Mapping[str, Any], draws: Mapping[str, Any], n: int) -> Order:
@@ -90,10 +102,15 @@ def _order(folder: Path, case: Mapping[str, Any], draws: Mapping[str, Any], n: i
         noise=RecordedNoise(draws, n),
         mask=_pixels(mask, "L") if mask.exists() else None,
         options=Options(
-            num_inference_steps=case["num_inference_steps"],
-            guidance_scale=case["guidance_scale"],
+            num_inference_steps=_of(case["num_inference_steps"], n),
+            guidance_scale=_of(case["guidance_scale"], n),
         ),
     )
+
+
+def _of(value: Any, n: int) -> Any:
+    """A case says one value for all of its samples, or a list."""
+    return value[n] if isinstance(value, list) else value
 
 
 def _pixels(path: Path, mode: str) -> NDArray[np.uint8]:

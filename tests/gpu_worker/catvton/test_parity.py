@@ -21,6 +21,7 @@ from gpu_worker.catvton.sample import CatvtonSample, Size
 from gpu_worker.catvton.sources import Kind
 from gpu_worker.contract import Category
 from gpu_worker.engine import Options, Order, SeededNoise
+from tests.gpu_worker.catvton.reference import Case, write_case
 
 CASES = ("maskfree_10_steps", "inpaint_10_steps")
 SIZE = Size(64, 96)
@@ -36,6 +37,31 @@ def test_meets_the_golden_case(golden: Path, case: str) -> None:
 def test_the_command_says_so(golden: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["parity", str(golden / CASES[0])]) == 0
     assert "relative" in capsys.readouterr().out
+
+
+OTHERS = [
+    Case("maskfree", n=3, num_inference_steps=7),
+    Case("maskfree", num_inference_steps=12, eta=0.0, photo=(200, 120)),
+    Case("maskfree", n=2, guidance_scale=1.0, num_inference_steps=6),
+    Case("maskfree", guidance_scale=0.0, eta=0.4, garment=(60, 170)),
+    Case("maskfree", guidance_scale=7.5, num_inference_steps=25, width=96, height=64),
+    Case("inpaint", n=2, num_inference_steps=5, photo=(151, 97)),
+    Case("inpaint", guidance_scale=1.0, eta=0.0, num_inference_steps=9),
+    Case("inpaint", n=2, guidance_scale=3.5, num_inference_steps=3, width=72, height=88),
+]
+
+
+@pytest.mark.parametrize("case", OTHERS, ids=lambda case: f"{case.kind}-{case.guidance_scale}")
+def test_meets_a_plain_computation(golden: Path, tmp_path: Path, case: Case) -> None:
+    """Batches, no guidance, no noise, other sizes, photos and garments of any shape."""
+    errors = run_case(write_case(tmp_path / "case", golden / case.kind, case))
+    assert errors.latents <= 2e-5
+    assert errors.picture <= 1
+
+
+@pytest.mark.parametrize("word", ["fused_qkv", "split_conv_in", "channels_last"])
+def test_a_switch_keeps_the_golden_case(golden: Path, word: str) -> None:
+    assert main(["parity", str(golden / CASES[1]), "--switches", word]) == 0
 
 
 @pytest.mark.parametrize("change", [{"guidance_scale": 2.6}, {"eta": 0.9}])
