@@ -50,6 +50,7 @@ class Carrier:
         self._settle = settle
         self._on_store_away = on_store_away
         self._patience_s = patience_s
+        self._sure_s = patience_s / 10
 
     def fetch(self, held: Held) -> None:
         """Brings the inputs, or tells the end when there is nothing left to run."""
@@ -158,9 +159,15 @@ class Carrier:
         self._book.forget(held)
 
     def _is_ours(self, held: Held) -> bool:
-        """False after a pause longer than the lease. Renews it when True."""
+        """False after a pause longer than the lease. Renews it when True, unless that was done so
+        lately that it cannot have run out."""
+        if time.monotonic() - held.kept_at < self._sure_s:
+            return True
         lost: set[str] = set()
+        asked = time.monotonic()
         self._insist(lambda: lost.update(self._leases.keep([held.claim])))
+        if not lost:
+            held.kept_at = asked
         return not lost
 
     def _insist(self, ask: Callable[[], None]) -> None:

@@ -32,6 +32,7 @@ class Held:
     leaving: bool = False  # its end is being told; it needs no slot any more
     carry_s: float = 0.0  # spent on its pictures outside the engine: store, decode, encode
     spent_ms: float = 0.0  # of the engine's time
+    kept_at: float = float("-inf")  # when its lease was last renewed for telling its end
     telling: threading.Lock = field(default_factory=threading.Lock)  # a sketch never after the end
 
     @property
