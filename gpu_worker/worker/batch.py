@@ -32,7 +32,7 @@ from gpu_worker.engine import DeviceLostError
 from gpu_worker.events import Events, Pace
 from gpu_worker.leases import Leases
 from gpu_worker.runner import Progress, Runner, Steps, Turn
-from gpu_worker.scheduler import Scheduler
+from gpu_worker.scheduler import Scheduler, beside
 from gpu_worker.worker.bill import Bill
 from gpu_worker.worker.carrier import Carrier
 from gpu_worker.worker.claimer import BELL_S, Claimer
@@ -64,7 +64,7 @@ class BatchWorker(RqSide):
         self._leases = Leases(connection, engine.name, self.name, settings.lease_s)
         self._pace = Pace()
         self._bill = Bill()
-        self._book = Book(lambda held: self._bill.close(held.claim, held.spent_ms))
+        self._book = Book(lambda held: self._bill.close(held.claim, held.spent_ms), self._beside)
         self._carrier = Carrier(
             courier,
             self._book,
@@ -183,11 +183,14 @@ class BatchWorker(RqSide):
             peeks = self._settings.peeks if held.is_watched else ()
             self._runner.add(ticket, held.order, peeks)
 
+    def _beside(self, live: int, slots: int) -> int:
+        return beside(live, slots, self._runner.metrics.curve(self._policy.tier.size))
+
     def _say_begun(self, progress: Progress) -> None:
         """Else an engine of one step were never seen at work. Nobody watches the tailor."""
         held = self._book.get(progress.id)
         if held is not None and isinstance(held.job, TryOnJob):
-            self._carriers.submit(self._carrier.say_running, held.job, progress)
+            self._carriers.submit(self._carrier.say_running, held, progress)
 
     def _report(self, turn: Turn) -> None:
         now = time.monotonic()
@@ -199,7 +202,7 @@ class BatchWorker(RqSide):
         for progress in turn.progress:
             held = self._book.get(progress.id)
             if held is not None and self._pace.is_due(held.id, now):
-                self._carriers.submit(self._carrier.say_running, held.job, progress)
+                self._carriers.submit(self._carrier.say_running, held, progress)
         for finished in turn.finished:
             held = self._book.get(finished.id)
             self._pace.forget(finished.id)

@@ -86,9 +86,12 @@ class Carrier:
         outcome = self._courier.refused(held.job, Reason.WORKER_LOST, {}, True)
         self._tell(held, lambda: outcome, failed=f"lost with {held.claim.losses} workers")
 
-    def say_running(self, job: Job, progress: Progress) -> None:
+    def say_running(self, held: Held, progress: Progress) -> None:
+        said: dict[str, Any] = {"step": progress.step, "steps": progress.steps}
+        if held.tier is not None and progress.steps > 1:  # an engine of one step knows no rungs
+            said["tier"] = held.tier.name
         with suppress(RedisError):  # the next one says it too
-            self._send(job, EventType.RUNNING, {"step": progress.step, "steps": progress.steps})
+            self._send(held.job, EventType.RUNNING, said)
 
     def sketch(self, held: Held, pixels: Pixels) -> None:
         """Stores a rough picture and tells of it, unless its end was told meanwhile."""

@@ -30,6 +30,7 @@ class Held:
     running: bool = False  # it has been given to the runner
     ending: bool = False  # in its last step: its slot is as good as free
     leaving: bool = False  # its end is being told; it needs no slot any more
+    tier: Tier | None = None  # the rung it was admitted on
     carry_s: float = 0.0  # spent on its pictures outside the engine: store, decode, encode
     spent_ms: float = 0.0  # of the engine's time
     kept_at: float = float("-inf")  # when its lease was last renewed for telling its end
@@ -51,6 +52,7 @@ class Held:
 
         Only a try-on has rungs. What the tailor does is kept apart by its kind."""
         if isinstance(self.job, TryOnJob):
+            self.tier = tier
             self.order = replace(self.order, tier=tier)
         return Ticket(
             id=self.id,
@@ -63,10 +65,16 @@ class Held:
 
 class Book:
     """Thread-safe. A job leaves once: whoever gets True from `start_leaving` tells its end.
-    `on_forget` hears of each that is ours no more."""
+    `on_forget` hears of each that is ours no more; `beside(live, slots)`: how many bulk samples
+    may run beside so many live ones."""
 
-    def __init__(self, on_forget: Callable[[Held], None] = lambda _held: None) -> None:
+    def __init__(
+        self,
+        on_forget: Callable[[Held], None] = lambda _held: None,
+        beside: Callable[[int, int], int] = lambda live, slots: slots - live,
+    ) -> None:
         self._on_forget = on_forget
+        self._beside = beside
         self._held: dict[str, Held] = {}
         self._arrived: list[Held] = []
         self._gone: set[str] = set()
@@ -147,8 +155,9 @@ class Book:
     def room(self, slots: int) -> Room:
         """How many jobs may be claimed now.
 
-        A live job may come while bulk fills the slots: it goes first. One bulk job may always be
-        here, so that it gets its few steps under any flood. In all no more than three
+        A live job may come while bulk fills the slots: it goes first. Beside live jobs only as
+        much bulk is taken as will run; another worker may have more room for it. One bulk job may
+        always be here, so that it gets its few steps under any flood. In all no more than three
         times the slots are held, so that a slow store cannot fill the memory. None beside a
         suspect: if the process dies, nobody else shall be suspected.
         """
@@ -158,7 +167,8 @@ class Book:
             busy = [h for h in self._held.values() if not h.ending and not h.leaving]
             most = max(0, 3 * slots - len(self._held))
             live = sum(held.claim.lane == Lane.LIVE for held in busy)
-            spare = min(most, max(0, slots - len(busy)))
+            fitting = live + self._beside(live, slots) if live else slots
+            spare = min(most, max(0, fitting - len(busy)))
             return Room(min(most, max(0, slots - live)), spare, int(live == len(busy) and most > 0))
 
     def take_alone(self) -> Held | None:

@@ -88,7 +88,15 @@ def test_running_is_told_at_most_four_times_a_second(shop: Workshop) -> None:
         shop.wait_until_settled()
     told = [event for event in shop.events("try_1") if event.type == EventType.RUNNING]
     assert 3 <= len(told) <= 7
-    assert told[0].data == {"step": 0, "steps": 50}
+    assert told[0].data == {"step": 0, "steps": 50, "tier": "full"}
+
+
+def test_an_engine_of_one_step_speaks_of_no_rung(shop: Workshop) -> None:
+    shop.enqueue("try_1")
+    with working(shop, RecordingEngine()):
+        shop.wait_until_settled()
+    told = [event for event in shop.events("try_1") if event.type == EventType.RUNNING]
+    assert [event.data for event in told] == [{"step": 0, "steps": 1}]
 
 
 def test_a_cancelled_job_leaves_at_the_next_step(shop: Workshop) -> None:
