@@ -184,10 +184,11 @@ class EventType(StrEnum):
 class Event:
     """One hint from a worker that a row changed.
 
-    `data` by type: running `{step, steps, tier}`; preview `{key}`; succeeded `{width, height, engine,
-    is_preview, tier, seed, model_ms}`; failed `{code, retryable}`; photo ready `{width, height,
-    people, hints}`; garment ready `{width, height}`; rejected `{reasons: [code], people}`. Every
-    end brings `carry_ms` too: time with the pictures outside the engine (store, decode, encode).
+    `data` by type: running `{step, steps, tier}`; preview `{key}`; succeeded `{width, height,
+    engine, is_preview, tier, seed, model_ms}`; failed `{code, retryable}`; photo ready `{width,
+    height, people, hints}`; garment ready `{width, height}`; rejected `{reasons: [code], people}`.
+    Every end brings `carry_ms` too: time with the pictures outside the engine (store, decode,
+    encode).
     `people` is a list of boxes `[x, y, width, height]` in fractions of the upright photo.
     """
 
