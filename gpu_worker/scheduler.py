@@ -191,12 +191,8 @@ class Scheduler:
         return self._bulks_turn(live, slots) or live
 
     def _spare(self, live: int, slots: int, curve: Mapping[int, float]) -> int:
-        """How many bulk samples may run beside so many live ones. A step is not expected to take
-        longer with fewer samples, so that the largest good batch vouches for those below it."""
-        bearable = SLOWER * curve.get(live, 0.0)
-        good = [batch for batch, took_ms in curve.items() if took_ms <= bearable]
-        spare = max(0, max(good, default=0) - live)
-        return max(0, min(slots - live, spare + (self._turn % TRY_EVERY == 0)))
+        """Now and then one more than is known to be good, so that it becomes known."""
+        return min(slots - live, bulk_beside(live, slots, curve) + (self._turn % TRY_EVERY == 0))
 
     def _bulks_turn(self, live: list[Ticket], slots: int) -> list[Ticket] | None:
         """What bulk is owed: one slot beside the live samples, or a step of its own where no such
@@ -210,6 +206,14 @@ class Scheduler:
         if len(live) < slots:
             return live + beside
         return [t for t in live if t is not may_wait[-1]] + beside if may_wait else None
+
+
+def bulk_beside(live: int, slots: int, curve: Mapping[int, float]) -> int:
+    """How many bulk samples may run beside so many live ones. A step is not expected to take
+    longer with fewer samples, so that the largest good batch vouches for those below it."""
+    bearable_ms = SLOWER * curve.get(live, 0.0)
+    good = [batch for batch, took_ms in curve.items() if took_ms <= bearable_ms]
+    return max(0, min(slots, max(good, default=0)) - live)
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ from gpu_worker.engine import DeviceLostError
 from gpu_worker.events import Events, Pace
 from gpu_worker.leases import Leases
 from gpu_worker.runner import Progress, Runner, Steps, Turn
-from gpu_worker.scheduler import Scheduler, beside
+from gpu_worker.scheduler import Scheduler, bulk_beside
 from gpu_worker.worker.bill import Bill
 from gpu_worker.worker.carrier import Carrier
 from gpu_worker.worker.claimer import BELL_S, Claimer
@@ -184,7 +184,7 @@ class BatchWorker(RqSide):
             self._runner.add(ticket, held.order, peeks)
 
     def _beside(self, live: int, slots: int) -> int:
-        return beside(live, slots, self._runner.metrics.curve(self._policy.tier.size))
+        return bulk_beside(live, slots, self._runner.metrics.curve(self._policy.tier.size))
 
     def _say_begun(self, progress: Progress) -> None:
         """Else an engine of one step were never seen at work. Nobody watches the tailor."""

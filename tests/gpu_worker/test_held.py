@@ -60,3 +60,30 @@ def test_what_is_no_more_room_wakes_nobody() -> None:
     assert thread.is_alive()
     book.ring()
     assert has_heard(thread)
+
+
+ROOMS = [
+    ("nobody is here", [], 4, 4),
+    ("bulk alone fills the slots", ["bulk"] * 4, 4, 0),
+    ("one live, nothing may run beside it", ["live"], 3, 0),
+    ("one live, and one bulk may", ["live", "bulk"], 3, 0),
+    ("live fills the slots", ["live"] * 4, 0, 0),
+]
+
+
+@pytest.mark.parametrize(("case", "lanes", "live", "both"), ROOMS)
+def test_only_bulk_that_will_run_is_claimed(
+    case: str, lanes: list[str], live: int, both: int
+) -> None:
+    """Another worker may have more room for it; one is taken for its twentieth of the time."""
+    book = Book(beside=lambda _live, _slots: 0)
+    for n, lane in enumerate(lanes):
+        book.add(held(f"try_{n}", lane))
+    alone = int("bulk" not in lanes)
+    assert book.room(4) == Room(live, both, alone), case
+
+
+def test_bulk_that_costs_live_little_is_claimed_too() -> None:
+    book = Book(beside=lambda live, slots: min(2, slots - live))
+    book.add(held("try_1"))
+    assert book.room(4) == Room(3, 2, 1)
