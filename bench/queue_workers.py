@@ -1,0 +1,118 @@
+"""The worker processes that `bench.queue` compares, and the job that does nothing.
+
+`python -m bench.queue_workers <kind> <redis url> <batch>`. Ours is the batch worker as it is in
+service, with its leases, events and settling; only its engine draws nothing and its courier
+carries nothing, as the job of the other two does nothing and carries nothing.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+import redis
+from rq import Queue, SimpleWorker, Worker
+from rq.serializers import JSONSerializer
+
+from gpu_worker.__main__ import redis_client
+from gpu_worker.config import Settings
+from gpu_worker.contract import EventType, Job, Reason
+from gpu_worker.courier import Outcome
+from gpu_worker.engine import Order, Picture, Pixels, SeededNoise
+from gpu_worker.null import NullEngine, NullSample
+from gpu_worker.worker import BatchWorker
+
+FORKING, SIMPLE, OURS = "forking", "simple", "ours"
+ENGINE, QUEUE = "null", "nothing"
+STARTS = "bench:starts"  # when each job began, by the clock that also saw it enqueued
+NOTED = "noted"  # ids of jobs that do note it begin so; the others do nothing at all
+NO_PIXELS = np.zeros((8, 8, 3), np.uint8)
+
+
+@cache
+def _notes(url: str) -> Any:
+    return redis.Redis.from_url(url)
+
+
+def note(url: str, job_ids: Iterable[str]) -> None:
+    began = time.time()
+    times = [began for job_id in job_ids if job_id.startswith(NOTED)]
+    if times:
+        _notes(url).rpush(STARTS, *times)
+
+
+def nothing(job_id: str) -> None:
+    """RQ's job."""
+    note(sys.argv[2], [job_id])
+
+
+class NoEngine(NullEngine):
+    """One step of no time, which notes when each job began."""
+
+    def __init__(self, url: str):
+        super().__init__(0, 0, 1)
+        self._url = url
+
+    def step(self, samples: Sequence[NullSample]) -> None:
+        note(self._url, [sample.order.id for sample in samples])
+        for sample in samples:
+            sample.step += 1
+
+    def finish(self, _sample: NullSample) -> Picture:
+        return Picture(NO_PIXELS)
+
+
+class NoCourier:
+    """Nothing is fetched and nothing stored."""
+
+    def outcome(self, _job: Job) -> None:
+        return None
+
+    def fetch(self, job: Any) -> Order:
+        return Order(job.id, NO_PIXELS, NO_PIXELS, job.category, SeededNoise(0))
+
+    def renew(self, order: Order) -> Order:
+        return order
+
+    def sketch(self, _job: Job, _pixels: Pixels) -> None:
+        """Nobody looks."""
+
+    def withdraw(self, _job: Job) -> None:
+        """There is none."""
+
+    def deliver(self, _job: Job, _product: Picture, model_ms: int) -> Outcome:
+        return Outcome(EventType.SUCCEEDED, {"model_ms": model_ms})
+
+    def refused(self, _job: Job, reason: Reason, _data: dict[str, Any], retryable: bool) -> Outcome:
+        return Outcome(EventType.FAILED, {"code": reason.value, "retryable": retryable})
+
+    def tidy(self, _job: Job) -> None:
+        """Nothing lingers."""
+
+
+def ours(url: str, batch: int) -> None:
+    settings = Settings(redis_url=url, batch_size=batch)
+    BatchWorker(redis_client(url), NoEngine(url), NoCourier(), settings).work()
+
+
+def rqs(kind: Any) -> Callable[[str, int], None]:
+    def work(url: str, _batch: int) -> None:
+        connection = redis.Redis.from_url(url)
+        queue = Queue(QUEUE, connection=connection, serializer=JSONSerializer)
+        kind([queue], connection=connection, serializer=JSONSerializer).work(logging_level="ERROR")
+
+    return work
+
+
+WORKERS: dict[str, Callable[[str, int], None]] = {
+    FORKING: rqs(Worker),
+    SIMPLE: rqs(SimpleWorker),
+    OURS: ours,
+}
+
+if __name__ == "__main__":
+    WORKERS[sys.argv[1]](sys.argv[2], int(sys.argv[3]))
