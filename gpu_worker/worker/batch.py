@@ -46,7 +46,7 @@ log = logging.getLogger("proteus.worker")
 WATCH_S = 0.1
 POLICY_S = 0.5
 BEAT_S = 3.0
-CLAIM_ENDS_S = 2.0
+THREAD_ENDS_S = 2.0
 ABOUT_S = 0.5
 CARRIERS = 16
 EXIT_HUNG = 70
@@ -312,7 +312,7 @@ class BatchWorker(RqSide):
         """Hands back what nobody finished, waits for what is on its way out, says good-bye."""
         self._stopping.set()
         self._stop_at = min(self._stop_at, time.monotonic() + self._settings.grace_s)
-        self._claiming.join(CLAIM_ENDS_S)  # or a last claim would be nobody's until its lease ends
+        self._claiming.join(THREAD_ENDS_S)  # or a last claim would be nobody's until its lease ends
         unfinished = [held for held in self._book.all() if self._book.start_leaving(held)]
         with suppress(RedisError):
             self._leases.hand_back([held.claim for held in unfinished])
@@ -321,6 +321,8 @@ class BatchWorker(RqSide):
         while len(self._book) and time.monotonic() < self._stop_at:
             self._book.wait(0.1)
         self._ended.set()
+        for thread in self._threads:  # a last heartbeat after the good-bye would register us anew
+            thread.join(THREAD_ENDS_S)
         with suppress(RedisError):
             self._leases.hand_back([held.claim for held in self._book.all()])
             self._settle_the_bill()
