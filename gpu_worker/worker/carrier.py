@@ -90,8 +90,9 @@ class Carrier:
         said: dict[str, Any] = {"step": progress.step, "steps": progress.steps}
         if held.tier is not None and progress.steps > 1:  # an engine of one step knows no rungs
             said["tier"] = held.tier.name
-        with suppress(RedisError):  # the next one says it too
-            self._send(held.job, EventType.RUNNING, said)
+        with suppress(RedisError), held.telling:  # the next one says it too
+            if not held.leaving:  # its end may have been told by a quicker thread
+                self._send(held.job, EventType.RUNNING, said)
 
     def sketch(self, held: Held, pixels: Pixels) -> None:
         """Stores a rough picture and tells of it, unless its end was told meanwhile."""

@@ -34,7 +34,7 @@ class Held:
     carry_s: float = 0.0  # spent on its pictures outside the engine: store, decode, encode
     spent_ms: float = 0.0  # of the engine's time
     kept_at: float = float("-inf")  # when its lease was last renewed for telling its end
-    telling: threading.Lock = field(default_factory=threading.Lock)  # a sketch never after the end
+    telling: threading.Lock = field(default_factory=threading.Lock)  # nothing after the end
 
     @property
     def id(self) -> str:
@@ -157,7 +157,8 @@ class Book:
 
         A live job may come while bulk fills the slots: it goes first. Beside live jobs only as
         much bulk is taken as will run; another worker may have more room for it. One bulk job may
-        always be here, so that it gets its few steps under any flood. In all no more than three
+        always be here, so that it gets its few steps under any flood. Where one merchant has
+        several slots, another may come and get one of them. In all no more than three
         times the slots are held, so that a slow store cannot fill the memory. None beside a
         suspect: if the process dies, nobody else shall be suspected.
         """
@@ -166,10 +167,16 @@ class Book:
                 return Room(0, 0, 0)
             busy = [h for h in self._held.values() if not h.ending and not h.leaving]
             most = max(0, 3 * slots - len(self._held))
-            live = sum(held.claim.lane == Lane.LIVE for held in busy)
-            fitting = live + self._beside(live, slots) if live else slots
-            spare = min(most, max(0, fitting - len(busy)))
-            return Room(min(most, max(0, slots - live)), spare, int(live == len(busy) and most > 0))
+            live = [held.claim.merchant for held in busy if held.claim.lane is Lane.LIVE]
+            fitting = len(live) + self._beside(len(live), slots) if live else slots
+            here = frozenset(live)
+            return Room(
+                live=min(most, max(0, slots - len(live))),
+                both=min(most, max(0, fitting - len(busy))),
+                bulk_at_least=int(len(live) == len(busy) and most > 0),
+                newcomers=min(most, max(0, slots - len(here))) if len(live) >= slots else 0,
+                here=here,
+            )
 
     def take_alone(self) -> Held | None:
         """A suspect whose time has come: nobody is here but suspects."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -82,6 +83,32 @@ def test_live_goes_before_bulk_and_merchants_take_turns(shop: Workshop) -> None:
     assert order[-1] == "bulk_2"  # one bulk job is always at hand and may fill a spare slot
 
 
+def test_a_live_picture_puts_a_bulk_one_aside_which_then_goes_on(shop: Workshop) -> None:
+    engine = RecordingEngine(a_ms=5, steps=60)
+    shop.enqueue("bulk_1", lane=Lane.BULK)
+    with working(shop, engine, batch_size=1):
+        wait_for(lambda: engine.arrived)
+        shop.enqueue("live_1", num_inference_steps=30)
+        shop.wait_until_settled()
+    steps = [job_id for ids in engine.arrived for job_id in ids]
+    assert Counter(steps) == {"bulk_1": 60, "live_1": 30}, "nobody began again"
+    began, ended = steps.index("live_1"), len(steps) - steps[::-1].index("live_1")
+    assert steps[began:ended].count("bulk_1") <= 3, "bulk has its twentieth and no more"
+
+
+def test_a_merchants_flood_costs_another_nothing(shop: Workshop) -> None:
+    """All slots are full of one merchant's pictures: one of them makes place."""
+    engine = RecordingEngine(a_ms=10, steps=100)
+    shop.enqueue(*(f"flood_{n}" for n in range(5)), merchant="mer_flood")
+    with working(shop, engine, batch_size=2):
+        wait_for(lambda: engine.arrived and len(engine.arrived[-1]) == 2)
+        shop.enqueue("quiet_1", merchant="mer_quiet", num_inference_steps=10)
+        wait_for(lambda: shop.ends()["quiet_1"])
+        assert not any(shop.ends()[f"flood_{n}"] for n in range(5))
+        for n in range(5):
+            shop.jobs.cancel(f"flood_{n}", "null", Lane.LIVE, "mer_flood")
+
+
 def test_running_is_told_at_most_four_times_a_second(shop: Workshop) -> None:
     shop.enqueue("try_1")
     with working(shop, RecordingEngine(a_ms=20, steps=50)):
@@ -93,7 +120,7 @@ def test_running_is_told_at_most_four_times_a_second(shop: Workshop) -> None:
 
 def test_an_engine_of_one_step_speaks_of_no_rung(shop: Workshop) -> None:
     shop.enqueue("try_1")
-    with working(shop, RecordingEngine()):
+    with working(shop, RecordingEngine(a_ms=300)):
         shop.wait_until_settled()
     told = [event for event in shop.events("try_1") if event.type == EventType.RUNNING]
     assert [event.data for event in told] == [{"step": 0, "steps": 1}]
