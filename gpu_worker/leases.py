@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -83,7 +83,7 @@ local function charge(engine, lane, merchant, ms)
   redis.call('EXPIRE', key, 3600)
   if not waits then leave(engine, lane, merchant) end
 end
-local function next_in_line(engine, lane)
+local function next_in_line(engine, lane, skipped)
   local key, had = shares(engine, lane), {}
   local now, flat = clock(key), redis.call('HGETALL', key)
   for i = 1, #flat, 2 do had[flat[i]] = tonumber(flat[i + 1]) end
@@ -93,7 +93,9 @@ local function next_in_line(engine, lane)
       had[merchant] = now
       redis.call('HSET', key, merchant, string.format('%.3f', now))
     end
-    if not first or had[merchant] < had[first] then first = merchant end
+    if not skipped[merchant] and (not first or had[merchant] < had[first]) then
+      first = merchant
+    end
   end
   return first
 end
@@ -109,19 +111,25 @@ end
 """
 
 # ARGV: engine, worker, now, lease_ms, registry_s, most of live, most of both, bulk at least,
-# the ms that a job is charged with until more is known, an execution id for each.
+# the ms that a job is charged with until more is known, how many more live ones of merchants who
+# are not here, how many merchants are here, those, an execution id for each.
 _CLAIM = (
     _TAKE
     + _SHARES
     + """
 if redis.call('EXISTS', 'rq:suspended') == 1 then return {} end
 local engine, worker, now = ARGV[1], ARGV[2], tonumber(ARGV[3])
-local claimed = {}
+local claimed, here, newcomers, ids = {}, {}, tonumber(ARGV[10]), 12 + tonumber(ARGV[11])
+for i = 12, ids - 1 do here[ARGV[i]] = true end
 for lane, word in ipairs({'live', 'bulk'}) do
   local most = tonumber(ARGV[5 + lane])
-  if lane == 2 then most = math.max(most, #claimed + tonumber(ARGV[8])) end
-  while #claimed < most do
-    local merchant = next_in_line(engine, word)
+  local limit = most + newcomers
+  if lane == 2 then
+    most = math.max(most, #claimed + tonumber(ARGV[8]))
+    limit = most
+  end
+  while #claimed < limit do
+    local merchant = next_in_line(engine, word, #claimed < most and {} or here)
     if not merchant then break end
     redis.call('LREM', line(engine, word), 1, merchant)
     local name = engine .. ':' .. word .. ':' .. merchant
@@ -130,7 +138,8 @@ for lane, word in ipairs({'live', 'bulk'}) do
       redis.call('RPUSH', line(engine, word), merchant)
     end
     if id and redis.call('EXISTS', 'rq:job:' .. id) == 1 then
-      local execution = ARGV[10 + #claimed]
+      local execution = ARGV[ids + #claimed]
+      here[merchant] = true
       take(name, id, execution, worker, now, tonumber(ARGV[4]), tonumber(ARGV[5]))
       claimed[#claimed + 1] = {id, execution, name, losses(id)}
       charge(engine, word, merchant, tonumber(ARGV[9]))
@@ -260,14 +269,26 @@ class Claim:
 @dataclass(frozen=True, slots=True)
 class Room:
     """How many jobs may be claimed: of the live lane, of both together, and of the bulk lane even
-    when the live one takes all the rest."""
+    when the live one takes all the rest; beyond that, one live job of each of so many merchants
+    who are not `here`."""
 
     live: int
     both: int
     bulk_at_least: int
+    newcomers: int = 0
+    here: frozenset[str] = field(default=frozenset(), compare=False)
 
     def __bool__(self) -> bool:
+        return self.is_free or bool(self.newcomers)
+
+    @property
+    def is_free(self) -> bool:
+        """For whoever comes."""
         return bool(self.live or self.both or self.bulk_at_least)
+
+    @property
+    def most(self) -> int:
+        return max(self.live, self.both) + self.bulk_at_least + self.newcomers
 
     def exceeds(self, other: Room) -> bool:
         """Whether there is room here that there was not in `other`."""
@@ -275,6 +296,7 @@ class Room:
             self.live > other.live
             or self.both > other.both
             or self.bulk_at_least > other.bulk_at_least
+            or self.newcomers > other.newcomers
         )
 
 
@@ -296,11 +318,11 @@ class Leases:
         """Takes live jobs, then bulk jobs, as far as there is room; always of the merchant that
         is furthest behind, between equals in turns. Each is charged with `expected_ms` at once,
         or whoever is behind would take all the room there is."""
-        most = max(room.live, room.both) + room.bulk_at_least
         sizes = [room.live, room.both, room.bulk_at_least]
         charged_ms = max(1.0, expected_ms)
-        executions = [uuid4().hex for _ in range(most)]
-        terms = [*self._terms(), *sizes, f"{charged_ms:.3f}"]
+        here = [room.newcomers, len(room.here), *sorted(room.here)]
+        executions = [uuid4().hex for _ in range(room.most)]
+        terms = [*self._terms(), *sizes, f"{charged_ms:.3f}", *here]
         rows = self._claim(args=[self._engine, self._worker, *terms, *executions])
         return [Claim.from_redis(row, charged_ms) for row in rows]
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -100,23 +101,24 @@ class Claimer:
         if suspect is not None:
             self._begin([suspect])
             return
-        room = self._book.room(self._slots())
+        room, asked = self._book.room(self._slots()), time.monotonic()
         claims = self._leases.claim(room, self._bill.usual_ms) if room else []
         if claims:
             self._listens.clear()
-            self._take(claims)
+            self._take(claims, asked)
             return
-        if room:
+        if room.is_free:
             self._listens.set()
         self._book.wait_for_room(self._slots(), room, BELL_S)
 
-    def _take(self, claims: Sequence[Claim]) -> None:
+    def _take(self, claims: Sequence[Claim], asked: float) -> None:
         found = list(zip(claims, self._rq.fetch(claims), strict=True))
         self._leases.hand_back([claim for claim, rq_job in found if rq_job is None])
         held = [self._read(claim, rq_job) for claim, rq_job in found if rq_job is not None]
         readable = [one for one in held if one is not None]
         for one in readable:
             one.aside = one.claim.runs_alone
+            one.kept_at = asked
             self._book.add(one)
         self._begin([one for one in readable if not one.aside])
 

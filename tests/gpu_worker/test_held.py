@@ -63,24 +63,21 @@ def test_what_is_no_more_room_wakes_nobody() -> None:
 
 
 ROOMS = [
-    ("nobody is here", [], 4, 4),
-    ("bulk alone fills the slots", ["bulk"] * 4, 4, 0),
-    ("one live, nothing may run beside it", ["live"], 3, 0),
-    ("one live, and one bulk may", ["live", "bulk"], 3, 0),
-    ("live fills the slots", ["live"] * 4, 0, 0),
+    ("nobody is here", [], Room(4, 4, 1)),
+    ("bulk alone fills the slots", ["bulk"] * 4, Room(4, 0, 0)),
+    ("one live, nothing may run beside it", ["live"], Room(3, 0, 1)),
+    ("one live, and one bulk", ["live", "bulk"], Room(3, 0, 0)),
+    ("one merchant's live jobs fill the slots", ["live"] * 4, Room(0, 0, 1, newcomers=3)),
 ]
 
 
-@pytest.mark.parametrize(("case", "lanes", "live", "both"), ROOMS)
-def test_only_bulk_that_will_run_is_claimed(
-    case: str, lanes: list[str], live: int, both: int
-) -> None:
-    """Another worker may have more room for it; one is taken for its twentieth of the time."""
+@pytest.mark.parametrize(("case", "lanes", "room"), ROOMS)
+def test_only_what_will_run_is_claimed(case: str, lanes: list[str], room: Room) -> None:
+    """Another worker may have more room for bulk; one is taken for its twentieth of the time."""
     book = Book(beside=lambda _live, _slots: 0)
     for n, lane in enumerate(lanes):
         book.add(held(f"try_{n}", lane))
-    alone = int("bulk" not in lanes)
-    assert book.room(4) == Room(live, both, alone), case
+    assert book.room(4) == room, case
 
 
 def test_bulk_that_costs_live_little_is_claimed_too() -> None:

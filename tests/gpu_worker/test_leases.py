@@ -93,6 +93,15 @@ def test_bulk_is_left_alone_while_live_takes_all_but_its_one(redis: Redis) -> No
     assert ids(leases(redis).claim(Room(1, 1, 1))) == ["a3", "b1"]
 
 
+def test_beyond_the_room_only_merchants_come_who_are_not_here(redis: Redis) -> None:
+    enqueue(redis, "a1", "a2")
+    enqueue(redis, "c1", "c2", merchant="cleo")
+    enqueue(redis, "d1", merchant="dora")
+    here = frozenset({"ada"})
+    assert ids(leases(redis).claim(Room(0, 0, 0, newcomers=3, here=here))) == ["c1", "d1"]
+    assert ids(leases(redis).claim(Room(1, 1, 0, newcomers=1, here=here))) == ["a1", "c2"]
+
+
 def test_a_job_that_was_deleted_is_passed_over(redis: Redis) -> None:
     enqueue(redis, "a1", "a2")
     redis.delete("rq:job:a1")

@@ -229,7 +229,7 @@ def test_a_job_nobody_can_read_does_not_stop_the_queue(shop: Workshop) -> None:
     queue = Queue("null:live:mer_ada", connection=shop.redis, serializer=JSONSerializer)
     queue.enqueue("proteus.try_on", args=["{}"], job_id="odd_1")
     shop.enqueue("try_1")
-    with working(shop, RecordingEngine()):
+    with working(shop, RecordingEngine(a_ms=100)):
         shop.wait_until_settled()
     assert "odd_1" in _failed(shop).get_job_ids()
 
