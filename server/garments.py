@@ -33,11 +33,14 @@ class NewGarment:
     clean: bool = True
 
 
-def create(services: Services, caller: Caller, new: NewGarment) -> Garment:
-    """Adds a garment and has its picture cleaned.
+def create(
+    services: Services, caller: Caller, new: NewGarment, *, replaces: str | None = None
+) -> Garment:
+    """Adds a garment and has its picture cleaned. `replaces`: the id of one that makes room for
+    it; either both happens or nothing.
 
     Raises:
-        Problem: sku_taken, upload_not_found, upload_missing, type_mismatch.
+        Problem: sku_taken, upload_not_found, upload_missing, type_mismatch, garment_not_found.
     """
     site_id = require_site(caller)
     upload = _upload(services, caller, new)
@@ -58,6 +61,9 @@ def create(services: Services, caller: Caller, new: NewGarment) -> Garment:
         cutout_key=keys.cutout,
     )
     with services.work() as work:
+        if replaces is not None:
+            _remove(work, caller, replaces)
+            work.session.flush()
         work.session.add(garment)
         _flush(work)
         if upload is not None:
@@ -127,15 +133,19 @@ def change(
 def remove(services: Services, caller: Caller, garment_id: str) -> None:
     """Deletes a garment and its objects. Pictures that show it stay with their shoppers."""
     with services.work() as work:
-        garment = get_owned(
-            work.session, Garment, caller, garment_id, missing="garment_not_found", lock=True
-        )
-        work.doom([garment.upload_key, *garment_keys(garment.id).all()])
-        if garment.status == GarmentStatus.CLEANING:
-            jobs, merchant_id = services.jobs, garment.merchant_id
-            work.after_commit(lambda: jobs.cancel(garment_id, TAILOR, Lane.LIVE, merchant_id))
-        work.announce(nudges.gone(garment))
-        work.session.delete(garment)
+        _remove(work, caller, garment_id)
+
+
+def _remove(work: Work, caller: Caller, garment_id: str) -> None:
+    garment = get_owned(
+        work.session, Garment, caller, garment_id, missing="garment_not_found", lock=True
+    )
+    work.doom([garment.upload_key, *garment_keys(garment.id).all()])
+    if garment.status == GarmentStatus.CLEANING:
+        jobs, merchant_id = work.services.jobs, garment.merchant_id
+        work.after_commit(lambda: jobs.cancel(garment_id, TAILOR, Lane.LIVE, merchant_id))
+    work.announce(nudges.gone(garment))
+    work.session.delete(garment)
 
 
 def enqueue(services: Services, garment: Garment, *, anew: bool = False) -> bool:

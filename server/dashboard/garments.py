@@ -10,7 +10,7 @@ from markupsafe import Markup, escape
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gpu_worker.contract import Category, GarmentStatus
-from server import dashboard_fragments, uploads
+from server import dashboard_fragments
 from server import garments as acts
 from server.auth import allow
 from server.caller import Caller
@@ -143,15 +143,11 @@ def create_garment(caller: Caller) -> ResponseReturnValue:
 
 
 def _create(caller: Caller, form: NewGarmentForm) -> Garment:
-    services = current_services()
-    # The new picture is known to be there before the rejected garment makes room for it.
-    uploads.find(services, caller, form.image_key, purpose="garment", param="image_key")
-    if replaced := _rejected(caller, form.replaces):
-        acts.remove(services, caller, replaced.id)
+    replaced = _rejected(caller, form.replaces)
     new = acts.NewGarment(
         title=form.title, sku=form.sku, category=form.category, image_key=form.image_key
     )
-    return acts.create(services, caller, new)
+    return acts.create(current_services(), caller, new, replaces=replaced.id if replaced else None)
 
 
 def _draft_again(errors: dict[str, str]) -> str:

@@ -115,6 +115,14 @@ def test_rejected_garment_says_why_and_takes_another_picture(house: House, ada: 
     assert "Cleaning" in ada.get("/dashboard/garments").text
 
 
+def test_rejected_garment_stays_where_its_follower_is_refused(house: House, ada: Person) -> None:
+    house.garment(sku="TEE-1")
+    garment = house.garment(sku="SKIRT-1", status=GarmentStatus.REJECTED)
+    told = form(ada, sku="TEE-1", image_key=upload(ada), replaces=garment.id)
+    assert ada.post("/dashboard/garments", told, headers=HTMX).status_code == 422
+    assert _row(house, garment.id) is not None
+
+
 def test_ready_garment_is_never_replaced(house: House, ada: Person) -> None:
     garment = house.garment(sku="TEE-1")
     told = form(ada, sku="TEE-1", image_key=upload(ada), replaces=garment.id)
