@@ -70,6 +70,14 @@ bench-queue: $(VENV)/.tests ## Measure the queue itself beside RQ's own workers
 bench-eta: $(VENV)/.tests ## Measure how true the waiting time is that shoppers are told
 	@$(BIN)/python -m bench.eta $(ARGS)
 
+.PHONY: bench-scheduling
+bench-scheduling: $(VENV)/.tests ## Measure slots, lanes and tiers under load, in real time
+	@$(BIN)/python -m bench.scheduling $(ARGS)
+
+.PHONY: bench-autoscale
+bench-autoscale: $(VENV)/.tests ## Replay a day with a sale and draw its figure
+	@$(BIN)/python -m bench.autoscale $(ARGS)
+
 .PHONY: packages
 packages: ## Install the system packages that the tests need (root), or name what is missing
 	@.ci/packages

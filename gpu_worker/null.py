@@ -1,17 +1,18 @@
 """Engines that draw nothing: for tests and benchmarks, and they say so on the picture.
 
-`NullEngine` sleeps a given curve. `RecordingEngine` also remembers who arrived in which step.
+`NullEngine` sleeps a given curve, `TimedEngine` one for each size.
+`RecordingEngine` also remembers who arrived in which step.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import cv2
 
-from gpu_worker.contract import Category
+from gpu_worker.contract import LADDER, Category, Tier
 from gpu_worker.engine import Order, Picture
 
 
@@ -64,6 +65,29 @@ class NullEngine:
                 pixels, "NULL", origin, cv2.FONT_HERSHEY_SIMPLEX, size, colour, thick + extra
             )
         return Picture(pixels)
+
+
+class TimedEngine(NullEngine):
+    """A step of b samples of a size takes `step_ms(size, b)`; a picture takes its tier's steps."""
+
+    def __init__(self, step_ms: Callable[[str, int], float], max_slots: int = 8):
+        super().__init__(0, 0, LADDER[0].steps, max_slots)
+        self._step_ms = step_ms
+
+    def admit(self, order: Order) -> NullSample:
+        return NullSample(order, order.options.num_inference_steps or _tier(order).steps)
+
+    def step(self, samples: Sequence[NullSample]) -> None:
+        time.sleep(self._step_ms(_tier(samples[0].order).size, len(samples)) / 1000)
+        for sample in samples:
+            sample.step += 1
+
+    def finish(self, sample: NullSample) -> Picture:
+        return Picture(sample.order.photo, _tier(sample.order).name)
+
+
+def _tier(order: Order) -> Tier:
+    return order.tier or LADDER[0]
 
 
 class RecordingEngine(NullEngine):

@@ -1,0 +1,130 @@
+"""The processes under test, each `python -m bench.scheduling.processes <kind> <job as JSON>`: the
+real worker on a timed engine, the real arbitrator, and the baseline that plain RQ would be.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import redis
+
+from bench.queue_workers import NO_PIXELS, NoCourier
+from bench.scheduling.profiles import PROFILES, hurried, settings_of, tiers_of, turn_s
+from gpu_worker import contract
+from gpu_worker.__main__ import redis_client
+from gpu_worker.arbitrator import Arbitrator
+from gpu_worker.arbitrator.loop import TURN_S
+from gpu_worker.contract import Category, EventType, Job, Lane, Law, Subject
+from gpu_worker.courier import Outcome
+from gpu_worker.engine import Order, Picture, SeededNoise
+from gpu_worker.events import Events
+from gpu_worker.law import Terms, slots_by_depth
+from gpu_worker.null import NullSample, TimedEngine
+from gpu_worker.worker import BatchWorker, batch
+
+ENGINE = "null"
+MERCHANT = "mer_all"  # whose queues the baseline reads
+IDLE_S = 0.005
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """What a process is told. `target_s` in the device's time; `tiers`: `all` or `best`."""
+
+    url: str
+    profile: str
+    law: str = Law.LEARNED.value
+    target_s: float = 10.0
+    tiers: str = "best"
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))
+
+    @property
+    def hurry(self) -> float:
+        return PROFILES[self.profile].hurry
+
+    @property
+    def terms(self) -> Terms:
+        own = Terms(law=Law(self.law), target_s=self.target_s, tiers=tiers_of(self.tiers))
+        return hurried(own, self.hurry)
+
+    def engine(self) -> TimedEngine:
+        return TimedEngine(PROFILES[self.profile].slept_ms)
+
+
+class TellsTier(NoCourier):
+    """Nothing is fetched and nothing stored; the event says which tier came out."""
+
+    def deliver(self, _job: Job, product: Picture, model_ms: int) -> Outcome:
+        return Outcome(EventType.SUCCEEDED, {"tier": product.tier, "model_ms": model_ms})
+
+
+def work(task: Task) -> None:
+    """The real worker; only what it does every so often is hurried with the rest."""
+    sys.setswitchinterval(0.0005)  # at 10 times the speed 5 ms would be most of a step
+    batch.POLICY_S = turn_s(batch.POLICY_S, task.hurry)
+    batch.ABOUT_S = turn_s(batch.ABOUT_S, task.hurry)
+    batch.WATCH_S = turn_s(batch.WATCH_S, task.hurry)
+    settings = settings_of(task.terms, task.url)
+    BatchWorker(redis_client(task.url), task.engine(), TellsTier(), settings).work()
+
+
+def arbitrate(task: Task) -> None:
+    arbitrator = Arbitrator(redis_client(task.url), task.terms, hurry=10.0)
+    every_s = 2 * turn_s(TURN_S, task.hurry)
+    while True:
+        began = time.monotonic()
+        arbitrator.loop(time.time())
+        time.sleep(max(0.0, every_s - (time.monotonic() - began)))
+
+
+# --- thresholds and RQ's priorities --------------------------------------------------------------
+
+
+def prioritise(task: Task) -> None:
+    """What one gets from RQ's own order of queues and the thresholds: live before bulk when a batch
+    is filled, then the whole batch to its end; nobody joins, nobody is put aside."""
+    connection: Any = redis.Redis.from_url(task.url)
+    engine, events = task.engine(), Events(connection)
+    queues = [f"rq:queue:{contract.queue_name(ENGINE, lane, MERCHANT)}" for lane in Lane]
+    while True:
+        depth = sum(connection.llen(queue) for queue in queues)
+        ids: list[str] = []
+        for queue in queues:
+            room = slots_by_depth(depth)[0] - len(ids)
+            ids += (
+                [member.decode() for member in connection.lpop(queue, room) or ()] if room else []
+            )
+        _run_whole(engine, events, ids)
+        if not ids:
+            time.sleep(IDLE_S)
+
+
+def _run_whole(engine: TimedEngine, events: Events, ids: list[str]) -> None:
+    samples: list[NullSample] = [engine.admit(_order(job_id)) for job_id in ids]
+    while samples and samples[0].step < samples[0].steps:
+        engine.step(samples)
+    for sample in samples:
+        events.send(Subject.TRY_ON, sample.order.id, EventType.SUCCEEDED, {"tier": "full"})
+
+
+def _order(job_id: str) -> Order:
+    return Order(job_id, NO_PIXELS, NO_PIXELS, Category.UPPER, SeededNoise(0))
+
+
+KINDS: dict[str, Callable[[Task], None]] = {
+    "work": work,
+    "arbitrate": arbitrate,
+    "prioritise": prioritise,
+}
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    KINDS[sys.argv[1]](Task(**json.loads(sys.argv[2])))

@@ -1,0 +1,206 @@
+"""The five questions: what arrives, which ways of working meet it, and what the answer must be."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from statistics import fmean, median, quantiles
+
+from bench.scheduling.processes import Task
+from bench.scheduling.profiles import PROFILES, Profile
+from bench.scheduling.stage import (
+    LEARNED,
+    PRIORITIES,
+    THRESHOLDS,
+    Arrival,
+    Done,
+    Way,
+    fixed,
+    run,
+)
+from gpu_worker.contract import LADDER, Lane
+
+Results = dict[str, list[Done]]
+TOGETHER = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One aim: a ratio beside its bound."""
+
+    aim: str
+    value: float
+    is_met: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much of each scenario is played; `QUICK` only shows that everything runs."""
+
+    lookbook: int
+    overload_s: float
+    flood: int
+    slots_jobs: int
+    ways: int | None = None
+    settings: int | None = None
+
+
+FULL_SIZE = Size(lookbook=300, overload_s=600, flood=100, slots_jobs=120)
+QUICK = Size(lookbook=8, overload_s=30, flood=8, slots_jobs=6, ways=2, settings=1)
+
+
+def poisson(
+    rate_per_s: float, seconds: float, seed: int, lane: Lane = Lane.LIVE, merchant: str = "mer_all"
+) -> list[Arrival]:
+    dice, at, arrivals = random.Random(seed), 0.0, []
+    while (at := at + dice.expovariate(rate_per_s)) < seconds:
+        arrivals.append(Arrival(at, lane, merchant))
+    return arrivals
+
+
+def meet(
+    ways: Sequence[Way], task: Task, arrivals: Sequence[Arrival], stop_after_bulk: bool = False
+) -> Results:
+    """Every way meets the same arrivals; some at the same time, so that the machine's noise is the
+    same for them."""
+    with ThreadPoolExecutor(TOGETHER) as pool:
+        runs = [pool.submit(run, way, task, arrivals, stop_after_bulk) for way in ways]
+        return {way.name: done.result() for way, done in zip(ways, runs, strict=True)}
+
+
+def p95(values: Sequence[float]) -> float:
+    return quantiles(values, n=20, method="inclusive")[18] if len(values) > 1 else max(values)
+
+
+def took(done: Sequence[Done], accept: Callable[[Arrival], bool] = lambda _: True) -> list[float]:
+    return [one.took_s for one in done if accept(one.arrival)]
+
+
+def is_live(arrival: Arrival) -> bool:
+    return arrival.lane is Lane.LIVE
+
+
+# --- a lookbook in the background ----------------------------------------------------------------
+
+
+def lookbook(size: Size) -> list[Verdict]:
+    profile = PROFILES["A"]
+    live = poisson(0.05, 4 * size.lookbook * profile.picture_s(), seed=1)
+    bulk = [Arrival(0.0, Lane.BULK, "mer_bulk")] * size.lookbook
+    ways = [LEARNED, PRIORITIES, THRESHOLDS, fixed(1), fixed(4), fixed(8)]
+    ways = ways[: size.ways]
+    found = meet(ways, Task(url="", profile="A"), [*bulk, *live], stop_after_bulk=True)
+    rates = {name: _rate_per_s(done) for name, done in found.items()}
+    waits = {name: took(done, is_live) for name, done in found.items()}
+    print(f"\n1. Live while a lookbook of {size.lookbook} runs: profile A, 0.05 live a second")
+    print(f"{'':30} {'live p50':>9} {'live p95':>9} {'pictures/s':>11}")
+    for name in found:
+        print(
+            f"{name:30} {median(waits[name]):7.1f} s {p95(waits[name]):7.1f} s {rates[name]:11.3f}"
+        )
+    base = PRIORITIES.name
+    quicker = p95(waits["learned"]) / p95(waits[base])
+    kept = rates["learned"] / rates[base]
+    return [
+        Verdict("live p95 / thresholds + RQ priorities <= 0.33", quicker, quicker <= 1 / 3),
+        Verdict("pictures/s / thresholds + RQ priorities >= 0.95", kept, kept >= 0.95),
+    ]
+
+
+def _rate_per_s(done: Sequence[Done]) -> float:
+    """While there was bulk to fill the slots."""
+    over = max(one.ended_at for one in done if not is_live(one.arrival))
+    return sum(one.ended_at <= over for one in done) / over
+
+
+# --- more than can be drawn ----------------------------------------------------------------------
+
+
+def overload(size: Size) -> list[Verdict]:
+    profile = PROFILES["A"]
+    target_s = 3 * profile.picture_s()
+    rate = 1.2 * profile.most_per_s
+    arrivals = poisson(rate, size.overload_s, seed=2)
+    killed = replace(LEARNED, name="learned, arbitrator killed", killed_at=size.overload_s / 3)
+    task = Task(url="", profile="A", target_s=target_s, tiers="all")
+    found = meet([LEARNED, THRESHOLDS, killed], task, arrivals)
+    share = {n: fmean(one.took_s <= target_s for one in done) for n, done in found.items()}
+    print(f"\n2. Load 1.2, target {target_s:.2f} s: profile A, {len(arrivals)} live jobs")
+    print(f"{'':30} {'in time':>8} {'p50':>7} {'p95':>8}   pictures by tier")
+    for name, done in found.items():
+        tiers = ", ".join(
+            f"{tier.name} {count / len(done):.0%}"
+            for tier in LADDER
+            if (count := sum(one.tier == tier.name for one in done))
+        )
+        times = took(done)
+        print(f"{name:30} {share[name]:8.1%} {median(times):5.1f} s {p95(times):6.1f} s   {tiers}")
+    points = 100 * (share["learned"] - share[killed.name])
+    return [
+        Verdict("share in time >= 0.90", share["learned"], share["learned"] >= 0.90),
+        Verdict("arbitrator killed: points lost <= 2", points, points <= 2),
+    ]
+
+
+# --- one merchant floods -------------------------------------------------------------------------
+
+
+def flood(size: Size) -> list[Verdict]:
+    profile = PROFILES["A"]
+    lasts_s = size.flood * profile.picture_s()
+    quiet = [
+        arrival
+        for n in range(4)
+        for arrival in poisson(0.02, 0.9 * lasts_s, seed=10 + n, merchant=f"mer_quiet_{n}")
+    ]
+    arrivals = [*([Arrival(0.0, merchant="mer_flood")] * size.flood), *quiet]
+    one_line = replace(LEARNED, name="first come, first served", one_line=True)
+    found = meet([LEARNED, one_line], Task(url="", profile="A"), arrivals)
+    print(f"\n3. One merchant floods with {size.flood} live jobs, four are quiet: profile A")
+    print(f"{'':30} {'quiet p50':>9} {'quiet p95':>9} {'all p95':>9}")
+    waits = {n: took(d, lambda a: a.merchant != "mer_flood") for n, d in found.items()}
+    for name, done in found.items():
+        mine = waits[name]
+        print(f"{name:30} {median(mine):7.1f} s {p95(mine):7.1f} s {p95(took(done)):7.1f} s")
+    ratio = p95(waits["learned"]) / p95(waits[one_line.name])
+    return [Verdict("quiet p95 / first come, first served <= 0.33", ratio, ratio <= 1 / 3)]
+
+
+# --- slots ---------------------------------------------------------------------------------------
+
+SETTINGS = [("C", 0.8), ("C", 0.3), ("B", 0.8), ("B", 0.35), ("A", 0.6)]
+
+
+def slots(size: Size) -> list[Verdict]:
+    """Load: of what the best batch can draw."""
+    ways = [LEARNED, fixed(1), fixed(4), fixed(8)][: size.ways]
+    print(f"\n4. Slots: {size.slots_jobs} live jobs, mean seconds to a picture")
+    print(f"{'':14} " + " ".join(f"{way.name:>9}" for way in ways) + "   learned / best fixed")
+    worst = 0.0
+    for name, load in SETTINGS[: size.settings]:
+        profile = PROFILES[name]
+        rate = load * profile.most_per_s
+        arrivals = poisson(rate, size.slots_jobs / rate, seed=20)
+        found = meet(ways, Task(url="", profile=name), arrivals)
+        means = {way: fmean(took(done)) for way, done in found.items()}
+        best = min(mean for way, mean in means.items() if way != "learned")
+        worst = max(worst, means["learned"] / best)
+        cells = " ".join(f"{means[way.name]:7.2f} s" for way in ways)
+        print(f"{name} at load {load:<4} {cells}   {means['learned'] / best:.2f}x", flush=True)
+    return [Verdict("learned / best fixed <= 1.10, at worst", worst, worst <= 1.10)]
+
+
+SCENARIOS: dict[str, Callable[[Size], list[Verdict]]] = {
+    "lookbook": lookbook,
+    "overload": overload,
+    "flood": flood,
+    "slots": slots,
+}
+
+
+def solo(profile: Profile) -> float:
+    """What of the benchmark's own a lone picture carries, beside the profile's time: a ratio."""
+    done = run(fixed(1), Task(url="", profile=profile.name), [Arrival(8.0 * n) for n in range(6)])
+    return median(took(done)) / profile.picture_s()

@@ -1,0 +1,52 @@
+"""The scheduling benchmark: its parts, and that all of it still runs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from bench.scheduling.processes import Task
+from bench.scheduling.profiles import PROFILES, settings_of
+from bench.scheduling.scenarios import p95, poisson
+from gpu_worker.contract import LADDER, Lane
+from gpu_worker.law import Terms
+
+
+def test_profiles_are_those_of_the_design() -> None:
+    assert [PROFILES[name].step_ms(2) for name in "ABC"] == [123, 7.3 + 25.8, 43.2]
+    assert PROFILES["C"].step_ms(8) == pytest.approx(143.4)
+
+
+@pytest.mark.parametrize("name", "ABC")
+def test_what_is_slept_and_what_the_law_counts_are_hurried_alike(name: str) -> None:
+    profile, task = PROFILES[name], Task(url="", profile=name, target_s=30)
+    full, small = LADDER[0].size, LADDER[-1].size
+    assert profile.slept_ms(full, 4) * task.hurry == pytest.approx(profile.step_ms(4))
+    assert profile.slept_ms(small, 4) * 7 == pytest.approx(profile.slept_ms(full, 4))
+    assert task.terms.target_s * task.hurry == pytest.approx(30)
+    assert task.terms.window_s * task.hurry == pytest.approx(Terms().window_s)
+    assert settings_of(task.terms, "redis://127.0.0.1").terms == task.terms
+
+
+def test_arrivals_come_at_their_rate_and_stay_the_same() -> None:
+    arrivals = poisson(2.0, 1000, seed=4, lane=Lane.BULK)
+    assert 1850 < len(arrivals) < 2150
+    assert arrivals == poisson(2.0, 1000, seed=4, lane=Lane.BULK)
+    assert {one.lane for one in arrivals} == {Lane.BULK}
+
+
+def test_the_ninety_fifth_of_a_hundred() -> None:
+    assert p95([float(n) for n in range(101)]) == pytest.approx(95)
+    assert p95([3.0]) == 3.0
+
+
+@pytest.mark.slow
+def test_all_of_it_runs() -> None:
+    argv = [sys.executable, "-m", "bench.scheduling", "--quick"]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=170, check=False)
+    assert done.returncode == 0, done.stderr
+    told = done.stdout
+    assert [f"\n{n}. " in told for n in (1, 2, 3, 4)] == [True] * 4
+    assert told.count("<=") + told.count(">=") == 6
