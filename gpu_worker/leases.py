@@ -320,7 +320,7 @@ class Leases:
         or whoever is behind would take all the room there is."""
         sizes = [room.live, room.both, room.bulk_at_least]
         charged_ms = max(1.0, expected_ms)
-        here = [room.newcomers, len(room.here), *sorted(room.here)]
+        here: list[str | int] = [room.newcomers, len(room.here), *sorted(room.here)]
         executions = [uuid4().hex for _ in range(room.most)]
         terms = [*self._terms(), *sizes, f"{charged_ms:.3f}", *here]
         rows = self._claim(args=[self._engine, self._worker, *terms, *executions])

@@ -109,6 +109,17 @@ def test_a_merchants_flood_costs_another_nothing(shop: Workshop) -> None:
             shop.jobs.cancel(f"flood_{n}", "null", Lane.LIVE, "mer_flood")
 
 
+def test_long_jobs_get_no_more_of_the_engine_than_short_ones(shop: Workshop) -> None:
+    engine = RecordingEngine(a_ms=4)
+    long = [f"long_{n}" for n in range(20)]
+    shop.enqueue(*long, merchant="mer_long", num_inference_steps=20)
+    shop.enqueue(*(f"short_{n}" for n in range(80)), merchant="mer_short", num_inference_steps=4)
+    with working(shop, engine, batch_size=1):
+        wait_for(lambda: len(engine.arrived) >= 400, 30)
+    steps = Counter(ids[0].split("_")[0] for ids in engine.arrived[:400])
+    assert abs(steps["long"] - steps["short"]) <= 120, "in turns it would be 333 to 67"
+
+
 def test_running_is_told_at_most_four_times_a_second(shop: Workshop) -> None:
     shop.enqueue("try_1")
     with working(shop, RecordingEngine(a_ms=20, steps=50)):
