@@ -6,16 +6,18 @@ For sheets and tests. Knows pixels of the demo's own renders; nothing of how the
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 
 import cv2
 import numpy as np
+from PIL import Image
 
 from bench.pictures import DEMO, load
+from gpu_worker.cutout import cut
 from gpu_worker.engine import Pixels
-from gpu_worker.planes import Floats, Mask, floats, largest
+from gpu_worker.planes import Floats, Mask, floats, resize
 
 _OLIVE = (0.47, 0.50, 0.36)
-_PLAIN = 18  # levels from the ground: beyond it is cloth
 _OVERLAP = 0.04  # of the top's height
 _MARGIN_PX = 60
 
@@ -47,12 +49,27 @@ def playsuit() -> Pixels:
     return jumpsuit("tee_geo", 0.42)
 
 
+def write(folder: Path) -> tuple[Path, ...]:
+    """Saves the composed garments, named as the demo names its own."""
+    folder.mkdir(parents=True, exist_ok=True)
+    made = (shorts, jumpsuit, jumpsuit_with_sleeves, playsuit)
+    paths = [folder / f"garment_{make.__name__}.png" for make in made]
+    for path, make in zip(paths, made, strict=True):
+        Image.fromarray(make()).save(path)
+    return tuple(paths)
+
+
 def _ground(picture: Pixels) -> Floats:
     return floats(np.median(picture[:8].reshape(-1, 3), axis=0))
 
 
+def _alpha(picture: Pixels) -> Floats:
+    """The cut-out's alpha at the picture's size."""
+    return resize(cut(picture).alpha, picture.shape[1], picture.shape[0])
+
+
 def _cloth(picture: Pixels) -> Mask:
-    return largest(np.abs(picture - _ground(picture)).max(axis=2) > _PLAIN)
+    return np.asarray(_alpha(picture) > 0.5)
 
 
 def _cut_legs(picture: Pixels, share: float) -> Pixels:
@@ -65,15 +82,16 @@ def _cut_legs(picture: Pixels, share: float) -> Pixels:
 
 
 def _in_one_colour(picture: Pixels) -> Pixels:
-    """The cloth's light and folds in olive, without its print."""
-    cloth = _cloth(picture)
+    """The cloth's light and folds in olive, without its print and without shadow on the ground."""
+    alpha = _alpha(picture)
     lightness = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    inside = cloth.astype(np.float32)
+    inside = (alpha > 0.9).astype(np.float32)
     smooth = cv2.GaussianBlur(lightness * inside, (0, 0), 25)
     smooth = smooth / np.maximum(cv2.GaussianBlur(inside, (0, 0), 25), 1e-3)
     folds = np.clip(lightness / np.maximum(smooth, 1), 0.8, 1.15)[..., None]
-    olive = floats(_OLIVE) * 255 * folds
-    return np.where(cloth[..., None], np.clip(olive, 0, 255), picture).astype(np.uint8)
+    olive = np.clip(floats(_OLIVE) * 255 * folds, 0, 255)
+    ground = _ground(picture)
+    return np.round(ground + (olive - ground) * alpha[..., None]).astype(np.uint8)
 
 
 def _joined(upper: Pixels, lower: Pixels, top: Mask, bottom: Mask) -> Pixels:

@@ -48,7 +48,8 @@ def _sorted(folder: Path, pattern: str) -> tuple[Path, ...]:
 
 def category_of(path: Path) -> Category:
     """From the file's name, as the two sets name theirs."""
-    if path.stem.startswith("overall") or "dress" in path.stem:
+    overall = ("overall", "dress", "jumpsuit", "playsuit")
+    if any(word in path.stem for word in overall):
         return Category.OVERALL
     lower = ("skirt", "trousers", "lower", "shorts")
     return Category.LOWER if any(word in path.stem for word in lower) else Category.UPPER

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
+from bench import composed
 from bench.pictures import ROOT, Set, category_of, demo, load, mixed, photos
 from gpu_worker import cutout, pose
 from gpu_worker.contract import Category
@@ -31,16 +32,21 @@ _DETAIL_SW = 1.3
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--set", choices=["demo", "photos", "mixed"], action="append")
+    parser.add_argument("--set", choices=["demo", "photos", "mixed", "composed"], action="append")
     parser.add_argument("--publish", action="store_true", help="write docs/preview-sheet.jpg")
     chosen = parser.parse_args(arguments)
     OUT.mkdir(parents=True, exist_ok=True)
-    sets = {"demo": demo(), "photos": photos(), "mixed": mixed()}
+    sets = {"demo": demo(), "photos": photos(), "mixed": mixed(), "composed": _composed()}
     for name in chosen.set or list(sets):
         if sets[name].people:
             sheet = _sheet(sets[name])
             if chosen.publish and name == "demo":
                 sheet.save(PUBLISHED, quality=82)
+
+
+def _composed() -> Set:
+    """Everybody in the shorts and jumpsuits that neither set has."""
+    return Set("composed", demo().people + photos().people, composed.write(OUT / "composed"))
 
 
 def _sheet(pictures: Set) -> Image.Image:

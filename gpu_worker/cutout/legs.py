@@ -16,7 +16,7 @@ from gpu_worker.planes import Floats, Mask, connected_to, floats, polygon
 _GAP_HIGH = 0.10  # of the height: a shorter gap is a slit
 _GAP_BAND = 0.12  # of the waist's width: how far beside the middle legs may part
 _LONG_LEGS = 0.30  # of an overall's height: no slit is so long
-_GAP_WIDE = 0.05  # of the width: a shorter gap as narrow as this is a skirt's slit
+_GAP_WIDE = 0.035  # of the width: a shorter gap as narrow as this is a skirt's slit
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ class Verdict:
     fill; residue: share of the old garment still seen above the new hem; growth: garment outside
     the body; invented: body px painted as skin; folds: turned-over cells of the worse sleeve;
     sleeve: least share of a sleeve's bone under the garment; bare_limb: longest hidden limb that
-    could not be drawn, in sw. All shares 0..1."""
+    could not be drawn, in sw; bare_leg: the same below shorts. All shares 0..1."""
 
     fragments: float
     gaps: float
@@ -40,6 +40,7 @@ class Verdict:
     folds: float
     sleeve: float
     bare_limb: float
+    bare_leg: float
 
 
 _MOST = {
@@ -52,6 +53,7 @@ _MOST = {
 }
 _LEAST_SLEEVE = 0.75
 _MOST_BARE_LIMB_SW = 0.35
+_MOST_BARE_LEG_SW = 0.05  # less ends under the hem's shadow; more, and nobody stands there
 
 
 def refuse_grotesque(verdict: Verdict) -> None:
@@ -60,7 +62,7 @@ def refuse_grotesque(verdict: Verdict) -> None:
     Raises:
         Refusal: would_need_bare_limbs, self_check_failed.
     """
-    if verdict.bare_limb > _MOST_BARE_LIMB_SW:
+    if verdict.bare_limb > _MOST_BARE_LIMB_SW or verdict.bare_leg > _MOST_BARE_LEG_SW:
         detail = f"{verdict.bare_limb:.2f} shoulder widths of limb are hidden"
         raise Refusal(Reason.WOULD_NEED_BARE_LIMBS, detail)
     for name, most in _MOST.items():
@@ -88,6 +90,7 @@ def judge(photo: Pixels, person: Person, drawing: Drawing, category: Category) -
         folds=max([folded(grid.target) for grid in grids], default=0.0),
         sleeve=min([_bone_covered(drawing, index) for index in (*ARMS, *LEGS)]),
         bare_limb=drawing.bare_limb / person.body.sw,
+        bare_leg=drawing.bare_leg / person.body.sw,
     )
 
 

@@ -35,7 +35,8 @@ class Drawing:
     """The picture and what it was made of, on the canvas: for the checks.
 
     pixels: uint8 of the photo's shape; alpha: the garment as seen; torso, limbs: its layers;
-    bare_limb: px of the longest hidden limb that could not be drawn.
+    bare_limb: px of the longest hidden limb that could not be drawn; bare_leg: the same below
+    shorts, whose wearer nothing else holds.
     """
 
     pixels: Pixels
@@ -45,6 +46,7 @@ class Drawing:
     zones: Zones
     worn: Worn
     bare_limb: float
+    bare_leg: float
 
 
 def draw(photo: Pixels, person: Person, picture: Pixels, garment: Garment) -> Drawing:
@@ -63,8 +65,11 @@ def draw(photo: Pixels, person: Person, picture: Pixels, garment: Garment) -> Dr
     cloth = texture(picture, garment, worn.fit.s, person.frame)
     pixels = compose(photo, person.frame, planes, _layers(worn, cloth))
     seen = floats(alpha * (1 - zone.front))
-    bare_limb = max(_hidden_arms(arms), _hidden_legs(person, worn, zone, legs))
-    return Drawing(pixels, seen, torso, sleeves, zone, worn, bare_limb)
+    bare_leg = _hidden_legs(person, worn, zone, legs)
+    bare_limb = max(_hidden_arms(arms), bare_leg)
+    return Drawing(
+        pixels, seen, torso, sleeves, zone, worn, bare_limb, bare_leg if worn.legs else 0.0
+    )
 
 
 def _alphas(worn: Worn, garment: Garment) -> tuple[Floats, Floats]:

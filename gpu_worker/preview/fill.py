@@ -23,7 +23,7 @@ from gpu_worker.planes import (
 )
 from gpu_worker.planes import grow as grown
 from gpu_worker.pose import Person
-from gpu_worker.pose.labels import LOWER, SKIN
+from gpu_worker.pose.labels import LOWER, SKIN, UPPER
 from gpu_worker.preview.scene import Zones
 from gpu_worker.preview.skin_limb import Painted
 
@@ -34,6 +34,9 @@ _EDGE_DARKER, _EDGE_SW = 0.25, 0.05
 _SEAM_SW = 0.05  # over which painted arm and plain skin blend
 _OUTLINE_SW = 0.02  # smaller corners of an invented outline are rounded
 _COVERED = 0.5
+_LEAST_LIT = 0.82  # of the skin's own tone: beside the torso a forearm lies in its shadow
+_FORM_SW, _FORM = 0.05, (0.88, 1.06)
+_GRAIN_SW, _MOST_GRAIN = 0.012, 2.0
 _SHADED = 7.0  # L
 _SURE_SW = 0.035  # so far from its outline skin has its own tone
 
@@ -106,13 +109,41 @@ def _skin(pixels: Bytes, person: Person, zone: Zones, alpha: Floats, arms: list[
         known = np.where(arm.mask[..., None], arm.pixels, known)
         painted |= arm.mask
     tone = membrane(known, sure | shrink(painted, _SURE_SW * sw))
+    in_shade = painted[..., None] & (known < _LEAST_LIT * tone)
+    known = np.where(in_shade, _LEAST_LIT * tone, known)
     depth = distance_inside(zone.bare | (person.labels == SKIN) | (alpha > 0.5))
     darker = 1 - _EDGE_DARKER * np.exp(-depth / (_EDGE_SW * sw))
-    shaded = tone * darker[..., None]
+    shaded = tone * (darker * _relief(pixels, person))[..., None] + _grain(pixels, sure, sw)
     spread = _SEAM_SW * sw
     own = (blur(painted, spread) / np.maximum(blur(painted | zone.bare, spread), 1e-3))[..., None]
     own *= painted[..., None]
     return floats(shaded + (known - shaded) * own)
+
+
+def _relief(pixels: Bytes, person: Person) -> Floats:
+    """(h, w) factor: the body's form as the old top shows it, softly."""
+    inside = shrink(person.labels == UPPER, 0.02 * person.body.sw)
+    if not inside.any():
+        return np.ones(person.labels.shape, dtype=np.float32)
+    lightness = lab(pixels)[..., 0] + 10
+    form = _within(lightness, inside, _FORM_SW * person.body.sw)
+    form /= np.maximum(_within(lightness, inside, 5 * _FORM_SW * person.body.sw), 1e-3)
+    return blur(np.where(inside, np.clip(form, *_FORM), 1), _FORM_SW * person.body.sw)
+
+
+def _within(plane: Floats, inside: Mask, sigma: float) -> Floats:
+    """Blurred over the px inside alone."""
+    weight = inside.astype(np.float32)
+    return floats(blur(plane * weight, sigma) / np.maximum(blur(weight, sigma), 1e-3))
+
+
+def _grain(pixels: Bytes, skin: Mask, sw: float) -> Floats:
+    """(h, w, 1) levels: as rough as the skin that is seen, the same for the same photo."""
+    grey = floats(pixels[..., 1])
+    rough = (grey - blur(grey, _GRAIN_SW * sw))[skin]
+    sigma = min(float(np.median(np.abs(rough))) * 1.5, _MOST_GRAIN) if len(rough) else 0.0
+    noise = np.random.Generator(np.random.Philox(seed=1)).standard_normal(grey.shape, np.float32)
+    return floats(blur(noise, 0.7) * 2.5 * sigma)[..., None]
 
 
 def _well_lit(pixels: Bytes, sure: Mask, person: Person) -> Mask:

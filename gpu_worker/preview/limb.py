@@ -7,7 +7,7 @@ px, garment points px of the garment's canvas. Knows the torso's map for the sea
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
@@ -18,7 +18,9 @@ from gpu_worker.planes import Floats, Mask, Numbers, floats, remap
 ARM_SW = (0.165, 0.15, 0.125, 0.085)
 LEG_SW = (0.25, 0.21, 0.165, 0.105)
 _POINTS = 80
+_STEADY = 4  # points
 _OUTER, _INNER = (0.80, 1.30), (0.85, 1.35)
+_EITHER = (0.10, 2.0)
 _LONG = 0.72
 _COLUMNS = 15
 _OVER_EDGE = 0.12
@@ -73,7 +75,11 @@ def _along(values: Floats, at: Floats, t: Numbers) -> Floats:
 
 
 def limb(
-    joints: Floats, mask: Mask, inner_mask: Mask, model_sw: tuple[float, ...], sw: float
+    joints: Floats,
+    mask: Mask,
+    inner_mask: Mask,
+    model_sw: tuple[float, ...],
+    sw: float,
 ) -> Limb:
     """joints: (3, 2) shoulder, elbow, wrist at the image's left; mask: the person, for the outer
     edge; inner_mask: the limb's own px, for the inner edge."""
@@ -89,17 +95,35 @@ def limb(
     return Limb(line, normal, at, outer, inner, floats(model))
 
 
+def bared(along: Limb, skin: Mask, start: float) -> Limb:
+    """The limb as wide as its skin from `start` on; before that as wide as just beyond it.
+
+    The bone's line may lie far off the middle of what is seen.
+    """
+    first = int(np.searchsorted(along.at, start))
+    outer = _width(skin, along.line, along.normal, along.model, _EITHER, first)
+    inner = _width(skin, along.line, floats(-along.normal), along.model, _EITHER, first)
+    return replace(along, outer=outer, inner=inner)
+
+
 def _width(
-    mask: Mask, line: Floats, normal: Floats, model: Numbers, bounds: tuple[float, float]
+    mask: Mask,
+    line: Floats,
+    normal: Floats,
+    model: Numbers,
+    bounds: tuple[float, float],
+    first: int = 0,
 ) -> Floats:
-    """From the line along the normal until leaving the mask, kept near the model."""
+    """From the line along the normal until leaving the mask, kept near the model; before the
+    point `first` as just beyond it."""
     steps = floats(np.arange(0, bounds[1] * float(model.max()) + 2))
     x = floats(line[:, :1] + normal[:, :1] * steps)
     y = floats(line[:, 1:] + normal[:, 1:] * steps)
     outside = remap(mask.astype(np.float32), x, y) < 0.5
     outside[:, -1] = True
     width = np.clip(np.argmax(outside, axis=1), bounds[0] * model, bounds[1] * model)
-    return floats(gaussian_filter1d(width, 4.0, mode="nearest"))
+    width[:first] = np.median(width[first : first + _STEADY]) if first else width[:first]
+    return floats(gaussian_filter1d(width, 4.0 if not first else 1.5, mode="nearest"))
 
 
 def patch(

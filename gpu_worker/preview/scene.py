@@ -28,6 +28,7 @@ from gpu_worker.pose.labels import FEET, FRINGE, HAIR, LOWER, SKIN, UPPER
 from gpu_worker.preview.torso import body_planes
 from gpu_worker.preview.worn import Worn
 
+_PIT_TL = 0.27
 _ARM_PIT_TL = 0.38  # below it a gap beside a bare arm shows the wall
 _OPEN_TL = 0.38
 _HIP_TL = 1.0
@@ -213,10 +214,25 @@ def _body(person: Person, worn: Worn, x: Floats, y: Floats, arms: Mask) -> Mask:
         reach = np.abs(x)
         half = worn.measures.half_at(side, y)
         half = np.where(y < 0.15 * worn.measures.tl, np.maximum(half, 0.5 * person.body.sw), half)
+        half = np.where(y > worn.map.fade_to, 0.94 * half, half)  # at the sides only cloth was
         inside = (reach < half) & (y > worn.measures.top_at(side, reach))
         torso |= chosen & inside
     shoulders = shrink(person.person, 0.012 * person.body.sw) & (y < _ARM_PIT_TL * worn.measures.tl)
-    bare_sides = [side for side in (0, 1) if person.bare[side] and worn.patches[side] is None]
-    for side in bare_sides:
-        torso |= shoulders & ((x < 0) if side == 0 else (x >= 0))
+    for side in (0, 1):
+        if worn.patches[side] is not None:
+            continue
+        if person.bare[side]:
+            torso |= shoulders & ((x < 0) if side == 0 else (x >= 0))
+        torso |= _arm_pit(person, worn, x, y, side)
     return torso | arms
+
+
+def _arm_pit(person: Person, worn: Worn, x: Floats, y: Floats, side: int) -> Mask:
+    """Between torso and upper arm above the arm pit there is no wall."""
+    body = person.body
+    offsets = body.arm(side)[:2] - body.at(0, 0)
+    ys, xs = offsets @ body.down, np.abs(offsets @ body.right)
+    bone = np.interp(y, ys, xs) if ys[1] > ys[0] else np.zeros_like(y)
+    inside = (np.abs(x) < bone) & ((x < 0) if side == 0 else (x >= 0))
+    below_top = y > worn.measures.top_at(side, np.abs(x))
+    return np.asarray(inside & below_top & (y < _PIT_TL * body.tl) & person.person)

@@ -13,7 +13,7 @@ import numpy as np
 from gpu_worker.planes import Bytes, Floats, Mask, floats, remap
 from gpu_worker.pose import Person
 from gpu_worker.pose.labels import SKIN
-from gpu_worker.preview.limb import ARM_SW, LEG_SW, Limb, limb
+from gpu_worker.preview.limb import ARM_SW, LEG_SW, Limb, bared, limb
 from gpu_worker.preview.mesh import inverse_map
 
 _TUBE_SW = 0.05
@@ -27,7 +27,8 @@ _CAP_SW = 0.17  # beyond the joint: the round of the shoulder
 _UNDER_SLEEVE_SW = 0.04
 _OVER_HEM_SW = 0.06  # the old sleeve's edge and its shadow
 _ROWS, _COLUMNS = 16, 13
-_RIM = 0.90  # of the half width: its very edge is half wall
+_RIM = 0.78  # of the half width: its very edge is half wall
+_BEYOND_HEM_SW = 0.03
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +72,8 @@ def extend(pixels: Bytes, along: Limb, first: float, start: float, sw: float) ->
     t = floats(np.linspace(first, end, _ROWS))
     nu = floats(np.linspace(-1.0, 1.0, _COLUMNS))
     lent = floats(start + _DELTA_SW * sw + _STRETCH * (end - t))
-    target = _grid(along, t, nu, start + _DELTA_SW * sw)
-    source = _grid(along, lent, floats(nu * _RIM), start)
+    target = _grid(along, t, nu, end)
+    source = _grid(along, lent, floats(nu * _RIM), end)
     shape = (pixels.shape[0], pixels.shape[1])
     x, y, inside = inverse_map(source, target, shape)
     return Painted(remap(pixels, x, y), inside, 0.0)
@@ -81,17 +82,25 @@ def extend(pixels: Bytes, along: Limb, first: float, start: float, sw: float) ->
 def _grid(along: Limb, t: Floats, nu: Floats, start: float) -> Floats:
     """(rows, columns, 2): px at t along the limb, nu from its inner to its outer edge.
 
-    Before `start` the limb is as much thicker than the model as it is there.
+    Before `start` the limb is as much thicker than the model as it is there; that the bone's
+    line lies off its middle there dies away towards the joint.
     """
     model = np.interp(t, along.at, along.model)
-    at_start = float(np.interp(start, along.at, along.model))
-    widths = []
-    for own in (along.outer, along.inner):
-        ratio = float(np.interp(start, along.at, own)) / at_start
-        widths.append(np.where(t < start, model * ratio, np.interp(t, along.at, own)))
+    ratios = [_ratio(along, own, start) for own in (along.outer, along.inner)]
+    off = np.sqrt(np.clip(t / max(start, 1.0), 0, 1))
+    middle = sum(ratios) / 2
+    widths = [
+        np.where(t < start, model * (middle + (ratio - middle) * off), np.interp(t, along.at, own))
+        for ratio, own in zip(ratios, (along.outer, along.inner), strict=True)
+    ]
     across = np.where(nu > 0, nu * widths[0][:, None], nu * widths[1][:, None])
     before = np.minimum(t, 0)[:, None] * (along.line[1] - along.line[0]) / max(along.at[1], 1e-6)
     return floats((along.point(t) + before)[:, None] + along.out(t)[:, None] * across[..., None])
+
+
+def _ratio(along: Limb, own: Floats, start: float) -> float:
+    """How much thicker than the model one half is at a point."""
+    return float(np.interp(start, along.at, own) / np.interp(start, along.at, along.model))
 
 
 def paint_arm(pixels: Bytes, person: Person, side: int, sleeve_end: float) -> Painted | None:
@@ -133,7 +142,8 @@ def _paint(
     if start < max(cloth_end, _NEVER_HIDDEN * along.length):
         return None
     first = cloth_end - _UNDER_SLEEVE_SW * sw if cloth_end > 0 else cloth_end
-    painted = extend(pixels, along, first, start, sw)
+    seen = bared(along, skin, start + _BEYOND_HEM_SW * sw)
+    painted = extend(pixels, seen, first, start, sw)
     hidden = start - max(cloth_end, 0.0)
     if side == 0:
         return Painted(painted.pixels, painted.mask, hidden)

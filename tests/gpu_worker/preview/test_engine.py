@@ -128,6 +128,16 @@ def test_a_dress_is_drawn_as_far_as_the_photo_shows_her(garment: Pixels) -> None
     assert (drawn[-1] != photo[-1]).any()
 
 
+def test_no_shorts_on_legs_that_nobody_has_seen() -> None:
+    """Her jeans would have to go, and nothing of her legs shows to be drawn on."""
+    engine = PreviewEngine()
+    sample = engine.admit(_order(PERSON, composed.shorts(), Category.LOWER))
+    engine.step([sample])
+    with pytest.raises(Refusal) as refused:
+        engine.finish(sample)
+    assert refused.value.reason is Reason.WOULD_NEED_BARE_LIMBS
+
+
 def test_lists_the_people_to_choose_from() -> None:
     with pytest.raises(Refusal) as refused:
         pose.read_photo(_side_by_side())
