@@ -18,7 +18,8 @@ from gpu_worker.pose import models
 _SIDE = 224
 _ROI_GROWTH = 1.25  # MediaPipe's own: the circle around a person, a little larger
 MIN_SCORE = 0.75  # people score >= 0.93, a sweatshirt with spread sleeves 0.64, else <= 0.3
-_SAME_PERSON = 0.3  # of the radius: two people's hips are farther apart
+BESIDE_SCORE = 0.55  # of a second person: close to the first, both score lower
+_SAME_PERSON = 0.12  # of the radius: readings of one person lie within 0.06, two people beyond 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ def find_people(pixels: Pixels) -> list[Found]:
     points = boxes[:, 4:].reshape(-1, 4, 2) / _SIDE + _anchors()[:, None]
     people: list[Found] = []
     for index in np.argsort(-scores, kind="stable"):
-        if scores[index] < MIN_SCORE:
+        if scores[index] < (BESIDE_SCORE if people else MIN_SCORE):
             break
         found = _found(float(scores[index]), points[index] * (_SIDE / scale), left, top)
         if not any(_same(found, other) for other in people):
