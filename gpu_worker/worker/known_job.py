@@ -1,11 +1,14 @@
 """An RQ job that we hold: what RQ would ask Redis about it to settle it, we know.
 
-Knows RQ 2.12's insides. Saves nine of the twelve round trips of RQ's own settling.
+Knows RQ 2.12's insides. Saves ten of the twelve round trips of RQ's own settling.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 from redis import Redis
+from rq import Queue
 from rq.executions import Execution, ExecutionRegistry
 from rq.job import Job as RqJob
 from rq.job import JobStatus
@@ -36,3 +39,10 @@ class KnownJob(RqJob):
         if self.held_by is None:
             return super().execution_registry
         return KnownExecutions(self.held_by, self.connection)
+
+
+class KnownQueue(Queue):
+    """A queue whose jobs nobody depends on: the server enqueues none that do."""
+
+    def enqueue_dependents(self, *_args: Any, **_options: Any) -> None:
+        """There are none."""

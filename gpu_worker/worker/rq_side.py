@@ -24,7 +24,7 @@ from rq.worker import WorkerStatus
 
 from gpu_worker import contract
 from gpu_worker.leases import Claim
-from gpu_worker.worker.known_job import KnownJob
+from gpu_worker.worker.known_job import KnownJob, KnownQueue
 
 WORKER_TTL_S = 60
 
@@ -136,7 +136,7 @@ class RqSide(SimpleWorker):
         return Queue.all(connection=self.connection, serializer=JSONSerializer)
 
     def _queue(self, name: str) -> Queue:
-        return Queue(name, connection=self.connection, serializer=JSONSerializer)
+        return KnownQueue(name, connection=self.connection, serializer=JSONSerializer)
 
     # --- RQ's commands ---------------------------------------------------------------------------
 
