@@ -78,6 +78,14 @@ bench-scheduling: $(VENV)/.tests ## Measure slots, lanes and tiers under load, i
 bench-autoscale: $(VENV)/.tests ## Replay a day with a sale and draw its figure
 	@$(BIN)/python -m bench.autoscale $(ARGS)
 
+.PHONY: bench-engine
+bench-engine: $(VENV)/.tests ## Measure CatVTON's speed; ARGS=--full on a GPU
+	@$(BIN)/python -m bench.engine $(ARGS)
+
+.PHONY: bench-tiers
+bench-tiers: $(VENV)/.tests ## Measure how far each quality rung is from 50 steps
+	@$(BIN)/python -m bench.engine.tiers $(ARGS)
+
 .PHONY: packages
 packages: ## Install the system packages that the tests need (root), or name what is missing
 	@.ci/packages

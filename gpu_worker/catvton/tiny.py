@@ -27,19 +27,19 @@ def write_tiny(folder: Path, kind: Kind, seed: int = 0) -> None:
     """Writes `<owner>/<repository>/…` for every source of the pipeline under `folder`."""
     torch.manual_seed(seed)
     sources = SOURCES[kind]
-    unet = _unet(LAYOUTS[kind].in_channels)
+    unet = unet_of(LAYOUTS[kind].in_channels)
     base = folder / sources.base.repository
     unet.save_pretrained(base / "unet")
-    _scheduler().save_pretrained(base / "scheduler")
+    scheduler().save_pretrained(base / "scheduler")
     _safety_checker().save_pretrained(base / "safety_checker")
     CLIPImageProcessor(size=32, crop_size=32).save_pretrained(base / "feature_extractor")
-    _vae().save_pretrained(folder / sources.vae.repository)
+    vae().save_pretrained(folder / sources.vae.repository)
     _write_attention(unet, folder / sources.attention.repository / ATTENTION_FILE)
     for source in sources.all():
         (folder / source.repository / "README.md").write_text(NOTE)
 
 
-def _unet(in_channels: int) -> UNet2DConditionModel:
+def unet_of(in_channels: int) -> UNet2DConditionModel:
     """SD-1.5's shape, thinner: the same blocks, two layers each, so that the weight file has its
     sixteen self-attentions in the real places."""
     return UNet2DConditionModel(
@@ -53,7 +53,7 @@ def _unet(in_channels: int) -> UNet2DConditionModel:
     )
 
 
-def _vae() -> AutoencoderKL:
+def vae() -> AutoencoderKL:
     return AutoencoderKL(
         block_out_channels=VAE_CHANNELS,
         down_block_types=("DownEncoderBlock2D",) * len(VAE_CHANNELS),
@@ -64,7 +64,7 @@ def _vae() -> AutoencoderKL:
     )
 
 
-def _scheduler() -> DDIMScheduler:
+def scheduler() -> DDIMScheduler:
     return DDIMScheduler(
         beta_start=0.00085,
         beta_end=0.012,

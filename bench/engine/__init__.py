@@ -1,0 +1,1 @@
+"""What CatVTON costs on the device at hand: `python -m bench.engine` (`make bench-engine`)."""
