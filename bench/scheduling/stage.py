@@ -26,7 +26,7 @@ from server.jobs import Jobs
 from server.local.children import Child, free_port, spawn, stop
 from server.local.parts import redis_program
 
-PATIENCE_S = 120.0
+PATIENCE_S = 400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,16 +160,21 @@ class Stage:
         began, over = time.time(), threading.Event()
         player = threading.Thread(target=self._play, args=(arrivals, began, over))
         player.start()
-        if stop_after_bulk:
-            while sum(a.lane is Lane.BULK for a, _ in list(self.came.values())) < sum(
-                a.lane is Lane.BULK for a in arrivals
-            ):
-                time.sleep(0.01)
-            self.wait_for_all(Lane.BULK)
+        try:
+            if stop_after_bulk:
+                self._wait_for_bulk(sum(one.lane is Lane.BULK for one in arrivals))
+            else:
+                player.join()
+        finally:
             over.set()
         player.join()
         self.wait_for_all()
         return [self._done(job_id, began) for job_id in self.came]
+
+    def _wait_for_bulk(self, count: int) -> None:
+        while sum(one.lane is Lane.BULK for one, _ in list(self.came.values())) < count:
+            time.sleep(0.01)
+        self.wait_for_all(Lane.BULK)
 
     def _play(self, arrivals: Sequence[Arrival], began: float, over: threading.Event) -> None:
         killed_at = self.way.killed_at
