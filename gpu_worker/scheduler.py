@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from gpu_worker.contract import Lane
@@ -107,14 +107,23 @@ class Scheduler:
             return
         step = _Step(took_ms / len(ran), ran, list(self._tickets.values()))
         lanes = {ticket.lane: LANES[ticket.lane] for ticket in step.present}
-        if not self._is_beside:  # a spare slot is nobody's: it is neither owed nor paid for
-            # Live samples that all run still wanted the step for themselves.
-            step.settle(self._lanes, lambda ticket: ticket.lane, lanes, waiting=set(lanes))
+        self._settle_lanes(step, lanes)
         for lane in lanes:
             part = step.of(lane)
             merchants = {ticket.merchant: 1.0 for ticket in part.present}
             part.settle(self._merchants[lane], lambda ticket: ticket.merchant, merchants)
             part.settle(self._rooms[lane], lambda ticket: ticket.room, _room_weights(part.present))
+
+    def _settle_lanes(self, step: _Step, lanes: Mapping[Lane, float]) -> None:
+        """A spare slot is nobody's: it is not paid for, and bulk is owed nothing meanwhile, unless
+        some of it waits in another room. Live samples that all run still wanted the step for
+        themselves."""
+        if self._is_beside:
+            room = step.ran[0].room
+            if all(t.room == room for t in step.present if t.lane is Lane.BULK):
+                return
+            step = replace(step, ran=[t for t in step.ran if t.lane is Lane.LIVE])
+        step.settle(self._lanes, lambda ticket: ticket.lane, lanes, waiting=set(lanes))
 
     def _forget_the_gone(self) -> None:
         """Where nobody waited nobody is owed anything."""
@@ -185,27 +194,33 @@ class Scheduler:
             return self._pick(Lane.BULK, slots)
         room, slots = live[0].room, self._most(live, slots)
         beside = self._pick(Lane.BULK, self._spare(len(live), slots, curve(room)), room)
+        if self._lanes.ahead(Lane.BULK) < 0:
+            turn = self._bulks_turn(live, beside, slots)
+            if turn is not None:
+                return turn
         self._is_beside = bool(beside)
-        if beside or self._lanes.ahead(Lane.BULK) >= 0:
-            return live + beside
-        return self._bulks_turn(live, slots) or live
+        return live + beside
 
     def _spare(self, live: int, slots: int, curve: Mapping[int, float]) -> int:
         """Now and then one more than is known to be good, so that it becomes known."""
         return min(slots - live, bulk_beside(live, slots, curve) + (self._turn % TRY_EVERY == 0))
 
-    def _bulks_turn(self, live: list[Ticket], slots: int) -> list[Ticket] | None:
-        """What bulk is owed: one slot beside the live samples, or a step of its own where no such
-        room has any. A live sample that has begun makes place for it; a first step does not, as
-        long as bulk can wait."""
+    def _bulks_turn(
+        self, live: list[Ticket], beside: list[Ticket], slots: int
+    ) -> list[Ticket] | None:
+        """What bulk is owed: a step of its own where its next sample is of another room, else one
+        slot beside the live samples. A live sample that has begun makes place for it; a first
+        step does not, as long as bulk can wait."""
         overdue = self._lanes.ahead(Lane.BULK) < -OVERDUE_MS
         may_wait = [ticket for ticket in live if overdue or ticket.started is not None]
-        beside = self._pick(Lane.BULK, 1, live[0].room)
-        if not beside:
-            return self._pick(Lane.BULK, slots) if len(may_wait) == len(live) else None
+        own = self._pick(Lane.BULK, slots)
+        if own[0].room != live[0].room:
+            return own if len(may_wait) == len(live) else None
+        if beside:
+            return None  # it has more than that already
         if len(live) < slots:
-            return live + beside
-        return [t for t in live if t is not may_wait[-1]] + beside if may_wait else None
+            return live + own[:1]
+        return [t for t in live if t is not may_wait[-1]] + own[:1] if may_wait else None
 
 
 def bulk_beside(live: int, slots: int, curve: Mapping[int, float]) -> int:

@@ -273,31 +273,38 @@ ODD = ["bulk", "alone", "bucket", "merchant", "bulk of another size"]
 
 @settings(deadline=None, max_examples=80)
 @given(
-    steps=st.integers(1, 6), slots=st.integers(1, 3), odd=st.sampled_from(ODD), crowd=st.booleans()
+    steps=st.integers(1, 6),
+    slots=st.integers(1, 3),
+    odd=st.sampled_from(ODD),
+    crowd=st.booleans(),
+    lookbook=st.integers(0, 2),
+    curve=curves,
 )
 def test_nobody_starves_behind_an_endless_flood(
-    steps: int, slots: int, odd: str, crowd: bool
+    steps: int, slots: int, odd: str, crowd: bool, lookbook: int, curve: Mapping[int, float]
 ) -> None:
-    """A flood that always has the next one ready, of one merchant or each of a new one; one who
-    is different waits in it."""
-    street = Street(slots)
+    """A flood that always has the next one ready, of one merchant or each of a new one, and a
+    lookbook beside it; one who is different waits."""
+    street = Street(slots, curve)
+    live = 1 if curve is FLAT and lookbook else 2 * slots + 1  # one: a lookbook fills spare slots
 
     def flood() -> None:
-        name = f"f{len(street.tickets)}"
-        street.arrive(ticket(name, merchant=name if crowd else "flood"), steps)
+        while len(street.here(lambda t: t.id.startswith("f"))) < live:
+            name = f"f{len(street.tickets)}"
+            street.arrive(ticket(name, merchant=name if crowd else "flood"), steps)
+        while len(street.here(lambda t: t.id.startswith("look"))) < lookbook:
+            street.arrive(ticket(f"look{len(street.tickets)}", Lane.BULK, "book"), 5)
 
-    for _ in range(slots + 1):
-        flood()
+    flood()
     lane = Lane.BULK if odd.startswith("bulk") else Lane.LIVE
     merchant = "cleo" if odd == "merchant" else "flood"
     bucket = "small" if odd in {"bucket", "bulk of another size"} else "full"
     street.arrive(ticket("odd", lane, merchant, bucket, odd == "alone"), 2)
-    for _ in range(400):
+    for _ in range(800):
         street.turn()
         if "odd" not in street.left:
             return
-        while len(street.left) <= 2 * slots:
-            flood()
+        flood()
     raise AssertionError("odd starved")
 
 
