@@ -82,6 +82,10 @@ bench-autoscale: $(VENV)/.tests ## Replay a day with a sale and draw its figure
 bench-engine: $(VENV)/.tests ## Measure CatVTON's speed; ARGS=--full on a GPU
 	@$(BIN)/python -m bench.engine $(ARGS)
 
+.PHONY: bench-switches
+bench-switches: $(VENV)/.tests ## Measure what each of CatVTON's switches gains
+	@$(BIN)/python -m bench.engine.switches $(ARGS)
+
 .PHONY: bench-tiers
 bench-tiers: $(VENV)/.tests ## Measure how far each quality rung is from 50 steps
 	@$(BIN)/python -m bench.engine.tiers $(ARGS)

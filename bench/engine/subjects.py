@@ -78,7 +78,13 @@ class Subject:
             device=self.device,
             switches=Switches.of(words),
         )
-        return CatvtonEngine(model, sizes=self.sizes, max_slots=max_slots, garments=GarmentCache())
+        return CatvtonEngine(
+            model,
+            sizes=self.sizes,
+            max_slots=max_slots,
+            garments=GarmentCache(),
+            reads_photos=False,
+        )
 
 
 def _full_unet(in_channels: int) -> UNet2DConditionModel:

@@ -66,7 +66,7 @@ def _engine(subject: Subject, models: Path | None) -> CatvtonEngine:
     if models is None:
         return subject.engine(("fused_qkv",), 1)
     model = assemble(Kind.INPAINT, base=models, vae=models / "vae", device=subject.device)
-    return CatvtonEngine(model, sizes=subject.sizes)
+    return CatvtonEngine(model, sizes=subject.sizes, reads_photos=False)
 
 
 def measure(engine: CatvtonEngine, sizes: tuple[Size, Size], most: int) -> Iterator[Row]:

@@ -23,7 +23,7 @@ from gpu_worker.catvton.layout import LATENT_CHANNELS, LATENT_SCALE, conditions
 from gpu_worker.catvton.model import Model
 from gpu_worker.catvton.sample import CatvtonSample, Size
 from gpu_worker.catvton.sources import Kind
-from gpu_worker.engine import Noise, Order, Pixels
+from gpu_worker.engine import Noise, Order, Pixels, Refusal
 
 DEFAULT_STEPS = 50
 DEFAULT_GUIDANCE_SCALE = 2.5
@@ -32,9 +32,18 @@ Shape = tuple[int, int, int]
 
 class Admission:
     """`sizes`: what the engine draws at, its best first. `garments` None: a garment's posterior
-    is drawn from the order's own noise, as recorded cases need it."""
+    is drawn from the order's own noise, and `reads_photos` False: a photo that nobody has read is
+    cropped in the middle; recorded cases need both."""
 
-    def __init__(self, model: Model, sizes: Sequence[Size], garments: GarmentCache | None):
+    def __init__(
+        self,
+        model: Model,
+        sizes: Sequence[Size],
+        garments: GarmentCache | None,
+        *,
+        reads_photos: bool,
+    ):
+        self._reads_photos = reads_photos
         self._model = model
         self._sizes = tuple(sizes)
         self._garments = garments
@@ -80,12 +89,18 @@ class Admission:
         return min(self._sizes, key=lambda size: abs(size.pixels - wanted.pixels))
 
     def _person_of(self, order: Order) -> pose.Person | None:
-        """What the tailor read. The inpaint pipeline reads for itself where it has no mask."""
+        """What the tailor read; where it did not, what is to be read. Only who must have a mask
+        cannot do without."""
         if pose.fits(order.photo_parts, order.photo):
             return pose.Person.from_parts(order.photo_parts)
-        if self._is_inpaint and order.mask is None:
+        if not self._reads_photos:
+            return None
+        try:
             return pose.read_person(order.photo)
-        return None
+        except Refusal:
+            if self._is_inpaint and order.mask is None:
+                raise
+            return None
 
     @property
     def _is_inpaint(self) -> bool:

@@ -25,13 +25,18 @@ class DeviceError(ValueError):
 
 
 def choose_device(word: str) -> torch.device:
-    """`auto`: the first CUDA device, else the CPU."""
-    if word == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    device = torch.device(word)
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise DeviceError(f"{word} was asked for, but torch finds no CUDA device")
-    return device
+    """`auto`: the first CUDA device, else the CPU.
+
+    Raises:
+        DeviceError: there is no such device.
+    """
+    found = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if word == "cpu" or (word == "auto" and not found):
+        return torch.device("cpu")
+    index = int(word.partition(":")[2] or 0)
+    if index >= found:
+        raise DeviceError(f"{word} was asked for, but torch finds {found} CUDA devices")
+    return torch.device("cuda", index)
 
 
 def choose_dtype(word: str, device: torch.device) -> torch.dtype:

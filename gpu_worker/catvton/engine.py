@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gpu_worker import pose
 from gpu_worker.catvton import frames
 from gpu_worker.catvton.admission import Admission, half_shape
 from gpu_worker.catvton.device import bring, name_of, send, telling_faults
@@ -37,7 +38,7 @@ SECOND_TRY = 1 << 62  # added to the seed when the first picture may not be show
 
 class CatvtonEngine:
     """`sizes`: what it draws at, its best first. `checker` None: pictures are not checked (parity
-    and benchmarks). `garments` None: see `Admission`."""
+    and benchmarks). `garments`, `reads_photos`: see `Admission`."""
 
     is_preview = False
     categories = frozenset(Category)
@@ -51,6 +52,7 @@ class CatvtonEngine:
         eta: float = ETA,
         checker: Checker | None = None,
         garments: GarmentCache | None = None,
+        reads_photos: bool = True,
     ):
         kind = model.layout.kind
         self.name = f"catvton-{kind.value}"
@@ -61,7 +63,8 @@ class CatvtonEngine:
         self._sizes = tuple(sizes)
         self._eta = eta
         self._checker = checker
-        self._admission = Admission(model, sizes, garments)
+        self._admission = Admission(model, sizes, garments, reads_photos=reads_photos)
+        self._reads_photos = reads_photos
         self._rough: RoughMap | None = None
         model.passes.limit(max_slots)
 
@@ -76,6 +79,8 @@ class CatvtonEngine:
             OutOfMemoryError: it cannot hold one.
             DeviceLostError.
         """
+        if self._reads_photos:
+            pose.warm_up()
         self._offer_what_fits()
         with telling_faults():
             for size in self._sizes:

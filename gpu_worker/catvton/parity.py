@@ -89,7 +89,7 @@ def _engine(
         Kind(case["kind"]), base=models, vae=models / "vae", device=device, switches=switches
     )
     size = Size(case["width"], case["height"])
-    return CatvtonEngine(model, sizes=[size], eta=case.get("eta", ETA))
+    return CatvtonEngine(model, sizes=[size], eta=case.get("eta", ETA), reads_photos=False)
 
 
 def _order(folder: Path, case: Mapping[str, Any], draws: Mapping[str, Any], n: int) -> Order:

@@ -17,6 +17,7 @@ import torch
 from bench.engine.__main__ import main
 from bench.engine.likeness import psnr, ssim
 from bench.engine.measure import covered, idle_share
+from bench.engine.switches import main as switches
 from bench.engine.tiers import main as tiers
 
 SMALLEST = ["--batches", "1,2", "--steps", "2", "--repeats", "1", "--threads", "1"]
@@ -77,3 +78,11 @@ def test_spans_that_overlap_count_once() -> None:
     assert covered([(0, 2), (1, 3), (1, 2), (5, 6)]) == 4
     assert covered([]) == 0
     assert idle_share(torch.device("cpu"), lambda: None) is None
+
+
+def test_each_switch_is_measured_against_the_plain_network(tmp_path: Path) -> None:
+    path = tmp_path / "gains.json"
+    switches(["--only", "fused_qkv", "--pairs", "2", "--threads", "1", "--json", str(path)])
+    gains = json.loads(path.read_text())
+    assert set(gains) == {"fused_qkv"}
+    assert min(gains["fused_qkv"].values()) > 0

@@ -17,7 +17,7 @@ import torch
 from PIL import Image
 
 from gpu_worker import pose
-from gpu_worker.catvton.device import choose_device, choose_dtype, fault_of, name_of
+from gpu_worker.catvton.device import DeviceError, choose_device, choose_dtype, fault_of, name_of
 from gpu_worker.catvton.engine import CatvtonEngine
 from gpu_worker.catvton.garments import GarmentCache
 from gpu_worker.catvton.sources import SOURCES, Kind
@@ -47,7 +47,7 @@ DEMO = Path(__file__).parents[3] / "embed" / "demo" / "static"
 
 @pytest.fixture
 def engine(tiny_weights: Path) -> CatvtonEngine:
-    return engine_of(tiny_model(tiny_weights))
+    return engine_of(tiny_model(tiny_weights), max_slots=2)
 
 
 @pytest.fixture(scope="module")
@@ -297,8 +297,26 @@ def test_without_a_mask_only_what_is_worn_may_change(tiny_weights: Path, anna: P
     assert sample.paste is not None
     assert np.array_equal(picture[sample.paste == 0], anna[sample.paste == 0])
     assert not np.array_equal(picture, anna)
-    whole = engine.admit(order(1, photo=anna, mask=None))
-    assert whole.paste is None
+
+
+def test_a_photo_that_nobody_read_is_read_here(tiny_weights: Path, anna: Pixels) -> None:
+    """Off the middle, where a centred crop would show her back half."""
+    wide = np.full((anna.shape[0], 3 * anna.shape[1], 3), anna[0, 0], dtype=np.uint8)
+    wide[:, 2 * anna.shape[1] :] = anna
+    engine = engine_of(tiny_model(tiny_weights))
+    sample = engine.admit(order(1, photo=wide, mask=None))
+    assert sample.paste is not None
+    assert sample.window.left > anna.shape[1]
+    plain = engine_of(tiny_model(tiny_weights), reads_photos=False)
+    assert plain.admit(order(1, photo=wide, mask=None)).window.left < 1.5 * anna.shape[1]
+
+
+def test_where_nobody_is_to_be_read_the_whole_window_is_pasted(engine: CatvtonEngine) -> None:
+    sample = engine.admit(order(1, mask=None))
+    assert sample.paste is None
+    run(engine, [sample])
+    picture = engine.finish(sample).pixels
+    assert picture.shape == sample.order.photo.shape
 
 
 def test_a_mask_of_another_size_is_fitted_to_the_photo(engine: CatvtonEngine) -> None:
@@ -321,6 +339,28 @@ def test_the_device_is_chosen_and_named() -> None:
     assert choose_dtype("auto", cpu) is torch.float32
     assert choose_dtype("auto", torch.device("cuda")) is torch.float16
     assert choose_dtype("bfloat16", cpu) is torch.bfloat16
+
+
+@pytest.mark.parametrize(
+    ("word", "found", "chosen"),
+    [("auto", 0, "cpu"), ("auto", 2, "cuda:0"), ("cuda", 1, "cuda:0"), ("cuda:1", 2, "cuda:1")],
+)
+def test_a_gpu_is_taken_where_there_is_one(
+    monkeypatch: pytest.MonkeyPatch, word: str, found: int, chosen: str
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: found > 0)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: found)
+    assert choose_device(word) == torch.device(chosen)
+
+
+@pytest.mark.parametrize(("word", "found"), [("cuda", 0), ("cuda:1", 1)])
+def test_a_gpu_that_is_not_here_is_refused(
+    monkeypatch: pytest.MonkeyPatch, word: str, found: int
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: found > 0)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: found)
+    with pytest.raises(DeviceError, match=f"finds {found} CUDA devices"):
+        choose_device(word)
 
 
 # --- growth -------------------------------------------------------------------------------------

@@ -39,6 +39,7 @@ def test_a_switch_changes_nothing(tiny_weights: Path, kind: Kind, word: str) -> 
     assert worst <= SAME[word]
 
 
+@pytest.mark.slow
 def test_compiled_passes_are_padded_and_the_same(tiny_weights: Path) -> None:
     """Five rows of three samples go through the pass of four samples."""
     plain = drawn(engine_of(thin_model(tiny_weights)), *(order(*wish) for wish in WISHES))
