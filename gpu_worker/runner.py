@@ -148,6 +148,7 @@ class Runner:
         others = sum(run.sample is not None for run in self._runs.values())
         if others:
             self._limit(bucket, others + 1)
+            self._runs[run_id].order = self._renew(self._runs[run_id].order)  # its noise was drawn
         else:
             self._end(run_id, error, turn)
 
