@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -166,6 +167,27 @@ def test_who_cannot_be_admitted_beside_the_others_waits() -> None:
     ended = run(runner(engine, *"abcd"))
     assert all(isinstance(end.result, Picture) for end in ended.values())
     assert max(map(len, engine.arrived)) == 2
+
+
+class Drawing(Small):
+    """Draws from the order's noise before it finds out that there is no room."""
+
+    def __init__(self) -> None:
+        super().__init__(8, admits=2, steps=2)
+        self.drawn: dict[str, float] = {}
+
+    def admit(self, order: Order) -> NullSample:
+        self.drawn[order.id] = float(order.noise.draw("latents", (1,))[0])
+        return super().admit(order)
+
+
+def test_who_is_admitted_again_has_its_noise_from_the_start() -> None:
+    engine = Drawing()
+    made = Runner(engine, Scheduler(), lambda order: replace(order, noise=SeededNoise(0)))
+    for name in "abc":
+        made.add(Ticket(name, Lane.LIVE, "ada"), order(name))
+    run(made)
+    assert len(set(engine.drawn.values())) == 1
 
 
 class Mortal(RecordingEngine):
