@@ -56,6 +56,7 @@ class Sight:
     def _workers(self, members: Iterable[bytes]) -> Iterable[Seen]:
         ids = sorted(member.removeprefix(_WORKER_PREFIX).decode() for member in members)
         mine = [worker_id for worker_id in ids if worker_id.startswith(f"{self._engine}-")]
+        self._curves.forget_all_but(mine)
         with self._connection.pipeline(transaction=False) as pipe:
             for worker_id in mine:
                 pipe.hgetall(contract.worker_key(worker_id))
@@ -137,6 +138,10 @@ class Curves:
         for size in self._sizes:
             self._curve(device, size)
         return {size: curve for (of, size), curve in self._known.items() if of == device and curve}
+
+    def forget_all_but(self, worker_ids: Sequence[str]) -> None:
+        """What the others said last; what was learned from it stays."""
+        self._heard = {key: text for key, text in self._heard.items() if key[0] in worker_ids}
 
     def _note(self, device: str, kind: str, where: list[str], text: bytes) -> None:
         took_ms = _number(text)

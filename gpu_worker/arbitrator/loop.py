@@ -28,6 +28,7 @@ log = logging.getLogger("proteus.arbitrator")
 TURN_S = 0.5
 ENGINES_EVERY_S = 5.0
 MAX_PAUSE_S = 5.0
+GOODBYE_S = 0.3
 
 
 class Arbitrator:
@@ -124,9 +125,11 @@ def run(connection: Redis, terms: Terms) -> None:
     try:
         _turns(arbitrator)
     finally:
+        log.info("told to end")
+        signal.signal(signal.SIGALRM, _end)  # a Redis that hangs must not hold us
+        signal.setitimer(signal.ITIMER_REAL, GOODBYE_S)
         with suppress(RedisError):
             arbitrator.leave()
-        log.info("ended")
 
 
 def _end(_signal: int, _frame: object) -> NoReturn:

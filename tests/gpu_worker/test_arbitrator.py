@@ -334,6 +334,20 @@ def test_told_to_end_it_ends_and_leaves_the_lock_to_the_next(court: Court) -> No
 
 
 @pytest.mark.faults
+def test_a_redis_that_hangs_does_not_keep_it_from_ending(tmp_path: Path) -> None:
+    with redis_server(tmp_path) as url:
+        court = Court(redis_client(url), url, tmp_path)
+        child = court.start()
+        try:
+            court.wait_for_ruler(child)
+            court.redis.execute_command("CLIENT", "PAUSE", 20_000, "ALL")
+            child.send_signal(signal.SIGTERM)
+            assert child.wait(5) == 0
+        finally:
+            stop(child, with_signal=signal.SIGKILL)
+
+
+@pytest.mark.faults
 def test_it_waits_for_a_redis_that_comes_late_and_ends_without_one(tmp_path: Path) -> None:
     port = free_port()
     url = f"redis://127.0.0.1:{port}/0"
