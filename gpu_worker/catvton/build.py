@@ -15,6 +15,7 @@ import torch
 from gpu_worker.catvton.device import DeviceError, choose_device, choose_dtype
 from gpu_worker.catvton.engine import CatvtonEngine
 from gpu_worker.catvton.garments import GarmentCache, GarmentShelf
+from gpu_worker.catvton.layout import LATENT_SCALE
 from gpu_worker.catvton.safety import SafetyChecker
 from gpu_worker.catvton.sample import Size
 from gpu_worker.catvton.shelf import Lock, Shelf, check
@@ -38,6 +39,7 @@ def build(kind: Kind, settings: Settings, garments: GarmentShelf | None) -> Catv
 
 
 def _build(kind: Kind, settings: Settings, garments: GarmentShelf | None) -> CatvtonEngine:
+    sizes = sizes_of(settings.tiers)
     device = choose_device(settings.device)
     bound_memory(device, settings.gpu_memory_share)
     keep_compiled(Path(settings.compile_cache_dir))
@@ -53,7 +55,7 @@ def _build(kind: Kind, settings: Settings, garments: GarmentShelf | None) -> Cat
     base = shelf.root(SOURCES[kind].base)
     return CatvtonEngine(
         model,
-        sizes=sizes_of(settings.tiers),
+        sizes=sizes,
         max_slots=settings.max_slots,
         checker=SafetyChecker(base, device) if settings.safety_checker else None,
         garments=GarmentCache(settings.garment_cache, garments),
@@ -66,8 +68,16 @@ def shelf_of(settings: Settings) -> Shelf:
 
 
 def sizes_of(tiers: Sequence[Tier]) -> list[Size]:
-    """Each size once, the best rung's first."""
-    return list(dict.fromkeys(Size(tier.width_px, tier.height_px) for tier in tiers))
+    """Each size once, the best rung's first.
+
+    Raises:
+        SettingsError: the VAE's cells do not fill one.
+    """
+    sizes = list(dict.fromkeys(Size(tier.width_px, tier.height_px) for tier in tiers))
+    for size in sizes:
+        if size.width % LATENT_SCALE or size.height % LATENT_SCALE:
+            raise SettingsError([f"PROTEUS_TIERS: CatVTON draws at multiples of 8 px, not {size}"])
+    return sizes
 
 
 def verify(kind: Kind, shelf: Shelf) -> None:

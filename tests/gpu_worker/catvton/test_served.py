@@ -154,3 +154,11 @@ def test_a_device_that_is_not_here_ends_it(
     monkeypatch.setenv("PROTEUS_DEVICE", "cuda")
     assert main(["work", "catvton-maskfree"]) == 2
     assert "PROTEUS_DEVICE: cuda was asked for" in capsys.readouterr().err
+
+
+def test_a_size_that_the_cells_do_not_fill_ends_it(
+    weights: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PROTEUS_TIERS", "full:3:60x96")
+    assert main(["work", "catvton-maskfree"]) == 2
+    assert "multiples of 8 px, not 60x96" in capsys.readouterr().err
