@@ -340,7 +340,7 @@ def test_a_redis_that_hangs_does_not_keep_it_from_ending(tmp_path: Path) -> None
         child = court.start()
         try:
             court.wait_for_ruler(child)
-            court.redis.execute_command("CLIENT", "PAUSE", 20_000, "ALL")
+            court.redis.client_pause(20_000)
             child.send_signal(signal.SIGTERM)
             assert child.wait(5) == 0
         finally:
