@@ -210,6 +210,16 @@ def membrane(values: NDArray[Any], weight: NDArray[Any]) -> Floats:
     return floats(_pull_push(level)[..., :-1])
 
 
+def coarse_membrane(values: NDArray[Any], known: Mask) -> Floats:
+    """`membrane` made at half size: for what is far from the known px, or smooth. Known px keep
+    their own values."""
+    height, width = known.shape
+    half = (max(4, width // 2), max(4, height // 2))
+    weight = resize(known, *half) > 0.99
+    small = membrane(resize(values, *half), weight)
+    return np.where(known[..., None], floats(values), resize(small, width, height))
+
+
 def _pull_push(level: Floats) -> Floats:
     height, width = level.shape[:2]
     value = level / np.maximum(level[..., -1:], 1e-6)

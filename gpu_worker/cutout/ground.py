@@ -18,13 +18,13 @@ from gpu_worker.planes import (
     Mask,
     blur,
     close,
+    coarse_membrane,
     components,
     connected_to,
     floats,
     lab,
     largest,
     length,
-    membrane,
     open_,
     resize_bytes,
     shrink,
@@ -142,10 +142,12 @@ def _without_shaded_gap(mask: Mask, seen: Floats, ground: Floats) -> Mask:
     Only what is like shaded ground, unlike the garment at both sides, and above an open gap.
     """
     shaded = mask & _shadow_colour(seen - ground)
-    own = membrane(seen, shrink(mask & ~shaded, _RIM_PX))
+    if not shaded.any():
+        return mask
+    most = _GAP_WIDE * float(np.ptp(np.flatnonzero(mask.any(axis=0))))
+    own = coarse_membrane(seen, shrink(mask & ~shaded, _RIM_PX))
     shaded &= length(seen - own) > 2 * length(seen - ground)
     shaded &= length(own - ground) > 2 * _DISTINCT
-    most = _GAP_WIDE * float(np.ptp(np.flatnonzero(mask.any(axis=0)))) if mask.any() else 0.0
     labels, _ = components(shaded & _between(mask & ~shaded, round(most)))
     below = np.zeros_like(mask)
     below[:-1] = ~mask[1:]
@@ -168,7 +170,7 @@ def _between(solid: Mask, most: int) -> Mask:
 def _soft(mask: Mask, seen: Floats, ground: Floats) -> Floats:
     """Alpha 0..1. At the rim, how far a px is from the ground towards the garment's own colour."""
     inner = shrink(mask, _RIM_PX)
-    own = membrane(seen, inner) - ground
+    own = coarse_membrane(seen, inner) - ground
     length2 = np.maximum((own**2).sum(axis=2), 1e-3)
     mixed = np.clip(((seen - ground) * own).sum(axis=2) / length2, 0, 1)
     distinct = smoothstep(_DISTINCT, 2 * _DISTINCT, np.sqrt(length2))

@@ -53,7 +53,7 @@ _MOST = {
 }
 _LEAST_SLEEVE = 0.75
 _MOST_BARE_LIMB_SW = 0.35
-_MOST_BARE_LEG_SW = 0.05  # less ends under the hem's shadow; more, and nobody stands there
+_MOST_BARE_LEG_SW = 0.02  # what is more than a hem's shadow, and nobody stands there
 
 
 def refuse_grotesque(verdict: Verdict) -> None:

@@ -24,6 +24,7 @@ from gpu_worker.preview.shade import on_body, on_garment
 from gpu_worker.preview.skin_limb import Painted, paint_arm, paint_leg
 from gpu_worker.preview.worn import Worn, leg_covered, wear
 
+_SEEN = 0.5
 _REACH_PX = 2.0  # of the canvas: soft edges between px
 _FOLDS_SW = 0.03
 _MOST_OF_LEG_SW = 0.7  # more than this of a thigh is not drawn from a knee
@@ -65,7 +66,7 @@ def draw(photo: Pixels, person: Person, picture: Pixels, garment: Garment) -> Dr
     cloth = texture(picture, garment, worn.fit.s, person.frame)
     pixels = compose(photo, person.frame, planes, _layers(worn, cloth))
     seen = floats(alpha * (1 - zone.front))
-    bare_leg = _hidden_legs(person, worn, zone, legs)
+    bare_leg = _hidden_legs(person, worn, zone, alpha, legs)
     bare_limb = max(_hidden_arms(arms), bare_leg)
     return Drawing(
         pixels, seen, torso, sleeves, zone, worn, bare_limb, bare_leg if worn.legs else 0.0
@@ -145,14 +146,17 @@ def _hidden_arms(arms: list[Painted]) -> float:
     return max([arm.hidden for arm in arms if not arm.mask.any()], default=0.0)
 
 
-def _hidden_legs(person: Person, worn: Worn, zone: Zones, legs: list[Painted]) -> float:
+def _hidden_legs(
+    person: Person, worn: Worn, zone: Zones, alpha: Floats, legs: list[Painted]
+) -> float:
     """px of worn bottoms below the new hem, where the legs beneath could not be drawn."""
     if not legs or (worn.legs and worn.long_legs):
         return 0.0
     longest = max(leg.hidden for leg in legs)
     if all(leg.mask.any() for leg in legs) and longest < _MOST_OF_LEG_SW * person.body.sw:
         return 0.0
-    hem = float(worn.fit.down(worn.map.shape.hem))
+    covered = alpha > _SEEN
+    hem = float(zone.y[covered].max()) if covered.any() else 0.0
     below = (person.labels == LOWER) & (zone.y > hem)
     return float(zone.y[below].max() - hem) if below.any() else 0.0
 

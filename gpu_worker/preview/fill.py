@@ -13,6 +13,7 @@ from gpu_worker.planes import (
     Floats,
     Mask,
     blur,
+    coarse_membrane,
     distance_inside,
     floats,
     lab,
@@ -61,12 +62,8 @@ def wall_behind(pixels: Bytes, person: Person) -> Floats:
 
 
 def _wall(pixels: Bytes, person: Mask) -> Floats:
-    """The background continued behind the person, made at half size: it is smooth there."""
-    height, width = person.shape
-    half = (max(4, width // 2), max(4, height // 2))
-    wall = resize(~person, *half) > 0.99
-    small = membrane(resize_bytes(pixels, *half), wall)
-    return np.where(person[..., None], resize(small, width, height), pixels)
+    """The background continued behind the person."""
+    return coarse_membrane(pixels, ~person)
 
 
 def ghosts(pixels: Bytes, person: Person, before: Mask, kept: Mask) -> Mask:
@@ -132,9 +129,13 @@ def _relief(pixels: Bytes, person: Person) -> Floats:
 
 
 def _within(plane: Floats, inside: Mask, sigma: float) -> Floats:
-    """Blurred over the px inside alone."""
-    weight = inside.astype(np.float32)
-    return floats(blur(plane * weight, sigma) / np.maximum(blur(weight, sigma), 1e-3))
+    """Blurred over the px inside alone; a wide blur is made on a small plane."""
+    height, width = plane.shape
+    step = max(1, int(sigma / 4))
+    small = (max(1, width // step), max(1, height // step))
+    weight = resize(inside, *small)
+    total = blur(resize(plane * inside, *small), sigma / step)
+    return resize(total / np.maximum(blur(weight, sigma / step), 1e-3), width, height)
 
 
 def _grain(pixels: Bytes, skin: Mask, sw: float) -> Floats:
@@ -143,7 +144,7 @@ def _grain(pixels: Bytes, skin: Mask, sw: float) -> Floats:
     rough = (grey - blur(grey, _GRAIN_SW * sw))[skin]
     sigma = min(float(np.median(np.abs(rough))) * 1.5, _MOST_GRAIN) if len(rough) else 0.0
     noise = np.random.Generator(np.random.Philox(seed=1)).standard_normal(grey.shape, np.float32)
-    return floats(blur(noise, 0.7) * 2.5 * sigma)[..., None]
+    return floats(blur(noise, 0.7) * 1.6 * sigma)[..., None]
 
 
 def _well_lit(pixels: Bytes, sure: Mask, person: Person) -> Mask:

@@ -29,6 +29,8 @@ _TOP_SW = (-0.44, -0.27, -0.18, -0.10, 0.03)
 _TOP_OFF_SW = (-0.10, 0.08)
 _LEGS_FROM_TL = 1.06
 _FINGER_SW = 0.04
+_THIGH_TL, _SHANK_TL = 0.76, 0.78
+_AT_EDGE_TL = 0.06
 _BOTTOM_HIGHEST_TL, _BOTTOM_SHARE = 0.6, 0.08
 
 
@@ -103,6 +105,20 @@ def straightened(mask: Mask, body: Body, side: int, ys: Floats, xs: Floats) -> M
     at_x = floats(origin[0] + grid_x * right[0] + grid_y * down[0])
     at_y = floats(origin[1] + grid_x * right[1] + grid_y * down[1])
     return np.asarray(remap(mask.astype(np.float32), at_x, at_y) > 0.5)
+
+
+def whole_leg(person: Person, side: int) -> Floats:
+    """Hip, knee, ankle (3, 2). Those that the photo does not show the model squeezes into it:
+    they are put where such a body has them."""
+    hip, knee, ankle = person.body.leg(side)
+    low = person.frame.height - _AT_EDGE_TL * person.body.tl
+    if float(ankle[1]) < low:
+        return floats([hip, knee, ankle])
+    along = knee - hip
+    down = along / max(float(np.hypot(*along)), 1e-6)
+    thigh = float(np.hypot(*along)) if float(knee[1]) < low else 0.0
+    knee = hip + max(thigh, _THIGH_TL * person.body.tl) * down
+    return floats([hip, knee, knee + _SHANK_TL * person.body.tl * down])
 
 
 def _rows(body: Body) -> Floats:

@@ -14,10 +14,12 @@ from gpu_worker.planes import Bytes, Floats, Mask, floats, remap
 from gpu_worker.pose import Person
 from gpu_worker.pose.labels import SKIN
 from gpu_worker.preview.limb import ARM_SW, LEG_SW, Limb, bared, limb
+from gpu_worker.preview.measure import whole_leg
 from gpu_worker.preview.mesh import inverse_map
 
 _TUBE_SW = 0.05
 _SKIN_SHARE = 0.8
+_SKIN_REST = 0.6  # of all that the photo shows of it from there: a glint on jeans is no skin
 _SUSTAINED_SW = 0.10
 _NEVER_HIDDEN = 0.08  # of the arm: the joint itself lies inside a vest's strap
 _LEAST_VISIBLE = 0.25  # of the arm: less skin than this cannot lend its look to the rest
@@ -44,12 +46,14 @@ class Painted:
 
 
 def skin_starts(along: Limb, skin: Mask, sw: float) -> float | None:
-    """px along the limb from which it is bare, or None where too little of it is."""
+    """px along the limb from which it is bare, or None where too little of it is seen."""
     share = _share_of_skin(along, skin, sw)
     step = along.length / (len(share) - 1)
     sustained = max(2, round(_SUSTAINED_SW * sw / step))
+    low = along.line[:, 1] < skin.shape[0]
     for i in range(len(share) - sustained):
-        if share[i : i + sustained].min() > _SKIN_SHARE:
+        rest = share[i:][low[i:]]
+        if share[i : i + sustained].min() > _SKIN_SHARE and rest.mean() > _SKIN_REST:
             start = i * step
             return start if along.length - start > _LEAST_VISIBLE * along.length else None
     return None
@@ -119,7 +123,7 @@ def paint_leg(pixels: Bytes, person: Person, side: int, end: float) -> Painted |
 
     end: px along the leg to which the new garment reaches.
     """
-    return _paint(pixels, person, side, person.body.leg(side), LEG_SW, end)
+    return _paint(pixels, person, side, whole_leg(person, side), LEG_SW, end)
 
 
 def _paint(

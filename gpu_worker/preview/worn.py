@@ -17,7 +17,7 @@ from gpu_worker.pose import Person
 from gpu_worker.pose.labels import SKIN
 from gpu_worker.preview.fit import Fit, fit
 from gpu_worker.preview.limb import ARM_SW, LEG_SW, Limb, Patch, limb, patch
-from gpu_worker.preview.measure import Measures, measure
+from gpu_worker.preview.measure import Measures, measure, whole_leg
 from gpu_worker.preview.mesh import inverse_map
 from gpu_worker.preview.torso import TorsoMap, body_planes, to_canvas, torso_map
 
@@ -133,7 +133,7 @@ def _limb_of(person: Person, garment: Garment, index: int) -> Limb | None:
     if not garment.shape.limbed[index]:
         return None
     leg, side = index in LEGS, index % 2
-    joints = _to_the_shoe(person.body.leg(side)) if leg else person.body.arm(side)
+    joints = _to_the_shoe(whole_leg(person, side)) if leg else person.body.arm(side)
     inner = person.person if leg else person.person & (person.labels == SKIN)
     mask, joints = person.person, floats(joints)
     if side == 1:
@@ -146,7 +146,7 @@ def leg_covered(person: Person, worn: Worn, side: int) -> float:
     grid = worn.patches[LEGS[side]]
     if grid is not None:
         return grid.end
-    hip, knee, ankle = person.body.leg(side)
+    hip, knee, ankle = whole_leg(person, side)
     hem = float(worn.fit.down(worn.map.shape.hem))
     done = 0.0
     for a, b in ((hip, knee), (knee, ankle)):

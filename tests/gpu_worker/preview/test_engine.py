@@ -128,10 +128,12 @@ def test_a_dress_is_drawn_as_far_as_the_photo_shows_her(garment: Pixels) -> None
     assert (drawn[-1] != photo[-1]).any()
 
 
-def test_no_shorts_on_legs_that_nobody_has_seen() -> None:
-    """Her jeans would have to go, and nothing of her legs shows to be drawn on."""
+@pytest.mark.parametrize("name", ["anna", "kenji", "marcus"])
+def test_no_shorts_on_legs_that_nobody_has_seen(name: str) -> None:
+    """The trousers would have to go, and nothing of the legs shows to be drawn on."""
     engine = PreviewEngine()
-    sample = engine.admit(_order(PERSON, composed.shorts(), Category.LOWER))
+    photo = load(DEMO / f"person_{name}.jpg")
+    sample = engine.admit(_order(photo, composed.shorts(), Category.LOWER))
     engine.step([sample])
     with pytest.raises(Refusal) as refused:
         engine.finish(sample)
