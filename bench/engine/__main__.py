@@ -21,6 +21,7 @@ import torch
 from bench.engine.measure import idle_share, memory_of, per_second, step_ms, try_on_s
 from bench.engine.rival import rival_of, seconds
 from bench.engine.subjects import MODES, Subject, order
+from gpu_worker.catvton.build import keep_compiled
 from gpu_worker.catvton.device import choose_device, choose_dtype, name_of
 from gpu_worker.catvton.engine import CatvtonEngine
 from gpu_worker.catvton.sample import Size
@@ -38,6 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     asked = _parser().parse_args(arguments)
     device = choose_device(asked.device)
     torch.set_num_threads(asked.threads)
+    keep_compiled(Path("build/compiled"))
     subject = Subject(asked.full, device, choose_dtype(asked.dtype, device))
     modes = asked.modes.split(",") if asked.modes else _modes_for(device)
     table: Table = {**_told(subject), "steps_ms": {}, "try_ons": {}, "rival": {}}
