@@ -74,7 +74,8 @@ def _mirrored(case: Worn) -> Pixels:
 
 
 @pytest.mark.parametrize(
-    ("person", "garment"), [("george", "sweatshirt_word"), ("man_2", "upper_2")]
+    ("person", "garment"),
+    [("george", "sweatshirt_word"), ("man_2", "upper_2"), ("zola", "trousers_denim")],
 )
 def test_a_mirrored_photo_gives_the_mirrored_picture(worn: Find, person: str, garment: str) -> None:
     case = worn(person, garment)
