@@ -194,7 +194,7 @@ class Stage:
             "-m", "gunicorn", "-c", "server/gunicorn.py", "server.wsgi:app",
             log="server.log", **changes,
         )  # fmt: skip
-        if not wait_until(self.answers, within_s=20, child=child):
+        if not wait_until(self.answers, within_s=60, child=child):
             raise AssertionError(self.log())
         return child
 
