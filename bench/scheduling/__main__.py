@@ -20,6 +20,8 @@ def main() -> int:
     asked = parser.parse_args()
     began = time.monotonic()
     _open()
+    if not asked.quick:
+        _tell_profiles()
     size = QUICK if asked.quick else FULL_SIZE
     verdicts = [
         verdict
@@ -34,6 +36,9 @@ def main() -> int:
 def _open() -> None:
     print(f"{datetime.now(UTC):%Y-%m-%d} · {platform.machine()}, {os.cpu_count()} cores")
     print(f"load average at the start {os.getloadavg()[0]:.1f}; seconds are the device's")
+
+
+def _tell_profiles() -> None:
     for profile in PROFILES.values():
         print(
             f"profile {profile.name}: a picture alone {profile.picture_s():.2f} s,"

@@ -8,7 +8,7 @@ import json
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -35,13 +35,15 @@ IDLE_S = 0.005
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """What a process is told. `target_s` in the device's time; `tiers`: `all` or `best`."""
+    """What a process is told. `target_s` in the device's time; `tiers`: `all` or `best`;
+    `rehearsed`: the batches that are drawn beforehand, so that they can be learned."""
 
     url: str
     profile: str
     law: str = Law.LEARNED.value
     target_s: float = 10.0
     tiers: str = "best"
+    rehearsed: Sequence[int] = (1, 2, 4, 8)
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))

@@ -45,10 +45,16 @@ class Size:
     slots_jobs: int
     ways: int | None = None
     settings: int | None = None
+    rehearsed: tuple[int, ...] = (1, 2, 4, 8)
+
+    def task(self, profile: str, target_s: float = 10.0, tiers: str = "best") -> Task:
+        return Task(
+            url="", profile=profile, target_s=target_s, tiers=tiers, rehearsed=self.rehearsed
+        )
 
 
 FULL_SIZE = Size(lookbook=300, overload_s=600, flood=100, slots_jobs=120)
-QUICK = Size(lookbook=8, overload_s=30, flood=8, slots_jobs=6, ways=2, settings=1)
+QUICK = Size(lookbook=8, overload_s=30, flood=8, slots_jobs=6, ways=2, settings=1, rehearsed=(1, 8))
 
 
 def poisson(
@@ -91,7 +97,7 @@ def lookbook(size: Size) -> list[Verdict]:
     bulk = [Arrival(0.0, Lane.BULK, "mer_bulk")] * size.lookbook
     ways = [LEARNED, PRIORITIES, THRESHOLDS, fixed(1), fixed(4), fixed(8)]
     ways = ways[: size.ways]
-    found = meet(ways, Task(url="", profile="A"), [*bulk, *live], stop_after_bulk=True)
+    found = meet(ways, size.task("A"), [*bulk, *live], stop_after_bulk=True)
     rates = {name: _rate_per_s(done) for name, done in found.items()}
     waits = {name: took(done, is_live) for name, done in found.items()}
     print(f"\n1. Live while a lookbook of {size.lookbook} runs: profile A, 0.05 live a second")
@@ -124,8 +130,8 @@ def overload(size: Size) -> list[Verdict]:
     rate = 1.2 * profile.most_per_s
     arrivals = poisson(rate, size.overload_s, seed=2)
     killed = replace(LEARNED, name="learned, arbitrator killed", killed_at=size.overload_s / 3)
-    task = Task(url="", profile="A", target_s=target_s, tiers="all")
-    found = meet([LEARNED, THRESHOLDS, killed], task, arrivals)
+    ways = [LEARNED, THRESHOLDS, killed]
+    found = meet(ways, size.task("A", target_s, tiers="all"), arrivals)
     share = {n: fmean(one.took_s <= target_s for one in done) for n, done in found.items()}
     print(f"\n2. Load 1.2, target {target_s:.2f} s: profile A, {len(arrivals)} live jobs")
     print(f"{'':30} {'in time':>8} {'p50':>7} {'p95':>8}   pictures by tier")
@@ -157,7 +163,7 @@ def flood(size: Size) -> list[Verdict]:
     ]
     arrivals = [*([Arrival(0.0, merchant="mer_flood")] * size.flood), *quiet]
     one_line = replace(LEARNED, name="first come, first served", one_line=True)
-    found = meet([LEARNED, one_line], Task(url="", profile="A"), arrivals)
+    found = meet([LEARNED, one_line], size.task("A"), arrivals)
     print(f"\n3. One merchant floods with {size.flood} live jobs, four are quiet: profile A")
     print(f"{'':30} {'quiet p50':>9} {'quiet p95':>9} {'all p95':>9}")
     waits = {n: took(d, lambda a: a.merchant != "mer_flood") for n, d in found.items()}
@@ -183,7 +189,7 @@ def slots(size: Size) -> list[Verdict]:
         profile = PROFILES[name]
         rate = load * profile.most_per_s
         arrivals = poisson(rate, size.slots_jobs / rate, seed=20)
-        found = meet(ways, Task(url="", profile=name), arrivals)
+        found = meet(ways, size.task(name), arrivals)
         means = {way: fmean(took(done)) for way, done in found.items()}
         best = min(means[way.name] for way in ways if way.slots is not None)
         worst = max(worst, means["learned"] / best)
@@ -201,6 +207,7 @@ SCENARIOS: dict[str, Callable[[Size], list[Verdict]]] = {
 
 
 def solo(profile: Profile) -> float:
-    """What of the benchmark's own a lone picture carries, beside the profile's time: a ratio."""
-    done = run(fixed(1), Task(url="", profile=profile.name), [Arrival(8.0 * n) for n in range(6)])
+    """What a lone picture takes here beside the profile's time: a ratio."""
+    alone = [Arrival(8.0 * n) for n in range(6)]
+    done = run(fixed(1), FULL_SIZE.task(profile.name), alone)
     return median(took(done)) / profile.picture_s()

@@ -19,7 +19,6 @@ from typing import Any
 import redis
 
 from bench.scheduling.processes import ENGINE, MERCHANT, Task
-from bench.scheduling.profiles import MAX_SLOTS
 from gpu_worker import contract
 from gpu_worker.contract import LADDER, Category, Event, EventType, Lane, Law, TryOnJob
 from server.jobs import Jobs
@@ -101,7 +100,7 @@ class Stage:
         rungs = self.task.terms.tiers if self.way.law is Law.LEARNED else LADDER[:1]
         for tier in dict.fromkeys((rungs[0], rungs[-1])):
             self._hold(tier=tier.name)
-            self._rehearse([1, 2, 4, MAX_SLOTS])
+            self._rehearse(self.task.rehearsed)
         self.redis.delete(contract.override_key(ENGINE), contract.arrivals_key(ENGINE))
         time.sleep(0.5)  # the policy that was held is taken back
 
