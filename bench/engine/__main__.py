@@ -86,6 +86,7 @@ def _told(subject: Subject) -> Table:
         "machine": platform.machine(),
         "torch": torch.__version__,
         "date": datetime.now(UTC).date().isoformat(),
+        "clock": "the wall's" if subject.device.type == "cuda" else "processor time",
         "weights": "random",
         "network": "real size" if subject.is_full else "thin, for showing that it runs",
         "dtype": str(subject.dtype).removeprefix("torch."),
@@ -124,7 +125,7 @@ def _steps_row(
             continue  # it did not fit, and the engine has said so
         orders = [order(seed, size, plan) for seed in range(batch)]
         with memory_of(subject.device) as memory:
-            curve[str(batch)] = round(step_ms(engine, orders, asked.repeats), 3)
+            curve[str(batch)] = round(step_ms(engine, orders, asked.repeats, subject.device), 3)
         peak[str(batch)] = round(memory.peak_mib)
     table["steps_ms"].setdefault(mode, {})[str(size)] = {"t": curve, "peak_mib": peak}
     shown = "  ".join(f"t({b}) {ms:8.1f} ms {peak[b]:6.0f} MiB" for b, ms in curve.items())
@@ -141,14 +142,18 @@ def _try_ons_row(
     table: Table,
 ) -> None:
     slots = min(max(asked.batches), engine.max_slots)
-    alone = try_on_s(engine, order(0, size, steps))
+    alone = try_on_s(engine, order(0, size, steps), subject.device)
     orders = [order(seed, size, steps) for seed in range(2 * slots)]
     rates = {
-        "in_turn": per_second(engine, orders, slots, beside=False),
-        "beside": per_second(engine, _again(orders, size, steps), slots, beside=True),
+        "in_turn": per_second(engine, orders, slots, subject.device, beside=False),
+        "beside": per_second(
+            engine, _again(orders, size, steps), slots, subject.device, beside=True
+        ),
     }
     again = _again(orders[:slots], size, steps)
-    idle = idle_share(subject.device, lambda: per_second(engine, again, slots, beside=True))
+    idle = idle_share(
+        subject.device, lambda: per_second(engine, again, slots, subject.device, beside=True)
+    )
     row = {"s": round(alone, 4), "slots": slots, "idle": idle}
     row |= {f"per_s_{how}": round(rate, 4) for how, rate in rates.items()}
     table["try_ons"].setdefault(mode, {}).setdefault(str(size), {})[str(steps)] = row

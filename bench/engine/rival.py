@@ -4,7 +4,6 @@ many steps. It keeps its cross-attention, and codes the whole canvas where we co
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ import torch
 from diffusers import StableDiffusionInpaintPipeline
 from PIL import Image
 
+from bench.engine.measure import now
 from bench.engine.subjects import TEXT_TOKENS, Subject
 from gpu_worker.catvton.sample import Size
 
@@ -45,7 +45,7 @@ def seconds(pipeline: Any, subject: Subject, size: Size, steps: int, pictures: i
     text = torch.zeros(
         1, TEXT_TOKENS, subject.text_width, device=subject.device, dtype=subject.dtype
     )
-    began = time.perf_counter()
+    began = now(subject.device)
     pipeline(
         image=Image.fromarray(noise),
         mask_image=mask,
@@ -58,4 +58,4 @@ def seconds(pipeline: Any, subject: Subject, size: Size, steps: int, pictures: i
         guidance_scale=GUIDANCE_SCALE,
         output_type="np",
     )
-    return time.perf_counter() - began
+    return now(subject.device) - began

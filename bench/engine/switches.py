@@ -9,13 +9,13 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from bench.engine.measure import now
 from bench.engine.subjects import Subject, order
 from gpu_worker.catvton.device import choose_device, choose_dtype, name_of
 from gpu_worker.catvton.engine import CatvtonEngine
@@ -61,26 +61,28 @@ def measure(subject: Subject, words: tuple[str, ...], asked: Any) -> dict[str, f
     engines = [subject.engine(which, asked.batch) for which in ((), words)]
     for engine in engines:
         engine.warm_up()
-    return {str(size): _share(engines, size, asked) for size in subject.sizes}
+    return {str(size): _share(engines, size, asked, subject.device) for size in subject.sizes}
 
 
-def _share(engines: Sequence[CatvtonEngine], size: Size, asked: Any) -> float:
+def _share(engines: Sequence[CatvtonEngine], size: Size, asked: Any, device: torch.device) -> float:
     plan = asked.pairs + 1
     rows = [
         [engine.admit(order(seed, size, plan)) for seed in range(asked.batch)] for engine in engines
     ]
     shares = []
     for turn in range(plan):
-        plain, switched = (_step_s(engine, own) for engine, own in zip(engines, rows, strict=True))
+        plain, switched = (
+            _step_s(engine, own, device) for engine, own in zip(engines, rows, strict=True)
+        )
         if turn:  # the first warms up
             shares.append(switched / plain)
     return round(statistics.median(shares), 3)
 
 
-def _step_s(engine: CatvtonEngine, samples: Sequence[CatvtonSample]) -> float:
-    began = time.perf_counter()
+def _step_s(engine: CatvtonEngine, samples: Sequence[CatvtonSample], device: torch.device) -> float:
+    began = now(device)
     engine.step(samples)
-    return time.perf_counter() - began
+    return now(device) - began
 
 
 if __name__ == "__main__":

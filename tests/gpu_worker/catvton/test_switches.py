@@ -131,6 +131,7 @@ print(float((ours - plain).norm() / plain.norm()), counters["inductor"]["fxgraph
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(400)  # two compilations, and a busy machine
 def test_inductor_computes_the_same_and_the_next_start_finds_its_work(
     tiny_weights: Path, tmp_path: Path
 ) -> None:
