@@ -20,6 +20,7 @@ from gpu_worker.planes import (
     connected_to,
     coordinates,
     floats,
+    grow,
     lab,
     length,
     shrink,
@@ -38,6 +39,8 @@ _ROUND_DEEPEST, _V_POWER = 0.45, 1.7  # deeper ones are V-shaped
 _RIM = 0.012  # of the garment's width: the outline is no neckline
 _TOLERANCES = (9.0, 6.0, 4.0)  # Lab: how much the inside of a back may vary
 _LINING_DEEP, _LINING_LARGE = 0.42, 0.16  # of the garment's width; of its square
+_CORNER, _CORNERS_SMALL = 0.06, 0.012  # of the garment's width; of its square
+_MUCH_DARKER, _DARK_PRINT = 12.0, 0.03  # L; of the chest
 _BOWL = 0.55  # of its depth: higher up at both ends
 _SHALLOW = 0.30  # of the neck's width
 
@@ -100,8 +103,30 @@ def inside_of_back(pixels: Bytes, mask: Mask, front: Neckline, necks: Floats, wi
         if edge is not None:
             xs, ys = coordinates(mask.shape)
             inner = (ys < edge[None]) & (np.abs(xs - front.middle) < half)
-            return np.asarray(above | (inner & mask))
-    return above
+            above = np.asarray(above | (inner & mask))
+            break
+    return above | _shaded_corners(seen, mask, above, front, half, width)
+
+
+def _shaded_corners(
+    seen: Floats, mask: Mask, above: Mask, front: Neckline, half: float, width: float
+) -> Mask:
+    """Beside the curve, what is much darker than the front's edge: there the back lies deepest."""
+    xs, ys = coordinates(mask.shape)
+    rim = grow(above, _CORNER * width) & mask & ~above & (np.abs(xs - front.middle) < 0.5 * half)
+    if not rim.any():
+        return np.zeros_like(mask)
+    dark = seen[..., 0] < float(np.median(seen[rim][:, 0])) - _MUCH_DARKER
+    chest = (
+        mask & ~above & (ys > front.line + 1.2 * front.depth) & (np.abs(xs - front.middle) < half)
+    )
+    chest &= ys < front.line + 0.7 * width
+    if not chest.any() or float(dark[chest].mean()) > _DARK_PRINT:  # then a corner may be print
+        return np.zeros_like(mask)
+    beside = np.abs(xs - front.middle) < 1.02 * half
+    near = grow(above, _CORNER * width) & mask & ~above & beside
+    corners = connected_to(near & dark & (ys < front.line + 0.9 * front.depth), grow(above, 2))
+    return corners if corners.sum() < _CORNERS_SMALL * width**2 else np.zeros_like(mask)
 
 
 def _lining(

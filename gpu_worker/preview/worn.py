@@ -12,7 +12,7 @@ import numpy as np
 from gpu_worker.contract import Category
 from gpu_worker.cutout import Garment
 from gpu_worker.cutout.shape import ARMS, LEGS, Shape
-from gpu_worker.planes import Floats, Mask, floats, to_segment
+from gpu_worker.planes import Floats, Mask, blur, floats, to_segment
 from gpu_worker.pose import Person
 from gpu_worker.pose.labels import SKIN
 from gpu_worker.preview.fit import Fit, fit
@@ -23,6 +23,7 @@ from gpu_worker.preview.torso import TorsoMap, body_planes, to_canvas, torso_map
 
 _SEAM_STRIP_SW = 0.06
 _HANGS_OVER_TL = 0.95
+_NECK_EDGE_PX = 1.6  # of the garment's canvas
 _BELOW_ANKLE = 0.10  # of the shank
 
 
@@ -114,11 +115,12 @@ def _contour(garment: Garment) -> Floats | None:
 def _torso_chosen(garment: Garment, fitted: Fit, measures: Measures) -> Floats:
     """The garment without limbs and without the inside of its back."""
     shape = garment.shape
-    torso = (shape.limbs == 0) & ~shape.back
+    torso = shape.limbs == 0
     for index in (*ARMS, *LEGS):
         if shape.limbed[index]:
-            torso |= _seam_strip(shape, index, fitted, measures) & ~shape.back
-    return floats(torso)
+            torso |= _seam_strip(shape, index, fitted, measures)
+    front = np.clip(1.5 - 2 * blur(shape.back, _NECK_EDGE_PX), 0, 1)  # the neckline without steps
+    return floats(torso * front)
 
 
 def _seam_strip(shape: Shape, index: int, fitted: Fit, measures: Measures) -> Mask:
