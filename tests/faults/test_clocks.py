@@ -46,12 +46,13 @@ def test_clocks_are_apart_by_more_than_the_lease(
     road.house.start(*STEWARD, log="steward.log", **clock(library, second))
     road.order(EIGHT)
     options = {"PROTEUS_BATCH_SIZE": "4"}
-    doomed = road.work(*WORKER, PROTEUS_NULL_CURVE="100,0,80", **options, **clock(library, first))
+    doomed = road.work(*WORKER, PROTEUS_NULL_CURVE="100,0,6000", **options, **clock(library, first))
     wait_for(road.is_running, 60)
     road.work(*WORKER, PROTEUS_NULL_CURVE="100,0,20", **options, **clock(library, second))
     wait_for(lambda: len(road.finished()) >= 4, 60)
     assert sorted(map(round, road.clocks())) == pytest.approx([-APART_S, APART_S], abs=20)
     assert not road.losses()
+    assert len(road.finished()) == 4
     road.kill(doomed)
     counts = road.tell(21, f"clocks {first:+d} s and {second:+d} s, the first is killed")
     assert counts.succeeded == EIGHT

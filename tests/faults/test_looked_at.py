@@ -34,8 +34,10 @@ def test_registries_are_read_all_the_while(road: Road) -> None:
     for _ in range(JOBS // 2):
         road.order()
         road.order(site=road.house.other_shop)
-    doomed, other = road.work(PROTEUS_NULL_CURVE="50,5,20"), road.work()
+    doomed = road.work(PROTEUS_NULL_CURVE="100,0,6000")
     wait_for(road.is_running, 60)
+    other = road.work()
+    wait_for(road.finished, 60)
     road.kill(doomed)
     road.work()
     counts = road.tell(14, "registries read all the while", f"{READERS} readers and rq info")

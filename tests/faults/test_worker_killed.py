@@ -43,7 +43,7 @@ def test_a_worker_killed_at_the_defaults(road: Road) -> None:
     defaults = {"PROTEUS_LEASE_S": "20", "PROTEUS_MAINTENANCE_S": "5"}
     road.house.steward()
     road.order(4)
-    doomed = road.work(PROTEUS_NULL_CURVE="200,0,100", **defaults)
+    doomed = road.work(PROTEUS_NULL_CURVE="200,0,6000", **defaults)
     wait_for(road.is_running, 60)
     road.work(PROTEUS_NULL_CURVE="20,5,10", **defaults)
     wait_for(lambda: len(road.workers()) == 2, 60)
