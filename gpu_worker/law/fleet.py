@@ -29,6 +29,11 @@ class Rung:
         """Pictures a second of one worker."""
         return tuple(b / s for b, s in enumerate(self.picture_s, start=1))
 
+    @property
+    def quickest(self) -> int:
+        """The slots that draw the most."""
+        return self.rates_per_s.index(max(self.rates_per_s)) + 1
+
 
 def rungs(workers: Sequence[Seen], terms: Terms) -> list[Rung]:
     """The ladder as this engine knows it, best first: an engine of one step has one rung."""

@@ -33,12 +33,20 @@ def learned(
         return _unlearned(view, terms), replace(memory, rung=0, easy_since=None)
     choices = []
     for index, rung in enumerate(ladder):
-        slots = best_slots(demand.per_s, rung.rates_per_s)
+        slots = _slots(view, demand, rung)
         choices.append(Choice(index, rung, slots, demand.predicted_s(rung, slots)))
     choice, memory = _climb(choices, memory, now, terms)
     policy = demand.policy(choice.rung, choice.slots)
     mode = Mode.DEGRADED if choice.index else mode_of(choice.rung, demand)
     return replace(policy, mode=mode, retry_after_s=_retry_after_s(choices[-1], terms)), memory
+
+
+def _slots(view: View, demand: Demand, rung: Rung) -> int:
+    """While more waits than can be drawn and most of it is bulk, which only wants to be drawn soon
+    and gives way to live samples at every step: as many as draw the most."""
+    if view.bulk_waiting > view.live_waiting and demand.per_s > max(rung.rates_per_s):
+        return rung.quickest
+    return best_slots(demand.per_s, rung.rates_per_s)
 
 
 def _unlearned(view: View, terms: Terms) -> Policy:

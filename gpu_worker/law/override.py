@@ -36,6 +36,5 @@ def _slots(mode: Mode | None, rung: Rung) -> int | None:
     if mode is Mode.VIP:
         return 1
     if mode is Mode.SURGE and rung.picture_s:
-        rates = rung.rates_per_s
-        return rates.index(max(rates)) + 1
+        return rung.quickest
     return None

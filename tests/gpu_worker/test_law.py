@@ -68,6 +68,13 @@ def test_a_fast_growing_line_gets_all_slots() -> None:
     assert policy.tier == "full"  # bulk waits for nobody and nobody waits for it
 
 
+def test_on_a_full_device_a_lookbook_gets_all_slots_and_a_flood_of_shoppers_does_not() -> None:
+    lookbook, _ = settled(View(workers=(gpu(),), bulk_waiting=300, live_waiting=1))
+    flood, _ = settled(View(workers=(gpu(),), bulk_waiting=1, live_waiting=300))
+    assert lookbook.batch_size == 8
+    assert flood.batch_size < 8
+
+
 def test_a_second_worker_halves_the_wait() -> None:
     one_rung = replace(TERMS, tiers=LADDER[:1])
     alone, _ = settled(View(workers=(gpu(),), live_waiting=4), one_rung)
