@@ -40,6 +40,7 @@ _SPECK_SW2 = 0.004
 _STRAY_SW2 = 0.05
 _CUFF_LIKE, _CUFF_TL, _THIGH_TL = 14.0, 0.12, 1.4
 _RIM_SW = 0.025
+_HUE_SKIN, _HUE_CLOTH, _COLOURFUL = 7.0, 8.0, 18.0  # degrees; Lab chroma
 _HAND_SW = (0.17, 0.14, 0.13, 0.13)
 _ARM_SW = (0.17, 0.14, 0.11)
 
@@ -73,6 +74,7 @@ def label(seen: Floats, person: Mask, tones: Tones, body: Body) -> Worn:
     nearest = HAIR + np.argmin(np.stack([d_hair + 6, d_upper, d_lower]), axis=0)
     labels = np.where(person, nearest, NOTHING).astype(np.uint8)
     skin = person & _skin(seen, tones, d_cloth, d_hair, _dressed(u, v, waist, torso))
+    skin &= ~_of_the_tops_hue(seen, tones, upper) | (v < 0)
     labels[skin & ~_hem_line(skin, body)] = SKIN
     labels = _head(labels, person, v, body)
     labels = _rooted_hair(labels, d_upper, d_lower, tones.is_skin(seen), v)
@@ -179,6 +181,18 @@ def _skin(seen: Floats, tones: Tones, d_cloth: Floats, d_hair: Floats, dressed: 
     likely &= ~dressed | (distance < d_cloth)
     nearer = (distance < 0.75 * d_cloth) & (distance < 20)
     return np.asarray((likely | nearer) & ~((d_hair < 20) & (1.2 * d_hair < distance)))
+
+
+def _of_the_tops_hue(seen: Floats, tones: Tones, upper: Floats) -> Mask:
+    """Shaded cloth of nearly the skin's lightness whose hue is the top's and no skin tone's."""
+    hue = np.degrees(np.arctan2(seen[..., 2], seen[..., 1]))
+    own = np.degrees(np.arctan2(tones.tones[:, 2], tones.tones[:, 1]))
+    unlike = (hue < own.min() - _HUE_SKIN) | (hue > own.max() + _HUE_SKIN)
+    colourful = upper[np.hypot(upper[:, 1], upper[:, 2]) > _COLOURFUL]
+    like = np.zeros_like(unlike)
+    for _, a, b in colourful:
+        like |= np.abs(hue - np.degrees(np.arctan2(b, a))) < _HUE_CLOTH
+    return np.asarray(unlike & like & (np.hypot(seen[..., 1], seen[..., 2]) > _COLOURFUL / 2))
 
 
 def _hem_line(skin: Mask, body: Body) -> Mask:
