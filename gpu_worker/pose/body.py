@@ -62,7 +62,7 @@ class Frame:
     def crop(self, pixels: Pixels) -> Bytes:
         """The canvas's picture: uint8 (height, width, 3)."""
         box = pixels[self.y : self.y + self.high, self.x : self.x + self.wide]
-        return resize_bytes(np.ascontiguousarray(box), self.width, self.height)
+        return resize_bytes(box, self.width, self.height)
 
     def to_canvas(self, points: NDArray[Any]) -> Floats:
         """Photo px (n, 2) to canvas px."""

@@ -119,11 +119,14 @@ def residue(photo: Pixels, person: Person, drawing: Drawing, category: Category)
     old = np.isin(person.labels, values) & (drawing.zones.y < hem - 0.02 * person.body.tl)
     if category is Category.UPPER and is_open(drawing.worn):
         old &= ~neckline_area(drawing.worn)
-    before = lab(person.frame.crop(photo))
-    after = lab(person.frame.crop(drawing.pixels))
+    bare = old & (drawing.alpha < _SEEN)
+    if not bare.any():
+        return 0.0
+    before, after = (
+        lab(person.frame.crop(pixels)[bare][None]) for pixels in (photo, drawing.pixels)
+    )
     same = length(after - before) < _LIKE_BEFORE
-    shows = old & same & (drawing.alpha < _SEEN)
-    return float(shows.sum()) / max(1, int(old.sum()))
+    return float(same.sum()) / int(old.sum())
 
 
 def _bone_covered(drawing: Drawing, index: int) -> float:
