@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from torch._inductor.runtime.cache_dir_utils import default_cache_dir
 
 from gpu_worker.catvton.device import DeviceError, choose_device, choose_dtype
 from gpu_worker.catvton.engine import CatvtonEngine
@@ -25,6 +26,7 @@ from gpu_worker.catvton.weights import load
 from gpu_worker.config import Settings, SettingsError
 from gpu_worker.contract import Tier
 
+COMPILE_CACHE = "TORCHINDUCTOR_CACHE_DIR"
 log = logging.getLogger("proteus.catvton")
 
 
@@ -103,5 +105,7 @@ def bound_memory(device: torch.device, share: float) -> None:
 
 
 def keep_compiled(folder: Path) -> None:
-    """Where torch.compile keeps what it made, so that the next start finds it."""
-    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(folder.absolute()))
+    """Where torch.compile keeps what it made, so that the next start finds it. An operator's own
+    TORCHINDUCTOR_CACHE_DIR wins; torch writes its default there when it is imported."""
+    if os.environ.get(COMPILE_CACHE) in (None, default_cache_dir()):
+        os.environ[COMPILE_CACHE] = str(folder.absolute())

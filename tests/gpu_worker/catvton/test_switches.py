@@ -118,34 +118,35 @@ COMPILE = """
 import sys, torch
 from pathlib import Path
 from gpu_worker.catvton.build import keep_compiled
-from tests.gpu_worker.catvton.drawing import SMALL, drawn, engine_of, order, thin_model
+from gpu_worker.catvton.passes import Passes
+from gpu_worker.catvton.switches import Switches
+from torch._dynamo.utils import counters
 keep_compiled(Path(sys.argv[1]))
 torch.set_num_threads(1)
-weights = Path(sys.argv[2])
-plain = drawn(engine_of(thin_model(weights), sizes=[SMALL], max_slots=1), order(1))[0]
-model = thin_model(weights, "compiled", backend="inductor")
-ours = drawn(engine_of(model, sizes=[SMALL], max_slots=1), order(1))[0]
-from torch._dynamo.utils import counters
-print(float((ours - plain).norm() / plain.norm()), counters["inductor"]["fxgraph_cache_hit"])
+class Small(torch.nn.Module):
+    def forward(self, latents, given, timesteps):
+        return torch.sin(latents * 2 + given) + timesteps[:, None, None, None]
+passes = Passes(Small(), Switches.of(["compiled"]))
+passes.limit(2)
+rows = [torch.ones(3, 4, 6, 8), torch.ones(3, 4, 6, 8), torch.arange(3)]
+with torch.inference_mode():
+    same = torch.allclose(passes(*rows), Small()(*rows))
+made = counters["inductor"]
+print(same, made["fxgraph_cache_miss"], made["fxgraph_cache_hit"])
 """
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(400)  # two compilations, and a busy machine
-def test_inductor_computes_the_same_and_the_next_start_finds_its_work(
-    tiny_weights: Path, tmp_path: Path
-) -> None:
+def test_the_next_start_finds_what_inductor_made(tmp_path: Path) -> None:
+    """With inductor itself, on a small function: a whole network takes it minutes."""
     env = {name: value for name, value in os.environ.items() if name != "TORCHINDUCTOR_CACHE_DIR"}
 
-    def start() -> tuple[float, int]:
-        argv = [sys.executable, "-c", COMPILE, str(tmp_path / "kept"), str(tiny_weights)]
+    def start() -> list[str]:
+        argv = [sys.executable, "-c", COMPILE, str(tmp_path / "kept")]
         done = subprocess.run(
-            argv, env=env, capture_output=True, text=True, check=True, timeout=170
+            argv, env=env, capture_output=True, text=True, check=True, timeout=150
         )
-        told = done.stdout.split()
-        return float(told[0]), int(told[1])
+        return done.stdout.split()
 
-    first, second = start(), start()
-    assert first[0] <= 1e-5
-    assert second[0] <= 1e-5
-    assert (first[1] == 0, second[1] >= 1) == (True, True)
+    assert start() == ["True", "1", "0"]
+    assert start() == ["True", "0", "1"]
