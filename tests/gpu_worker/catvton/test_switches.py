@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from gpu_worker.catvton.passes import batches_up_to
 from gpu_worker.catvton.sources import Kind
 from gpu_worker.catvton.switches import SWITCHES, Switches
 from gpu_worker.config import SWITCHES as SETTING
+from tests.conftest import do_without
 from tests.gpu_worker.catvton.drawing import drawn, engine_of, error, order, thin_model, tiny_model
 
 WISHES = [(1, 4, 2.5), (2, 3, 1.0), (3, 2, 3.5)]
@@ -139,6 +142,9 @@ print(same, made["fxgraph_cache_miss"], made["fxgraph_cache_hit"])
 @pytest.mark.slow
 def test_the_next_start_finds_what_inductor_made(tmp_path: Path) -> None:
     """With inductor itself, on a small function: a whole network takes it minutes."""
+    header = Path(sysconfig.get_path("include")) / "Python.h"
+    if shutil.which("g++") is None or not header.exists():
+        do_without("g++ and Python's headers: torch.compile builds with them")
     env = {name: value for name, value in os.environ.items() if name != "TORCHINDUCTOR_CACHE_DIR"}
 
     def start() -> list[str]:
