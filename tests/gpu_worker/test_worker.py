@@ -109,6 +109,20 @@ def test_a_merchants_flood_costs_another_nothing(shop: Workshop) -> None:
             shop.jobs.cancel(f"flood_{n}", "null", Lane.LIVE, "mer_flood")
 
 
+def test_workers_share_by_their_speed_and_one_that_goes_loses_nothing(shop: Workshop) -> None:
+    """Both pull: the one that is four times as fast draws the most. It leaves half-way."""
+    fast, slow = RecordingEngine(a_ms=25, steps=4), RecordingEngine(a_ms=100, steps=4)
+    ids = [f"try_{n}" for n in range(30)]
+    shop.enqueue(*ids)
+    with working(shop, slow, batch_size=1):
+        with working(shop, fast, batch_size=1):
+            wait_for(lambda: len(fast.arrived) >= 48, 30)
+            assert len(fast.arrived) > 2 * len(slow.arrived) > 0
+        shop.wait_until_settled()
+    ends = shop.ends()
+    assert all(ends[job_id] == [EventType.SUCCEEDED] for job_id in ids)
+
+
 def test_long_jobs_get_no_more_of_the_engine_than_short_ones(shop: Workshop) -> None:
     engine = RecordingEngine(a_ms=4)
     long = [f"long_{n}" for n in range(20)]
