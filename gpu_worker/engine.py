@@ -115,7 +115,9 @@ class Sample(Protocol):
 class Engine(Protocol):
     """Draws pictures, several samples a step. One worker process serves one engine.
 
-    An engine that cannot step has one step. The tailor follows the same shape.
+    An engine that cannot step has one step. The tailor follows the same shape. One that says
+    `works_beside = True` may be asked to `admit` and to `finish` in another thread than the one
+    that steps, one sample at a time.
     """
 
     name: str

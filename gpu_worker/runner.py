@@ -11,10 +11,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from gpu_worker.beside import Beside
 from gpu_worker.ceiling import Ceiling
 from gpu_worker.engine import DeviceLostError, OutOfMemoryError, Pixels, Refusal
 from gpu_worker.metrics import Metrics
 from gpu_worker.scheduler import Scheduler, Ticket
+
+ADMIT, FINISH = "admit", "finish"
+BESIDE_S = 0.02  # so long a turn without a step waits for what is done beside
 
 
 class Steps(Protocol):
@@ -70,7 +74,7 @@ class Turn:
 @dataclass(slots=True)
 class _Run:
     order: Any
-    bucket: str
+    ticket: Ticket
     peeks: Sequence[float] = ()  # fractions of its steps at which it will be looked at, ascending
     sample: Any = None
     steps_s: float = 0.0
@@ -100,6 +104,7 @@ class Runner:
         self._on_last_step = on_last_step
         self._on_start = on_start
         self._runs: dict[str, _Run] = {}
+        self._beside = Beside() if getattr(engine, "works_beside", False) else None
         self._ceilings: dict[str, Ceiling] = defaultdict(Ceiling)
         self.metrics = Metrics()
         self.at_work: Sequence[str] = ()
@@ -109,8 +114,11 @@ class Runner:
 
     def add(self, ticket: Ticket, order: Any, peeks: Sequence[float] = ()) -> None:
         """`peeks`: after which fractions of its steps, ascending, a rough picture is wanted."""
-        self._runs[ticket.id] = _Run(order, ticket.bucket, peeks)
-        self._scheduler.add(ticket)
+        self._runs[ticket.id] = _Run(order, ticket, peeks)
+        if self._beside is None or ticket.alone:  # a suspect has the whole engine to itself
+            self._scheduler.add(ticket)
+        else:
+            self._beside.ask(ticket.id, ADMIT, self._engine.admit, order)
 
     def remove(self, run_id: str) -> None:
         """Forgets an order, at whatever step it is."""
@@ -120,6 +128,7 @@ class Runner:
     def turn(self, slots: int) -> Turn:
         """One step of the samples the scheduler chooses."""
         turn = Turn()
+        self._hear(turn, 0.0 if len(self._scheduler) else BESIDE_S)
         chosen = self._scheduler.choose(min(slots, self._engine.max_slots), self.metrics.curve)
         batch = [run_id for run_id in chosen if self._admitted(run_id, turn)]
         if batch and self._stepped(batch, turn):
@@ -128,23 +137,23 @@ class Runner:
 
     def _admitted(self, run_id: str, turn: Turn) -> bool:
         run = self._runs[run_id]
-        if run.sample is not None:
-            return True
-        try:
-            run.sample = self._ask(self._engine.admit, run.order, run_id, turn)
-        except OutOfMemoryError as error:
-            self._admit_later(run_id, error, turn)
-        except DeviceLostError:
-            raise
-        except Exception as error:  # noqa: BLE001 whatever an engine raises is that order's end, not ours
-            self._end(run_id, error, turn)
-        else:
-            self._on_start(Progress(run_id, run.sample.step, run.sample.steps))
+        if run.sample is None:
+            self._welcome(run_id, self._ask(self._engine.admit, run.order, run_id, turn), turn)
         return run.sample is not None
+
+    def _welcome(self, run_id: str, admitted: Any, turn: Turn) -> None:
+        """`admitted`: its sample, or what the engine raised instead."""
+        if isinstance(admitted, OutOfMemoryError):
+            self._admit_later(run_id, admitted, turn)
+        elif isinstance(admitted, Exception):
+            self._end(run_id, admitted, turn)
+        else:
+            self._runs[run_id].sample = admitted
+            self._on_start(Progress(run_id, admitted.step, admitted.steps))
 
     def _admit_later(self, run_id: str, error: Exception, turn: Turn) -> None:
         """The device is full of others: it waits until there are fewer."""
-        bucket = self._runs[run_id].bucket
+        bucket = self._runs[run_id].ticket.bucket
         others = sum(run.sample is not None for run in self._runs.values())
         if others:
             self._limit(bucket, others + 1)
@@ -171,7 +180,7 @@ class Runner:
         return True
 
     def _note_step(self, batch: list[str], took_s: float, turn: Turn) -> None:
-        bucket = self._runs[batch[0]].bucket
+        bucket = self._runs[batch[0]].ticket.bucket
         self.metrics.step(bucket, len(batch), took_s * 1000)
         for run_id in batch:
             self._runs[run_id].steps_s += took_s
@@ -188,7 +197,7 @@ class Runner:
         if len(batch) == 1:
             self._end(batch[0], error, turn)
         else:
-            self._limit(self._runs[batch[0]].bucket, len(batch))
+            self._limit(self._runs[batch[0]].ticket.bucket, len(batch))
 
     def _limit(self, bucket: str, too_many: int) -> None:
         self.metrics.count("out_of_memory")
@@ -202,7 +211,7 @@ class Runner:
         self.metrics.count("batches_parted")
         for run_id in batch:  # from the start: nobody knows how far the broken step had come
             run = self._runs[run_id]
-            self._runs[run_id] = _Run(self._renew(run.order), run.bucket, run.peeks)
+            self._runs[run_id] = _Run(self._renew(run.order), run.ticket, run.peeks)
             self._scheduler.restart_alone(run_id)
 
     def _look_at(self, batch: list[str], turn: Turn) -> None:
@@ -220,32 +229,31 @@ class Runner:
         if not due:
             return
         run.peeks = run.peeks[len(due) :]
-        try:
-            rough = self._ask(self._engine.peek, run.sample, run_id, turn)
-        except DeviceLostError:
-            raise
-        except Exception:  # noqa: BLE001 nobody was promised one
+        rough = self._ask(self._engine.peek, run.sample, run_id, turn)
+        if isinstance(rough, Exception):  # nobody was promised one
             self.metrics.count("peeks_failed")
-            return
-        if rough is not None:
+        elif rough is not None:
             turn.peeks.append(Peek(run_id, rough))
 
     def _finish(self, run_id: str, turn: Turn) -> None:
         run = self._runs[run_id]
-        try:
-            picture = self._ask(self._engine.finish, run.sample, run_id, turn)
-        except DeviceLostError:
-            raise
-        except Exception as error:  # noqa: BLE001
-            self._end(run_id, error, turn)
+        if self._beside is None or run.ticket.alone:
+            self._conclude(run_id, self._ask(self._engine.finish, run.sample, run_id, turn), turn)
         else:
-            self._note_picture(run)
-            self._end(run_id, picture, turn)
+            self._scheduler.remove(run_id)  # its slot is free
+            self._beside.ask(run_id, FINISH, self._engine.finish, run.sample)
+
+    def _conclude(self, run_id: str, picture: Any, turn: Turn) -> None:
+        """`picture`: the engine's, or what it raised instead."""
+        if not isinstance(picture, Exception):
+            self._note_picture(self._runs[run_id])
+        self._end(run_id, picture, turn)
 
     def _note_picture(self, run: _Run) -> None:
-        self.metrics.around(run.bucket, run.around_s * 1000)
+        bucket = run.ticket.bucket
+        self.metrics.around(bucket, run.around_s * 1000)
         tier = getattr(run.order, "tier", None)  # what the tailor does has none
-        self.metrics.steps(tier.name if tier else run.bucket, run.sample.steps)
+        self.metrics.steps(tier.name if tier else bucket, run.sample.steps)
 
     def _end(self, run_id: str, result: Any, turn: Turn) -> None:
         run = self._runs[run_id]
@@ -255,15 +263,43 @@ class Runner:
         self.remove(run_id)
 
     def _ask(self, work: Callable[[Any], Any], argument: Any, run_id: str, turn: Turn) -> Any:
-        """Something the engine does for one alone."""
+        """Something the engine does for one alone: what it returned, or what it raised."""
         self.at_work = [run_id]
         began = time.monotonic()
         try:
-            return work(argument)
-        finally:
-            took_s = time.monotonic() - began
-            self._runs[run_id].around_s += took_s
-            self._spend([run_id], took_s, turn)
+            answer = work(argument)
+        except DeviceLostError:
+            raise
+        except Exception as error:  # noqa: BLE001 whatever an engine raises is that order's end, not ours
+            answer = error
+        self._note_around(run_id, time.monotonic() - began, turn)
+        return answer
+
+    def _note_around(self, run_id: str, took_s: float, turn: Turn) -> None:
+        self._runs[run_id].around_s += took_s
+        self._spend([run_id], took_s, turn)
+
+    # --- beside the steps ------------------------------------------------------------------------
+
+    @property
+    def busy_beside_since(self) -> float:
+        """When what the engine does beside its steps began; infinity where it does nothing."""
+        return self._beside.busy_since if self._beside else float("inf")
+
+    def _hear(self, turn: Turn, within_s: float) -> None:
+        for answer in self._beside.answers(within_s) if self._beside else ():
+            run = self._runs.get(answer.run_id)
+            if isinstance(answer.result, DeviceLostError):
+                self.at_work = [answer.run_id]
+                raise answer.result
+            if run is None:
+                continue  # it was taken out meanwhile
+            self._note_around(answer.run_id, answer.took_s, turn)
+            if answer.what == FINISH:
+                self._conclude(answer.run_id, answer.result, turn)
+            else:
+                self._scheduler.add(run.ticket)
+                self._welcome(answer.run_id, answer.result, turn)
 
     def _spend(self, ids: Sequence[str], took_s: float, turn: Turn) -> None:
         self._scheduler.spend(ids, took_s * 1000)

@@ -41,6 +41,7 @@ class CatvtonEngine:
     and benchmarks). `garments`, `reads_photos`: see `Admission`."""
 
     is_preview = False
+    works_beside = True
     categories = frozenset(Category)
 
     def __init__(

@@ -236,7 +236,8 @@ class BatchWorker(RqSide):
 
     def _end_if_hung(self) -> None:
         """No signal can interrupt a hung kernel; the lease brings its jobs to another worker."""
-        if time.monotonic() - self._busy_since > self._settings.hard_deadline_s:
+        since = min(self._busy_since, self._runner.busy_beside_since)
+        if time.monotonic() - since > self._settings.hard_deadline_s:
             log.critical("a step hangs for %s s: ending", self._settings.hard_deadline_s)
             os._exit(EXIT_HUNG)
 

@@ -1,0 +1,66 @@
+"""One thread beside the steps, for what an engine does for one sample alone: reading its pictures
+in, and turning it into a picture. The device steps on meanwhile.
+
+Knows calls and their answers; no engine, no scheduler.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`result`: what the call returned, or the exception that it raised."""
+
+    run_id: str
+    what: str
+    result: Any
+    took_s: float
+
+
+@dataclass(slots=True)
+class _Asked:
+    run_id: str
+    what: str
+    began: float = float("inf")
+
+    def call(self, work: Callable[[Any], Any], argument: Any) -> Any:
+        self.began = time.monotonic()
+        return work(argument)
+
+
+class Beside:
+    """Asked and heard by one thread; works in another, one call after the other."""
+
+    def __init__(self) -> None:
+        self._worker = ThreadPoolExecutor(1, "beside")
+        self._asked: dict[Future[Any], _Asked] = {}
+
+    def __len__(self) -> int:
+        return len(self._asked)
+
+    def ask(self, run_id: str, what: str, work: Callable[[Any], Any], argument: Any) -> None:
+        asked = _Asked(run_id, what)
+        self._asked[self._worker.submit(asked.call, work, argument)] = asked
+
+    def answers(self, within_s: float) -> list[Answer]:
+        """What is done by now, as it was asked; where nothing is, what is done first within this
+        time."""
+        wait(self._asked, within_s, FIRST_COMPLETED)
+        done = [future for future in self._asked if future.done()]
+        return [self._answer(future) for future in done]
+
+    def _answer(self, future: Future[Any]) -> Answer:
+        asked = self._asked.pop(future)
+        took_s = time.monotonic() - asked.began
+        return Answer(asked.run_id, asked.what, future.exception() or future.result(), took_s)
+
+    @property
+    def busy_since(self) -> float:
+        """When the call under way began, by the monotonic clock; infinity where none is."""
+        return min((asked.began for asked in list(self._asked.values())), default=float("inf"))

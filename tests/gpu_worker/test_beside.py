@@ -1,0 +1,167 @@
+"""What an engine does for one sample alone goes on beside the steps, where the engine allows it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+import pytest
+
+from gpu_worker.contract import Lane, Reason
+from gpu_worker.engine import DeviceLostError, Order, OutOfMemoryError, Picture, Refusal
+from gpu_worker.null import NullSample, RecordingEngine
+from gpu_worker.runner import Finished, Runner
+from gpu_worker.scheduler import Scheduler, Ticket
+from tests.gpu_worker.test_runner import order
+
+PATIENCE_S = 20
+
+
+class Aside(RecordingEngine):
+    """Waits, where an order's name says so, until another one has stepped."""
+
+    works_beside = True
+
+    def __init__(self, steps: int = 3):
+        super().__init__(a_ms=1, steps=steps)
+        self.stepped = threading.Event()
+        self.threads: dict[str, set[int]] = {"admit": set(), "step": set(), "finish": set()}
+
+    def admit(self, order: Order) -> NullSample:
+        self.threads["admit"].add(threading.get_ident())
+        if order.id == "slow to begin":
+            assert self.stepped.wait(PATIENCE_S)
+        if order.id == "unfit":
+            raise Refusal(Reason.NOBODY_FOUND)
+        return super().admit(order)
+
+    def step(self, samples: Sequence[NullSample]) -> None:
+        self.threads["step"].add(threading.get_ident())
+        super().step(samples)
+        if any(sample.order.id == "other" for sample in samples):
+            self.stepped.set()
+
+    def finish(self, sample: NullSample) -> Picture:
+        self.threads["finish"].add(threading.get_ident())
+        if sample.order.id == "slow to end":
+            self.stepped.clear()
+            assert self.stepped.wait(PATIENCE_S)
+        if sample.order.id == "lost":
+            raise DeviceLostError("gone")
+        if sample.order.id == "ugly":
+            raise Refusal(Reason.SELF_CHECK_FAILED)
+        return super().finish(sample)
+
+
+def runner(engine: RecordingEngine, *names: str, alone: bool = False) -> Runner:
+    made = Runner(engine, Scheduler(), lambda order: order)
+    for name in names:
+        made.add(Ticket(name, Lane.LIVE, "ada", alone=alone), order(name))
+    return made
+
+
+def run(made: Runner, until: str | None = None) -> dict[str, Finished]:
+    ended: dict[str, Finished] = {}
+    deadline = threading.Event()
+    timer = threading.Timer(PATIENCE_S, deadline.set)
+    timer.start()
+    while len(made) and (until is None or until not in ended) and not deadline.is_set():
+        ended |= {end.id: end for end in made.turn(8).finished}
+    timer.cancel()
+    assert not deadline.is_set()
+    return ended
+
+
+def test_one_is_turned_into_its_picture_while_another_steps() -> None:
+    """Were it not beside, the one that waits for the other's step would wait for ever."""
+    engine = Aside(steps=40)
+    made = runner(engine, "slow to end")
+    for _ in range(20):
+        made.turn(8)
+    made.add(Ticket("other", Lane.LIVE, "ada"), order("other"))
+    ended = run(made)
+    assert {name: type(end.result) for name, end in ended.items()} == {
+        "slow to end": Picture, "other": Picture,
+    }  # fmt: skip
+    assert list(ended) == ["slow to end", "other"]
+    assert not engine.threads["step"] & (engine.threads["admit"] | engine.threads["finish"])
+
+
+def test_one_is_read_in_while_another_steps() -> None:
+    engine = Aside(steps=40)
+    made = runner(engine, "other")
+    while not engine.arrived:
+        made.turn(8)
+    engine.stepped.clear()
+    made.add(Ticket("slow to begin", Lane.LIVE, "ada"), order("slow to begin"))
+    assert set(run(made)) == {"other", "slow to begin"}
+    assert ["other", "slow to begin"] in engine.arrived
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [("unfit", Reason.NOBODY_FOUND), ("ugly", Reason.SELF_CHECK_FAILED)],
+)
+def test_who_is_refused_beside_is_refused_alone(name: str, reason: Reason) -> None:
+    ended = run(runner(Aside(), "a", name))
+    assert isinstance(ended["a"].result, Picture)
+    refusal = ended[name].result
+    assert isinstance(refusal, Refusal)
+    assert refusal.reason is reason
+
+
+def test_a_device_that_is_lost_beside_is_told_with_whose_work_it_was() -> None:
+    made = runner(Aside(), "lost")
+    with pytest.raises(DeviceLostError):
+        run(made)
+    assert made.at_work == ["lost"]
+
+
+def test_one_that_is_taken_out_meanwhile_is_never_told() -> None:
+    engine = Aside(steps=40)
+    made = runner(engine, "slow to end", "other")
+    while not engine.threads["finish"]:
+        made.turn(1)  # one after the other
+    made.remove("slow to end")
+    assert set(run(made)) == {"other"}
+
+
+def test_a_suspect_has_the_engine_to_itself() -> None:
+    engine = Aside()
+    run(runner(engine, "a", alone=True))
+    assert engine.threads["admit"] == engine.threads["finish"] == engine.threads["step"]
+
+
+class Narrow(Aside):
+    """Holds one at a time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inside: set[str] = set()
+
+    def admit(self, order: Order) -> NullSample:
+        if self.inside:
+            raise OutOfMemoryError("full")
+        self.inside.add(order.id)
+        return super().admit(order)
+
+    def finish(self, sample: NullSample) -> Picture:
+        self.inside.clear()
+        return super().finish(sample)
+
+
+def test_who_finds_no_memory_beside_comes_later() -> None:
+    ended = run(runner(Narrow(), "a", "b"))
+    assert {name: type(end.result) for name, end in ended.items()} == {"a": Picture, "b": Picture}
+
+
+def test_how_long_it_has_been_busy_beside_is_known() -> None:
+    engine = Aside()
+    made = runner(engine)
+    assert made.busy_beside_since == float("inf")
+    made.add(Ticket("slow to begin", Lane.LIVE, "ada"), order("slow to begin"))
+    while made.busy_beside_since == float("inf"):
+        made.turn(8)
+    engine.stepped.set()
+    run(made)
+    assert made.busy_beside_since == float("inf")
