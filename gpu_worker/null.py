@@ -27,7 +27,7 @@ class NullEngine:
     """A step of b samples takes a_ms + c_ms * b, as on a device; no picture is drawn."""
 
     name = "null"
-    licence = "MIT"
+    licence = "Apache-2.0"
     device = "none"
     is_preview = True
     categories = frozenset(Category)

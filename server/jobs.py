@@ -52,7 +52,8 @@ class Line:
         return sum(len(ids) for _, ids in self.waiting)
 
     def positions(self) -> dict[str, int]:
-        """Place of every waiting job, 1 = next, when merchants take turns one job each."""
+        """Place of every waiting job, 1 = next, as if merchants took turns one job each: workers
+        share by time, so among jobs of unequal length it is an estimate."""
         rounds = max((len(ids) for _, ids in self.waiting), default=0)
         order = (ids[n] for n in range(rounds) for _, ids in self.waiting if n < len(ids))
         return {job_id: place for place, job_id in enumerate(order, start=1)}

@@ -31,7 +31,7 @@ class Tailor:
     """Weight-free: MediaPipe's pose models and plain-ground cutting."""
 
     name = contract.TAILOR
-    licence = "MIT"
+    licence = "Apache-2.0"
     is_preview = False
     max_slots = 1  # two on one CPU would only both be late
     device = "cpu"
