@@ -1,7 +1,9 @@
-"""Brings the tables up to date, each migration in a transaction. Safe to run by several at once."""
+"""Brings the tables up to date, in one transaction. Safe to run by several at once."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from alembic import command
@@ -11,22 +13,36 @@ from sqlalchemy import Connection, text
 from server.db import Database
 
 _LOCK = 0x70726F74  # "prot", PostgreSQL's advisory lock while tables change
+_WAIT_MS = 60_000  # how long a second migrator waits for SQLite's write lock
 
 
 def to_head(database: Database) -> None:
     with database.engine.connect().execution_options(proteus_write=True) as connection:
-        if not database.is_sqlite:
-            connection.execute(text("SET statement_timeout = 0"))
-            connection.execute(text("SET lock_timeout = 0"))
-            connection.execute(text(f"SELECT pg_advisory_lock({_LOCK})"))
-            connection.commit()
-        try:
+        connection.detach()  # it waits longer than others may, so it never goes back to the pool
+        with _patiently(connection) if database.is_sqlite else _locked(connection):
             command.upgrade(config(connection), "head")
             connection.commit()
-        finally:
-            if not database.is_sqlite:
-                connection.execute(text(f"SELECT pg_advisory_unlock({_LOCK})"))
-                connection.commit()
+
+
+@contextmanager
+def _patiently(connection: Connection) -> Iterator[None]:
+    # By the driver, for SQLAlchemy would begin its transaction before it.
+    connection.connection.cursor().execute(f"PRAGMA busy_timeout = {_WAIT_MS}")
+    yield
+
+
+@contextmanager
+def _locked(connection: Connection) -> Iterator[None]:
+    connection.execute(text("SET statement_timeout = 0"))
+    connection.execute(text("SET lock_timeout = 0"))
+    connection.execute(text(f"SELECT pg_advisory_lock({_LOCK})"))
+    connection.commit()
+    try:
+        yield
+    finally:
+        connection.rollback()
+        connection.execute(text(f"SELECT pg_advisory_unlock({_LOCK})"))
+        connection.commit()
 
 
 def config(connection: Connection) -> Config:

@@ -9,6 +9,9 @@ from server.models import Base
 connection = context.config.attributes["connection"]
 context.configure(
     connection=connection,
+    # SQLite's tables change in a transaction, too, whatever Alembic thinks of it: without this it
+    # commits after each migration, and a second migrator may slip in between two of them.
+    transactional_ddl=True,
     target_metadata=Base.metadata,
     render_as_batch=connection.dialect.name == "sqlite",
     compare_type=True,

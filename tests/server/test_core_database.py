@@ -6,11 +6,13 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from unittest.mock import Mock
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import insert, inspect, text
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, event, insert, inspect, text
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 
 from server import migrate
@@ -29,6 +31,22 @@ def test_migrations_make_the_tables_of_the_models(empty_database_url: str) -> No
         # Words are plain text in the tables, so the type is not compared.
         context = MigrationContext.configure(connection, opts={"compare_type": False})
         assert compare_metadata(context, Base.metadata) == []
+    database.dispose()
+
+
+def test_nobody_sees_half_the_migrations(empty_database_url: str) -> None:
+    """Or a second migrator, waiting for its turn, would go on from the middle."""
+    database = Database(empty_database_url)
+    head = ScriptDirectory.from_config(migrate.config(Mock())).get_current_head()
+    seen: list[str | None] = []
+
+    @event.listens_for(database.engine, "commit")
+    def look(connection: Connection) -> None:
+        seen.append(MigrationContext.configure(connection).get_current_revision())
+
+    migrate.to_head(database)
+    assert seen[-1] == head
+    assert set(seen) <= {None, head}
     database.dispose()
 
 
