@@ -125,6 +125,7 @@ class BatchWorker(RqSide):
         try:
             self._step_loop()
         except DeviceLostError:
+            self._claim_no_more()  # or we would take up ourselves what we let go of
             self._abandon(self._runner.at_work)
             raise
         finally:
@@ -309,11 +310,14 @@ class BatchWorker(RqSide):
         for one in suspects:
             self._book.forget(one)
 
+    def _claim_no_more(self) -> None:
+        self._stopping.set()
+        self._claiming.join(THREAD_ENDS_S)
+
     def _leave(self) -> None:
         """Hands back what nobody finished, waits for what is on its way out, says good-bye."""
-        self._stopping.set()
         self._stop_at = min(self._stop_at, time.monotonic() + self._settings.grace_s)
-        self._claiming.join(THREAD_ENDS_S)  # or a last claim would be nobody's until its lease ends
+        self._claim_no_more()  # or a last claim would be nobody's until its lease ends
         unfinished = [held for held in self._book.all() if self._book.start_leaving(held)]
         with suppress(RedisError):
             self._leases.hand_back([held.claim for held in unfinished])

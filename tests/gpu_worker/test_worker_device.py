@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from rq.job import Job as RqJob
@@ -13,6 +16,7 @@ from gpu_worker.__main__ import redis_client
 from gpu_worker.contract import EventType
 from gpu_worker.courier import TryOnCourier
 from gpu_worker.engine import DeviceLostError, OutOfMemoryError
+from gpu_worker.leases import Claim, Leases
 from gpu_worker.null import NullSample, RecordingEngine
 from gpu_worker.worker import BatchWorker
 from tests import workshop
@@ -33,6 +37,25 @@ class Tight(RecordingEngine):
         if len(samples) > 2:
             raise OutOfMemoryError
         super().step(samples)
+
+
+class LooksOn(Leases):
+    """Leaves the claiming thread time to take up again what its worker lets go of."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.has_abandoned = False
+        self.has_recovered = threading.Event()
+
+    def abandon(self, claims: Iterable[Claim]) -> None:
+        super().abandon(claims)
+        self.has_abandoned = True
+        self.has_recovered.wait(0.5)
+
+    def recover(self) -> tuple[int, list[Claim]]:
+        if self.has_abandoned:
+            self.has_recovered.set()
+        return super().recover()
 
 
 def courier(shop: Workshop) -> TryOnCourier:
@@ -73,3 +96,16 @@ def test_a_lost_device_ends_the_worker_and_its_jobs_come_back(shop: Workshop) ->
         shop.wait_until_settled()
     assert shop.ends() == {name: [EventType.SUCCEEDED] for name in ("try_1", "try_2")}
     assert seen == {"try_1": 1, "try_2": 0}
+
+
+def test_a_worker_without_a_device_takes_nothing_up_again(
+    shop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gpu_worker.worker.batch.Leases", LooksOn)
+    shop.enqueue("try_1", num_inference_steps=5)
+    settings = replace(shop.settings, maintenance_s=0.1)
+    worker = BatchWorker(redis_client(shop.redis_url), Lost(), courier(shop), settings)
+    with pytest.raises(DeviceLostError):
+        worker.serve()
+    assert losses(shop, "try_1") == 0  # whoever finds it counts
+    assert shop.redis.llen("rq:queue:null:live:mer_ada") == 0
