@@ -140,9 +140,11 @@ class Book:
             self._changed.notify_all()
 
     def take_arrived(self) -> list[Held]:
+        """Who is still wanted. One whose earlier self must leave the runner first comes later."""
         with self._changed:
-            arrived, self._arrived = self._arrived, []
-            staying = [held for held in arrived if not held.leaving]
+            wanted = [held for held in self._arrived if not held.leaving]
+            self._arrived = [held for held in wanted if held.id in self._gone]
+            staying = [held for held in wanted if held.id not in self._gone]
             for held in staying:
                 held.running = True
             return staying

@@ -84,3 +84,17 @@ def test_bulk_that_costs_live_little_is_claimed_too() -> None:
     book = Book(beside=lambda live, slots: min(2, slots - live))
     book.add(held("try_1"))
     assert book.room(4) == Room(3, 2, 1)
+
+
+def test_who_comes_back_joins_only_after_its_earlier_self_has_left() -> None:
+    """Lost, recovered and claimed again while the step loop was on its way from the one to the
+    other: taken out after it had joined, it would be held for ever and never run."""
+    book, before, again = Book(), held("try_1"), held("try_1")
+    book.add(before)
+    assert book.start_leaving(before)
+    book.forget(before)
+    book.add(again)
+    book.arrive(again, "its order")
+    assert book.take_arrived() == []
+    assert book.take_gone() == {"try_1"}
+    assert book.take_arrived() == [again]
