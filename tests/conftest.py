@@ -19,13 +19,14 @@ from typing import Any, NoReturn, TypeVar
 import psycopg
 import pytest
 import redis
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from server import migrate
 from server.db import Database
 from tests import services
 from tests.faults.lines import Lines
 from tests.services import S3Settings
+from tests.waiting import DEADLINE_S
 
 T = TypeVar("T")
 Service = Callable[[Path], AbstractContextManager[T]]
@@ -33,6 +34,7 @@ Launch = Callable[..., Browser]
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    expect.set_options(timeout=DEADLINE_S * 1000)
     config.pluginmanager.register(Lines(config.rootpath))
 
 

@@ -148,7 +148,7 @@ def redis_server(folder: Path, port: int | None = None) -> Iterator[str]:
     argv += ["--save", "", "--dir", str(folder)]
     child = spawn(argv, log=log)
     with _running(child):
-        if not wait_until(lambda: _redis_answers(url), within_s=10, child=child):
+        if not wait_until(lambda: _redis_answers(url), within_s=60, child=child):
             raise ServiceFailedError("redis-server", log)
         yield url
 
@@ -169,7 +169,7 @@ def rclone_store(folder: Path, allow_origin: str = "*") -> Iterator[S3Settings]:
     child = spawn(argv, log=log)
     with _running(child):
         client = s3.client()
-        if not wait_until(lambda: _answers_buckets(client), within_s=15, child=child):
+        if not wait_until(lambda: _answers_buckets(client), within_s=60, child=child):
             raise ServiceFailedError("rclone serve s3", log)
         yield s3
 
@@ -334,6 +334,6 @@ def postgres_server(folder: Path) -> Iterator[str]:
         child = spawn(argv, log=log, user=user, cwd=data, death_signal=signal.SIGQUIT)
         with _running(child, signal.SIGINT):
             up = partial(_postgres_answers, f"{url}/postgres")
-            if not wait_until(up, within_s=30, child=child):
+            if not wait_until(up, within_s=60, child=child):
                 raise ServiceFailedError("postgres", log)
             yield url

@@ -12,7 +12,7 @@ import secrets
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -40,19 +40,9 @@ from server.models import Garment, Merchant, Photo, Shopper, Site, TryOn, new_id
 from server.services import Services
 from server.storage import garment_keys, photo_keys, picture_key
 from tests.services import S3Settings
+from tests.waiting import DEADLINE_S
 
 ENGINE = "null"
-
-
-def wait_for(what: Callable[[], Any], within_s: float = 10.0) -> Any:
-    """Waits until `what` is true and gives it back; fails at the deadline."""
-    until = time.monotonic() + within_s
-    while time.monotonic() < until:
-        value = what()
-        if value:
-            return value
-        time.sleep(0.01)
-    raise AssertionError(f"not within {within_s} s: {getattr(what, '__name__', what)}")
 
 
 @dataclass
@@ -257,7 +247,7 @@ class Ear:
     def hello(self, ticket: str, form: str = "json") -> None:
         self.ws.send(json.dumps({"type": "hello", "ticket": ticket, "format": form}))
 
-    def next(self, within_s: float = 5.0) -> str:
+    def next(self, within_s: float = DEADLINE_S) -> str:
         self.ws.settimeout(within_s)
         message = self.ws.recv()
         assert isinstance(message, str)
@@ -267,7 +257,7 @@ class Ear:
     def events(self) -> list[dict[str, Any]]:
         return [json.loads(message) for message in self.heard]
 
-    def until(self, kind: str, row: Any = None, within_s: float = 5.0) -> dict[str, Any]:
+    def until(self, kind: str, row: Any = None, within_s: float = DEADLINE_S) -> dict[str, Any]:
         """Reads on until an event of this type (about this row) comes."""
         deadline = time.monotonic() + within_s
         while True:
@@ -275,7 +265,7 @@ class Ear:
             if said["type"] == kind and (row is None or said["id"] == row.id):
                 return said
 
-    def read_to(self, *parts: str, within_s: float = 10.0) -> str:
+    def read_to(self, *parts: str, within_s: float = DEADLINE_S) -> str:
         """Reads on until each part has come in some frame; all that came, joined."""
         deadline, came = time.monotonic() + within_s, ""
         while not all(part in came for part in parts):
@@ -290,7 +280,7 @@ class Ear:
                 came.append(self.next(for_s))
         return came
 
-    def close_code(self, within_s: float = 8.0) -> int:
+    def close_code(self, within_s: float = DEADLINE_S) -> int:
         """Reads until the server closes; the code it gives."""
         self.ws.settimeout(within_s)
         while True:
@@ -355,4 +345,4 @@ def kill(child: Child) -> None:
     child.wait()
 
 
-__all__ = ["ENGINE", "Ear", "Stage", "event", "kill", "nudges", "picture_key", "stage", "wait_for"]
+__all__ = ["ENGINE", "Ear", "Stage", "event", "kill", "nudges", "picture_key", "stage"]

@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -33,6 +33,7 @@ from gpu_worker.worker import BatchWorker
 from server.jobs import Jobs
 from server.local.children import Child, spawn, stop
 from tests.services import S3Settings
+from tests.waiting import DEADLINE_S, wait_for
 
 ENDS = {EventType.SUCCEEDED, EventType.FAILED, EventType.CANCELLED}
 ENDS |= {EventType.READY, EventType.REJECTED}
@@ -49,17 +50,6 @@ def jpeg(
 def said(event: Event) -> dict[str, Any]:
     """What an event says, but for how long the pictures were carried."""
     return {name: value for name, value in event.data.items() if name != "carry_ms"}
-
-
-def wait_for(what: Callable[[], Any], within_s: float = 10.0) -> Any:
-    """Waits until `what` is true and gives it back; fails at the deadline."""
-    until = time.monotonic() + within_s
-    while time.monotonic() < until:
-        value = what()
-        if value:
-            return value
-        time.sleep(0.01)
-    raise AssertionError(f"not within {within_s} s: {getattr(what, '__name__', what)}")
 
 
 @dataclass
@@ -141,7 +131,7 @@ class Workshop:
         keys: list[Any] = list(self.redis.keys("rq:*:*"))
         return not any(key.startswith((b"rq:wip:", b"rq:queue:")) for key in keys)
 
-    def wait_until_settled(self, within_s: float = 30) -> float:
+    def wait_until_settled(self, within_s: float = DEADLINE_S) -> float:
         """Seconds until every accepted job had ended and RQ's books were empty."""
         began = time.monotonic()
         try:

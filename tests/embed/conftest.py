@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Frame, Locator, Page
 
 from tests.embed.counterpart import KEY, FakeServer, FakeShop, serving
+from tests.waiting import DEADLINE_S
 
 BUTTON = '<button type="button" data-proteus-garment="tee-1">Try it on</button>'
 LISTEN = """
@@ -97,6 +98,6 @@ def desk(browser: Browser, server_site: FakeServer, shop_site: FakeShop) -> Iter
     server_site.reset()
     shop_site.headers = {}
     context = browser.new_context()
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(DEADLINE_S * 1000)
     yield Desk(context.new_page(), server_site, shop_site)
     context.close()

@@ -11,7 +11,7 @@ from redis import Redis, RedisError
 
 from server.local.children import Child, free_port, spawn, stop
 from server.local.parts import redis_program
-from tests.stage import wait_for
+from tests.waiting import wait_for
 
 
 class FragileRedis:
@@ -37,7 +37,7 @@ class FragileRedis:
         argv = [redis_program(), "--port", str(self._port), "--bind", "127.0.0.1", "--save", ""]
         argv += ["--dir", str(self._folder), "--appendonly", "yes", "--appendfsync", "always"]
         child = spawn(argv, log=self._folder / "redis-server.log")
-        wait_for(self._answers, 30)
+        wait_for(self._answers)
         return child
 
     def _answers(self) -> bool:

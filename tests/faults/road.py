@@ -25,7 +25,8 @@ from server.local.children import Child
 from server.models import Garment, Photo, Shopper, Site, TryOn
 from server.try_ons.accept import NewTryOn, Options
 from tests.faults.lines import Counts, line
-from tests.stage import ENGINE, Stage, wait_for
+from tests.stage import ENGINE, Stage
+from tests.waiting import wait_for
 from tests.workshop import jpeg
 
 POISON = 666  # a seed: the broken workers know by it whom to trip over
@@ -67,7 +68,7 @@ class Road:
 
     def steward(self, **changes: str) -> Child:
         child = self.house.steward(**changes)
-        wait_for(lambda: self._redis.exists(STEWARD), 30)
+        wait_for(lambda: self._redis.exists(STEWARD))
         return child
 
     def work(self, *module: str, **changes: str) -> Child:

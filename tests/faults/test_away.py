@@ -9,7 +9,7 @@ import pytest
 
 from tests.faults.road import PROMISED_S, Road
 from tests.proxy import Proxy, proxy
-from tests.stage import wait_for
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow]
 
@@ -47,7 +47,7 @@ def test_the_database_is_gone_when_an_order_is_committed(road: Road) -> None:
         assert road.post(key="again").status_code == 503
         assert loss.happened.is_set()
         stay_away(road, way)
-        wait_for(lambda: road.post(key="again").status_code == 202, 60)
+        wait_for(lambda: road.post(key="again").status_code == 202)
         counts = road.tell(19, f"database gone for {AWAY_S} s at an order's commit")
     assert (counts.accepted, counts.succeeded) == (2, 2)
     assert road.recovered_s < AWAY_S + PROMISED_S
@@ -59,7 +59,7 @@ def test_the_database_is_gone_when_results_are_settled(road: Road) -> None:
         road.steward(DATABASE_URL=through(way, house.database_url))
         road.order(EIGHT)
         road.work(PROTEUS_NULL_CURVE="20,5,20")
-        wait_for(road.is_running, 60)
+        wait_for(road.is_running)
         loss = way.lose_answer(b"COMMIT", then_cut=True)
         assert loss.happened.wait(60)
         stay_away(road, way)

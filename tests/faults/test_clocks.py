@@ -8,7 +8,8 @@ import pytest
 
 from tests.conftest import do_without
 from tests.faults.road import PROMISED_S, Road
-from tests.stage import ENGINE, wait_for
+from tests.stage import ENGINE
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.faults
 
@@ -45,9 +46,9 @@ def test_clocks_are_apart_by_more_than_the_lease(
     road.order(EIGHT)
     options = {"PROTEUS_BATCH_SIZE": "4"}
     doomed = road.work(*WORKER, PROTEUS_NULL_CURVE="100,0,6000", **options, **clock(library, first))
-    wait_for(road.is_running, 60)
+    wait_for(road.is_running)
     road.work(*WORKER, PROTEUS_NULL_CURVE="100,0,20", **options, **clock(library, second))
-    wait_for(lambda: len(road.finished()) >= 4, 60)
+    wait_for(lambda: len(road.finished()) >= 4)
     assert sorted(map(round, road.clocks())) == pytest.approx([-APART_S, APART_S], abs=20)
     assert not road.losses()
     assert len(road.finished()) == 4

@@ -10,7 +10,8 @@ from gpu_worker.contract import queue_name
 from gpu_worker.contract.words import Lane
 from server.local.children import Child
 from tests.faults.road import PROMISED_S, Road
-from tests.stage import ENGINE, wait_for
+from tests.stage import ENGINE
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.faults
 
@@ -35,9 +36,9 @@ def test_registries_are_read_all_the_while(road: Road) -> None:
         road.order()
         road.order(site=road.house.other_shop)
     doomed = road.work(PROTEUS_NULL_CURVE="100,0,6000")
-    wait_for(road.is_running, 60)
+    wait_for(road.is_running)
     other = road.work()
-    wait_for(road.finished, 60)
+    wait_for(road.finished)
     road.kill(doomed)
     road.work()
     counts = road.tell(14, "registries read all the while", f"{READERS} readers and rq info")
@@ -54,14 +55,14 @@ def test_readers_take_no_job_away_from_a_worker_that_died(road: Road) -> None:
     merchant = road.house.shop.merchant_id
     name = queue_name(ENGINE, Lane.LIVE, merchant)
     queue = Queue(name, connection=road.house.redis, serializer=JSONSerializer)
-    wait_for(lambda: queue.started_job_registry.count == 4, 60)
+    wait_for(lambda: queue.started_job_registry.count == 4)
     road.kill(doomed)
 
     def lease_is_over() -> bool:
         assert queue.started_job_registry.count + queue.count == 6
         return not road.has_leases()
 
-    wait_for(lease_is_over, 30)
+    wait_for(lease_is_over)
     road.house.steward()
     road.work()
     assert road.tell(14, "registries read after a worker died").succeeded == 6

@@ -12,7 +12,7 @@ import pytest
 from gpu_worker.contract import Reason
 from gpu_worker.worker import EXIT_HUNG
 from tests.faults.road import BROKEN, POISON, PROMISED_S, Road
-from tests.stage import wait_for
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.faults
 
@@ -73,7 +73,7 @@ def test_a_batch_outlasts_its_lease(road: Road) -> None:
     road.order(EIGHT)
     road.struck()
     road.work(PROTEUS_NULL_CURVE="5000,0,1")
-    wait_for(road.has_leases, 60)
+    wait_for(road.has_leases)
     idle = road.work(PROTEUS_NULL_CURVE="5000,0,1")
     counts = road.tell(6, "a batch outlasts its lease")
     assert counts.succeeded == EIGHT

@@ -15,7 +15,7 @@ from tests.faults.fragile import fragile_redis
 from tests.faults.road import PROMISED_S, Road
 from tests.proxy import Proxy, proxy
 from tests.services import S3Settings
-from tests.stage import wait_for
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.faults
 
@@ -43,7 +43,7 @@ def test_redis_is_killed_in_mid_batch(
         road.steward()
         road.order(EIGHT)
         worker = road.work(PROTEUS_NULL_CURVE=SLOW)
-        wait_for(road.is_running, 60)
+        wait_for(road.is_running)
         redis.kill()
         road.struck()
         time.sleep(AWAY_S)  # how long it is gone is the fault
@@ -57,7 +57,7 @@ def test_everything_in_redis_is_lost_in_mid_batch(road: Road) -> None:
     road.steward()
     road.order(EIGHT)
     worker = road.work(PROTEUS_NULL_CURVE=SLOW)
-    wait_for(road.is_running, 60)
+    wait_for(road.is_running)
     road.house.redis.flushall()
     road.struck()
     counts = road.tell(10, "FLUSHALL in mid-batch")
@@ -107,11 +107,11 @@ def test_redis_is_gone_for_a_moment_under_sixty_open_sockets(road: Road, way: Pr
     ears = [house.listen(house.sam) for _ in range(60)]
     mine = [road.ask() for _ in range(4)]
     for ear in ears:
-        ear.until("queued", within_s=60)
+        ear.until("queued")
     way.cut()
     road.struck()
     road.work(PROTEUS_NULL_CURVE="5,5,2")
-    wait_for(road.is_settled, 60)
+    wait_for(road.is_settled)
     time.sleep(AWAY_S)
     assert house.answers()
     way.restore()
@@ -120,7 +120,7 @@ def test_redis_is_gone_for_a_moment_under_sixty_open_sockets(road: Road, way: Pr
     def listen(place: int) -> None:
         done: set[str] = set()
         while done != set(mine):
-            done.add(ears[place].until("succeeded", within_s=60)["id"])
+            done.add(ears[place].until("succeeded")["id"])
         heard[place] = 1
 
     threads = [threading.Thread(target=listen, args=(place,)) for place in range(len(ears))]
@@ -140,11 +140,11 @@ def test_redis_falls_silent_and_nobody_says_goodbye(road: Road, way: Proxy) -> N
     house.steward()
     ear = house.listen(house.sam)
     try_on_id = road.ask()
-    ear.until("queued", within_s=60)
+    ear.until("queued")
     way.lose()
     road.struck()
     road.work(PROTEUS_NULL_CURVE="5,5,2")
-    said = ear.until("succeeded", within_s=60)
+    said = ear.until("succeeded")
     assert said["id"] == try_on_id
     assert road.tell(16, "redis silent under an open socket").succeeded == 1
     assert road.recovered_s < PROMISED_S

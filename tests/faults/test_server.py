@@ -13,7 +13,8 @@ import websocket
 
 from tests.faults.road import PROMISED_S, Road
 from tests.proxy import proxy
-from tests.stage import Ear, kill, wait_for
+from tests.stage import Ear, kill
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.faults
 
@@ -25,7 +26,7 @@ QUICK = "5,5,2"
 
 def result(ear: Ear, try_on_id: str) -> dict[str, Any]:
     while True:
-        said = ear.until("succeeded", within_s=60)
+        said = ear.until("succeeded")
         if said["id"] == try_on_id:
             return said
 
@@ -53,16 +54,16 @@ def test_the_server_dies_between_commit_and_enqueue(road: Road) -> None:
     """The row is there and no job: the steward puts it in line."""
     road.steward()
     road.house.start("-m", "tests.faults.broken_server", "enqueue", log="dying.log")
-    wait_for(road.house.answers, 60)
+    wait_for(road.house.answers)
     with pytest.raises(httpx.HTTPError):
         road.post()
     road.struck()
     road.accepted += road.rows()  # it was committed: that counts as accepted
     assert len(road.accepted) == 1
-    wait_for(lambda: not road.house.answers(), 30)
+    wait_for(lambda: not road.house.answers())
     road.serve()
     road.work(PROTEUS_NULL_CURVE=QUICK)
-    said = road.house.listen(road.house.sam).until("succeeded", within_s=60)
+    said = road.house.listen(road.house.sam).until("succeeded")
     assert said["result_url"]
     assert road.tell(12, "server killed between commit and enqueue").succeeded == 1
     assert road.recovered_s < PROMISED_S
@@ -74,13 +75,13 @@ def test_the_server_is_killed_between_enqueue_and_result(road: Road) -> None:
     server = road.serve()
     ear = house.listen(house.sam)
     try_on_id = road.ask()
-    ear.until("queued", within_s=30)
+    ear.until("queued")
     road.struck()
     kill(server)
     with pytest.raises((OSError, websocket.WebSocketException)):
-        ear.until("the end of the connection", within_s=30)
+        ear.until("the end of the connection")
     road.work(PROTEUS_NULL_CURVE=SLOW)
-    wait_for(lambda: not house.answers(), 30)
+    wait_for(lambda: not house.answers())
     road.serve()
     result(house.listen(house.sam), try_on_id)
     assert road.tell(12, "server killed between enqueue and result").succeeded == 1
@@ -135,7 +136,7 @@ def test_more_sockets_than_slots_and_http_still_answers(road: Road) -> None:
     sitting = [house.listen(house.sam) for _ in range(slots)]
     try_on_id = road.ask()
     for ear in sitting:
-        ear.until("queued", within_s=30)
+        ear.until("queued")
     road.struck()
     refused = [house.connect(timeout=30).close_code(30) for _ in range(2 * slots)]
     assert refused == [TOO_MANY] * len(refused)
@@ -145,7 +146,7 @@ def test_more_sockets_than_slots_and_http_still_answers(road: Road) -> None:
     for ear in sitting:
         result(ear, try_on_id)
     sitting[0].close()
-    wait_for(lambda: gets_in(road), 30)
+    wait_for(lambda: gets_in(road))
     told = f"{len(refused)} sockets refused with {TOO_MANY}, HTTP answers"
     assert road.tell(17, "more sockets than slots", told).succeeded == 2
 
@@ -167,8 +168,8 @@ def test_deployed_anew_under_open_sockets(road: Road) -> None:
     ears = [house.listen(house.sam) for _ in range(30)]
     mine = [road.ask() for _ in range(4)]
     for ear in ears:
-        ear.until("queued", within_s=60)
-    wait_for(road.is_running, 60)
+        ear.until("queued")
+    wait_for(road.is_running)
     road.struck()
     began = time.monotonic()
     for old in (server, steward, worker):
@@ -181,7 +182,7 @@ def test_deployed_anew_under_open_sockets(road: Road) -> None:
     road.serve()
     road.work(PROTEUS_NULL_CURVE=QUICK)
     for ear in [house.listen(house.sam) for _ in range(30)]:
-        seen = {ear.until("succeeded", within_s=60)["id"] for _ in mine}
+        seen = {ear.until("succeeded")["id"] for _ in mine}
         assert seen == set(mine)
     assert codes == [COME_AGAIN] * len(ears)
     assert closed_s < DEPLOY_WITHIN_S
@@ -196,7 +197,7 @@ def test_the_socket_is_cut_while_the_job_runs(road: Road) -> None:
     road.work(PROTEUS_NULL_CURVE=SLOW)
     ear = house.listen(house.sam)
     try_on_id = road.ask()
-    ear.until("running", within_s=60)
+    ear.until("running")
     road.struck()
     ear.vanish()
     again = house.listen(house.sam)

@@ -13,7 +13,8 @@ from gpu_worker.contract import EventType
 from server.local.children import Child, free_port
 from tests.faults.fragile import fragile_redis
 from tests.services import S3Settings
-from tests.workshop import Workshop, wait_for, workshop
+from tests.waiting import wait_for
+from tests.workshop import Workshop, workshop
 
 pytestmark = pytest.mark.faults
 
@@ -28,7 +29,7 @@ def test_redis_comes_later_than_the_worker(store: S3Settings, tmp_path: Path) ->
     port = free_port()
     with workshop(f"redis://127.0.0.1:{port}/0", store, tmp_path) as shop:
         worker = shop.start()
-        wait_for(lambda: "not there yet" in shop.logs(), 60)
+        wait_for(lambda: "not there yet" in shop.logs())
         with fragile_redis(tmp_path, port):
             shop.enqueue(*JOBS)
             shop.report("started before Redis", shop.wait_until_settled(within_s=60))
@@ -38,7 +39,7 @@ def test_redis_comes_later_than_the_worker(store: S3Settings, tmp_path: Path) ->
 def test_without_redis_it_still_goes_when_asked(store: S3Settings, tmp_path: Path) -> None:
     with workshop(f"redis://127.0.0.1:{free_port()}/0", store, tmp_path) as shop:
         worker = shop.start()
-        wait_for(lambda: "not there yet" in shop.logs(), 60)
+        wait_for(lambda: "not there yet" in shop.logs())
         worker.send_signal(signal.SIGTERM)
         assert worker.wait(60) == 0
 
@@ -63,7 +64,7 @@ def test_two_hundred_jobs_leave_the_memory_as_it_was(shop: Workshop) -> None:
 def test_rq_info_tells_the_truth(shop: Workshop) -> None:
     shop.enqueue(*JOBS)
     shop.start(PROTEUS_NULL_CURVE="50,0,4000")
-    wait_for(lambda: has_steps(shop), 60)
+    wait_for(lambda: has_steps(shop))
     argv = [sys.executable, "-m", "rq.cli", "info", "--url", shop.redis_url]
     argv += ["--serializer", "rq.serializers.JSONSerializer"]
     shown = subprocess.run(argv, capture_output=True, text=True, timeout=90, check=True).stdout

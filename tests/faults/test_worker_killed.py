@@ -10,7 +10,7 @@ import signal
 import pytest
 
 from tests.faults.road import BROKEN, PROMISED_S, Road
-from tests.stage import wait_for
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.faults
 
@@ -44,9 +44,9 @@ def test_a_worker_killed_at_the_defaults(road: Road) -> None:
     road.house.steward()
     road.order(4)
     doomed = road.work(PROTEUS_NULL_CURVE="200,0,6000", **defaults)
-    wait_for(road.is_running, 60)
+    wait_for(road.is_running)
     road.work(PROTEUS_NULL_CURVE="20,5,10", **defaults)
-    wait_for(lambda: len(road.workers()) == 2, 60)
+    wait_for(lambda: len(road.workers()) == 2)
     road.kill(doomed)
     counts = road.tell(1, "worker killed in mid-batch, lease 20 s")
     assert counts.succeeded == 4

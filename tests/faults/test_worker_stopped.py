@@ -8,7 +8,7 @@ import pytest
 
 from gpu_worker.contract import EventType
 from tests.faults.road import BROKEN, Road
-from tests.stage import wait_for
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.faults
 
@@ -23,15 +23,15 @@ def test_stopped_for_longer_than_its_lease_then_continued(road: Road) -> None:
     road.house.steward()
     road.order(EIGHT)
     frozen = road.work(PROTEUS_NULL_CURVE="100,0,30")
-    wait_for(road.is_running, 60)
+    wait_for(road.is_running)
     road.struck()
     frozen.send_signal(signal.SIGSTOP)
-    wait_for(lambda: not road.has_leases(), 30)
+    wait_for(lambda: not road.has_leases())
     road.work()
     first = road.settle()
     frozen.send_signal(signal.SIGCONT)
     road.order()  # and it must be of use again
-    wait_for(lambda: said(road, "its lease is lost"), 30)
+    wait_for(lambda: said(road, "its lease is lost"))
     counts = road.tell(7, "SIGSTOP for longer than the lease", f"the eight in {first:.1f} s")
     assert counts.succeeded == EIGHT + 1
     assert frozen.poll() is None
@@ -42,7 +42,7 @@ def test_asked_to_go_while_the_batch_fills(road: Road) -> None:
     road.house.steward()
     road.order(EIGHT)
     worker = road.work(*BROKEN, "slow store")
-    wait_for(road.has_leases, 60)
+    wait_for(road.has_leases)
     road.struck()
     worker.send_signal(signal.SIGTERM)
     assert worker.wait(60) == 0
@@ -55,7 +55,7 @@ def test_asked_to_go_in_mid_batch_it_finishes_what_runs(road: Road) -> None:
     road.house.steward()
     road.order(EIGHT)
     worker = road.work(PROTEUS_NULL_CURVE="40,0,30", PROTEUS_GRACE_S="60", PROTEUS_BATCH_SIZE="4")
-    wait_for(road.is_running, 60)
+    wait_for(road.is_running)
     road.struck()
     worker.send_signal(signal.SIGTERM)
     assert worker.wait(90) == 0
@@ -72,10 +72,10 @@ def test_asked_twice_it_hands_everything_back_at_once(road: Road) -> None:
     road.house.steward()
     road.order(EIGHT)
     worker = road.work(PROTEUS_NULL_CURVE="50,0,4000", PROTEUS_GRACE_S="600")
-    wait_for(road.is_running, 60)
+    wait_for(road.is_running)
     road.struck()
     worker.send_signal(signal.SIGTERM)
-    wait_for(lambda: said(road, "told to stop"), 30)
+    wait_for(lambda: said(road, "told to stop"))
     worker.send_signal(signal.SIGTERM)
     assert worker.wait(60) == 0
     assert road.in_line() == EIGHT
@@ -88,7 +88,7 @@ def test_asked_with_too_little_grace_it_hands_back(road: Road) -> None:
     road.house.steward()
     road.order(EIGHT)
     worker = road.work(PROTEUS_NULL_CURVE="50,0,4000", PROTEUS_GRACE_S="1")
-    wait_for(road.is_running, 60)
+    wait_for(road.is_running)
     road.struck()
     worker.send_signal(signal.SIGTERM)
     assert worker.wait(60) == 0

@@ -88,7 +88,7 @@ def test_refusals(shop_url: str, path: str, reason: Reason) -> None:
     with pytest.raises(Refusal) as refused:
         Fetcher(1000, allow_loopback=True, total_s=1).fetch(shop_url + path)
     assert refused.value.reason is reason
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 8  # one of them would go on for ten
 
 
 def test_loopback_is_not_even_knocked_at(shop_url: str) -> None:

@@ -19,7 +19,7 @@ from gpu_worker.law import Override
 from gpu_worker.null import NullEngine
 from gpu_worker.worker.policy import Policy, PolicyReader
 from server.jobs import Jobs
-from tests.workshop import wait_for
+from tests.waiting import wait_for
 
 SETTINGS = Settings()
 

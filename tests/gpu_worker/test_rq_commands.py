@@ -24,7 +24,8 @@ from gpu_worker.courier import TryOnCourier
 from gpu_worker.null import NullSample, RecordingEngine
 from gpu_worker.worker import BatchWorker
 from tests import workshop
-from tests.workshop import Workshop, wait_for
+from tests.waiting import wait_for
+from tests.workshop import Workshop
 
 QUEUE = "null:live:mer_ada"
 
@@ -164,10 +165,10 @@ def test_kill_horse_harms_nobody(shop: Workshop) -> None:
 def test_shutdown_finishes_what_runs_and_hands_back_the_rest(shop: Workshop) -> None:
     shop.enqueue(*(f"try_{n}" for n in range(8)))
     child = shop.start(PROTEUS_NULL_CURVE="20,0,30", PROTEUS_BATCH_SIZE="2")
-    wait_for(lambda: any(e.type == EventType.RUNNING for e in shop.events()), 20)
+    wait_for(lambda: any(e.type == EventType.RUNNING for e in shop.events()))
     (key,) = BatchWorker.all_keys(shop.redis)
     send_shutdown_command(shop.redis, key.removeprefix("rq:worker:"))
-    assert child.wait(15) == 0, shop.logs()
+    assert child.wait(60) == 0, shop.logs()
     assert not shop.redis.keys(contract.lease_key("*"))
     ended = {job_id for job_id, types in shop.ends().items() if types}
     assert 2 <= len(ended) < 8

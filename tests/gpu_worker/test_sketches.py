@@ -13,7 +13,8 @@ from gpu_worker.courier import TryOnCourier
 from gpu_worker.engine import Pixels
 from gpu_worker.null import NullSample, RecordingEngine
 from tests import workshop
-from tests.workshop import Workshop, wait_for
+from tests.waiting import wait_for
+from tests.workshop import Workshop
 
 KEY = "pictures/try_1.partial.jpg"
 

@@ -20,7 +20,8 @@ from gpu_worker.engine import Refusal
 from gpu_worker.null import NullSample, RecordingEngine
 from gpu_worker.worker import BatchWorker
 from tests import workshop
-from tests.workshop import Workshop, said, wait_for
+from tests.waiting import wait_for
+from tests.workshop import Workshop, said
 
 
 @contextmanager
@@ -116,7 +117,7 @@ def test_workers_share_by_their_speed_and_one_that_goes_loses_nothing(shop: Work
     shop.enqueue(*ids)
     with working(shop, slow, batch_size=1):
         with working(shop, fast, batch_size=1):
-            wait_for(lambda: len(fast.arrived) >= 48, 30)
+            wait_for(lambda: len(fast.arrived) >= 48)
             assert len(fast.arrived) > 2 * len(slow.arrived) > 0
         shop.wait_until_settled()
     ends = shop.ends()
@@ -129,7 +130,7 @@ def test_long_jobs_get_no_more_of_the_engine_than_short_ones(shop: Workshop) -> 
     shop.enqueue(*long, merchant="mer_long", num_inference_steps=20)
     shop.enqueue(*(f"short_{n}" for n in range(80)), merchant="mer_short", num_inference_steps=4)
     with working(shop, engine, batch_size=1):
-        wait_for(lambda: len(engine.arrived) >= 400, 30)
+        wait_for(lambda: len(engine.arrived) >= 400)
     steps = Counter(ids[0].split("_")[0] for ids in engine.arrived[:400])
     assert abs(steps["long"] - steps["short"]) <= 120, "in turns it would be 333 to 67"
 
@@ -152,12 +153,12 @@ def test_an_engine_of_one_step_speaks_of_no_rung(shop: Workshop) -> None:
 
 
 def test_a_cancelled_job_leaves_at_the_next_step(shop: Workshop) -> None:
-    engine = RecordingEngine(a_ms=20, steps=500)
+    engine = RecordingEngine(a_ms=20, steps=10_000)
     shop.enqueue("try_1")
     with working(shop, engine):
         wait_for(lambda: engine.arrived)
         shop.jobs.cancel("try_1", "null", Lane.LIVE, "mer_ada")
-        shop.wait_until_settled(within_s=5)
+        shop.wait_until_settled()
     assert shop.ends()["try_1"] == [EventType.CANCELLED]
     assert not shop.redis.exists(contract.cancel_key("try_1"))
 

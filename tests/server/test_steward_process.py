@@ -16,7 +16,8 @@ from gpu_worker.contract import EVENTS, STEWARD, STEWARDS, EventType, TryOnStatu
 from server.models import DoomedObject, TryOn
 from tests.proxy import Proxy, proxy
 from tests.services import S3Settings
-from tests.stage import Stage, kill, picture_key, stage, wait_for
+from tests.stage import Stage, kill, picture_key, stage
+from tests.waiting import wait_for
 
 
 @pytest.fixture
@@ -40,16 +41,14 @@ def nothing_is_owed(house: Stage) -> bool:
 
 
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
-def test_it_ends_within_a_second(house: Stage, stop: signal.Signals) -> None:
+def test_it_ends_when_told(house: Stage, stop: signal.Signals) -> None:
     steward = house.steward()
     wait_for(lambda: lives(house))
-    began = time.monotonic()
     steward.send_signal(stop)
-    assert steward.wait(5) == 0
-    assert time.monotonic() - began < 1
+    assert steward.wait(60) == 0
 
 
-def test_it_ends_within_a_second_of_a_store_that_hangs(house: Stage) -> None:
+def test_it_ends_while_the_store_hangs(house: Stage) -> None:
     parts = urlsplit(house.s3.endpoint_url)
     with proxy(str(parts.hostname), int(parts.port or 0)) as way:
         steward = house.steward(S3_ENDPOINT_URL=f"http://127.0.0.1:{way.port}")
@@ -57,10 +56,8 @@ def test_it_ends_within_a_second_of_a_store_that_hangs(house: Stage) -> None:
         way.fall_silent()
         house.add(DoomedObject(key="pictures/x.jpg"))
         time.sleep(1.5)  # it is waiting for the store now
-        began = time.monotonic()
         steward.send_signal(signal.SIGTERM)
-        assert steward.wait(5) == 0
-        assert time.monotonic() - began < 1
+        assert steward.wait(4) == 0  # before the store's client gives up, twice 3 s
 
 
 def test_wrong_settings_end_it_with_a_line_each(house: Stage) -> None:
@@ -84,13 +81,13 @@ def test_killed_between_commit_and_acknowledgement(house: Stage) -> None:
         "inbox.Inbox.acknowledge = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
         "__main__.main()\n"
     )
-    assert house.start("-c", dying, log="dying.log").wait(20) == -signal.SIGKILL
+    assert house.start("-c", dying, log="dying.log").wait(60) == -signal.SIGKILL
     assert {house.read(row).version for row in rows} == {2}
     assert house.redis.xpending(EVENTS, STEWARDS)["pending"] == 5
     house.put(*(picture_key(row.id) for row in rows))
 
     house.steward()
-    wait_for(lambda: nothing_is_owed(house), 15)
+    wait_for(lambda: nothing_is_owed(house))
     assert {(house.read(row).version, house.read(row).status) for row in rows} == {
         (2, TryOnStatus.SUCCEEDED)
     }
@@ -109,7 +106,7 @@ def test_killed_again_and_again_under_load(house: Stage) -> None:
             wait_for(lambda: house.redis.xinfo_stream(EVENTS)["length"] > 10)
             kill(steward)
             steward = house.steward()
-    wait_for(lambda: is_settled(house, *rows) and nothing_is_owed(house), 30)
+    wait_for(lambda: is_settled(house, *rows) and nothing_is_owed(house))
     assert all(2 <= house.read(row).version <= 6 for row in rows)
 
 
@@ -120,7 +117,7 @@ def test_two_at_once_do_no_harm(house: Stage) -> None:
     for row in rows:
         house.emit(row, EventType.SUCCEEDED)
         house.emit(row, EventType.SUCCEEDED)
-    wait_for(lambda: is_settled(house, *rows) and nothing_is_owed(house), 20)
+    wait_for(lambda: is_settled(house, *rows) and nothing_is_owed(house))
     assert {house.read(row).version for row in rows} == {2}
 
 
@@ -146,7 +143,7 @@ def test_redis_goes_away_and_comes_back(house: Stage, way_to_redis: Proxy, how: 
     assert not house.read(row).status.is_final
     way_to_redis.restore()
     way_to_redis.wake()
-    wait_for(lambda: is_settled(house, row), 10)
+    wait_for(lambda: is_settled(house, row))
 
 
 @pytest.mark.postgres
@@ -169,7 +166,7 @@ def test_the_database_goes_away_and_comes_back(
         assert steward.poll() is None
         way.restore()
         way.wake()
-        wait_for(lambda: is_settled(house, row) and nothing_is_owed(house), 15)
+        wait_for(lambda: is_settled(house, row) and nothing_is_owed(house))
 
 
 def test_the_store_goes_away_and_comes_back(house: Stage) -> None:
@@ -182,7 +179,7 @@ def test_the_store_goes_away_and_comes_back(house: Stage) -> None:
         house.add(DoomedObject(key="pictures/x.jpg"))
         row = house.try_on()
         house.emit(row, EventType.SUCCEEDED)
-        wait_for(lambda: is_settled(house, row), 10)  # settling goes on meanwhile
+        wait_for(lambda: is_settled(house, row))  # settling goes on meanwhile
         assert house.objects() == {"pictures/x.jpg"}
         way.restore()
-        wait_for(lambda: house.objects() == set(), 30)
+        wait_for(lambda: house.objects() == set())

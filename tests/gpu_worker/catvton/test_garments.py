@@ -13,7 +13,8 @@ from gpu_worker.catvton.engine import CatvtonEngine
 from gpu_worker.catvton.garments import GarmentCache, pack, unpack
 from gpu_worker.garment_objects import GarmentObjects
 from tests.gpu_worker.catvton.drawing import RUNG, SMALL_RUNG, engine_of, order, tiny_model
-from tests.workshop import Workshop, wait_for
+from tests.waiting import wait_for
+from tests.workshop import Workshop
 
 LATENTS = torch.arange(24, dtype=torch.float32).reshape(4, 2, 3)
 

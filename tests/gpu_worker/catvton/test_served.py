@@ -17,7 +17,8 @@ from gpu_worker.catvton.shelf import Lock
 from gpu_worker.catvton.sources import ATTENTION_FILE, SOURCES, Kind
 from gpu_worker.contract import EventType
 from tests.services import S3Settings
-from tests.workshop import Workshop, pixels, said, wait_for, workshop
+from tests.waiting import wait_for
+from tests.workshop import Workshop, pixels, said, workshop
 
 TIERS = "full:3:64x96,small:2:32x48"
 ATTENTION = f"{SOURCES[Kind.MASKFREE].attention.repository}/{ATTENTION_FILE}"

@@ -17,7 +17,8 @@ from gpu_worker.contract import EventType, GarmentStatus, TryOnStatus
 from server.credentials import hash_password
 from server.models import Garment, User, now
 from tests.services import S3Settings
-from tests.stage import Stage, stage, wait_for
+from tests.stage import Stage, stage
+from tests.waiting import wait_for
 
 ROOT = Path(__file__).parents[3]
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
@@ -110,10 +111,10 @@ def test_page_catches_up_after_the_server_was_away(shop: Stage, page: Page) -> N
     server = shop.children[0]
     server.kill()
     server.wait()
-    expect(word).to_have_text("Reconnecting", timeout=10_000)
+    expect(word).to_have_text("Reconnecting")
     shop.change(row, status=TryOnStatus.CANCELLED)
     shop.serve()
-    expect(page.locator(f"#{row.id}")).to_contain_text("Cancelled", timeout=30_000)
+    expect(page.locator(f"#{row.id}")).to_contain_text("Cancelled")
 
 
 def test_ada_adds_two_garments_and_sees_them_ready(shop: Stage, page: Page) -> None:
