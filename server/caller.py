@@ -13,7 +13,7 @@ from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from server.errors import Problem
-from server.models import Base, User
+from server.models import Base, Shopper, User
 
 CallerKind = Literal["shopper", "secret", "user", "embed"]
 
@@ -69,6 +69,18 @@ def require_site(caller: Caller) -> str:
     if caller.site_id is None:
         raise Problem("invalid", "Name the site.", param="site_id")
     return caller.site_id
+
+
+def keep_shopper(session: Session, caller: Caller) -> None:
+    """What is made for a shopper is made before she is erased, and goes with her, or not at all.
+
+    Raises:
+        Problem: bad_token, where she was erased since she proved herself.
+    """
+    if caller.kind != "shopper":
+        return
+    if session.get(Shopper, caller.shopper_id, with_for_update=True) is None:
+        raise Problem("bad_token")
 
 
 def get_owned(

@@ -67,7 +67,7 @@ def create(
         work.session.add(garment)
         _flush(work)
         if upload is not None:
-            uploads.take_over(work, upload)
+            uploads.take_over(work, upload, param="image_key")
         work.announce(nudges.of(garment))
         work.after_commit(lambda: enqueue(services, garment))
     return garment
@@ -140,7 +140,8 @@ def _remove(work: Work, caller: Caller, garment_id: str) -> None:
     garment = get_owned(
         work.session, Garment, caller, garment_id, missing="garment_not_found", lock=True
     )
-    work.doom([garment.upload_key, *garment_keys(garment.id).all()])
+    work.doom([garment.upload_key], until=uploads.writable_until(garment.created_at))
+    work.doom(garment_keys(garment.id).all())
     if garment.status == GarmentStatus.CLEANING:
         jobs, merchant_id = work.services.jobs, garment.merchant_id
         work.after_commit(lambda: jobs.cancel(garment_id, TAILOR, Lane.LIVE, merchant_id))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Select
@@ -62,8 +62,8 @@ def decode(cursor: str) -> tuple[datetime, str]:
         padded = cursor + "=" * (-len(cursor) % 4)
         moment, row_id = base64.urlsafe_b64decode(padded.encode("ascii")).decode().split(" ")
         created_at = datetime.fromisoformat(moment)
-    except (ValueError, binascii.Error) as error:
+        if created_at.tzinfo is None:
+            raise ValueError("no zone")
+        return created_at.astimezone(UTC), row_id
+    except (ValueError, OverflowError, binascii.Error) as error:
         raise Problem("bad_cursor", param="cursor") from error
-    if created_at.tzinfo is None:
-        raise Problem("bad_cursor", param="cursor")
-    return created_at, row_id

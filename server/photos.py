@@ -28,6 +28,17 @@ def create(services: Services, caller: Caller, *, key: str, consent_version: str
     known = _made_from(services, caller, key)
     if known is not None:
         return known
+    try:
+        return _take_over(services, caller, key, consent_version)
+    except Problem as problem:
+        # Perhaps another window was faster by a moment.
+        known = _made_from(services, caller, key) if problem.code == "upload_not_found" else None
+        if known is None:
+            raise
+        return known
+
+
+def _take_over(services: Services, caller: Caller, key: str, consent_version: str) -> Photo:
     upload = uploads.find(services, caller, key, purpose="photo", param="key")
     with services.work() as work:
         photo_id = new_id("pho")
@@ -47,9 +58,9 @@ def create(services: Services, caller: Caller, *, key: str, consent_version: str
             queued_at=work.now,
             expires_at=work.now + timedelta(seconds=services.settings.photo_ttl_s),
         )
-        work.session.add(photo)
-        uploads.take_over(work, upload)
         _note_consent(work, photo)
+        uploads.take_over(work, upload, param="key")
+        work.session.add(photo)
         work.session.flush()
         work.announce(nudges.of(photo))
         work.after_commit(lambda: enqueue(services, photo))
@@ -156,12 +167,17 @@ def _made_from(services: Services, caller: Caller, key: str) -> Photo | None:
 
 
 def _note_consent(work: Work, photo: Photo) -> None:
-    if photo.shopper_id is not None:
-        work.session.execute(
-            update(Shopper)
-            .where(Shopper.id == photo.shopper_id)
-            .values(consent_version=photo.consent_version, consented_at=work.now)
-        )
+    """Also what keeps her until the commit: who erases her now waits, and then finds the photo."""
+    if photo.shopper_id is None:
+        return
+    noted = (
+        update(Shopper)
+        .where(Shopper.id == photo.shopper_id)
+        .values(consent_version=photo.consent_version, consented_at=work.now)
+        .returning(Shopper.id)
+    )
+    if work.session.execute(noted).first() is None:
+        raise Problem("upload_not_found", param="key")  # she was erased, and it with her
 
 
 def _ms(moment: datetime) -> int:

@@ -66,7 +66,7 @@ def remember(
 def erase(services: Services, caller: Caller) -> None:
     """ "Delete now": photos, pictures, uploads, and the shopper herself."""
     with services.work() as work:
-        shopper = work.session.get(Shopper, caller.shopper_id)
+        shopper = work.session.get(Shopper, caller.shopper_id, with_for_update=True)
         if shopper is not None:
             bury(work, shopper)
 

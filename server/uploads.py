@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import delete, select
 
-from server.caller import Caller, owned, require_site
+from server.caller import Caller, keep_shopper, owned, require_site
 from server.errors import Problem
 from server.models import Upload, now
 from server.services import Services, Work
@@ -45,11 +45,13 @@ def create(
     """Announces a file of this type and length.
 
     Raises:
-        Problem: unsupported_format, empty_file, file_too_large.
+        Problem: unsupported_format, empty_file, file_too_large; bad_token for a shopper who was
+            erased meanwhile.
     """
     _check(services, content_type, size_bytes)
     site_id = require_site(caller)
     with services.work() as work:
+        keep_shopper(work.session, caller)
         upload = Upload(
             key=upload_key(site_id),
             merchant_id=caller.merchant_id,
@@ -84,17 +86,28 @@ def find(services: Services, caller: Caller, key: str, *, purpose: str, param: s
     return upload
 
 
-def take_over(work: Work, upload: Upload) -> None:
-    """From here on a photo or garment answers for the file."""
-    work.session.execute(delete(Upload).where(Upload.key == upload.key))
+def take_over(work: Work, upload: Upload, *, param: str) -> None:
+    """From here on a photo or garment answers for the file: one, however many ask at once.
+
+    Raises:
+        Problem: upload_not_found.
+    """
+    if not _forget(work, upload):
+        raise Problem("upload_not_found", param=param)
 
 
 def bury(work: Work, upload: Upload) -> None:
     """Forgets an announced file and deletes what may have arrived. The steward calls it for
     those past `expires_at`."""
-    take_over(work, upload)
+    _forget(work, upload)
     announced_at = upload.expires_at - timedelta(seconds=CLAIM_S)
     work.doom([upload.key], until=writable_until(announced_at))
+
+
+def _forget(work: Work, upload: Upload) -> bool:
+    """False where somebody else took or forgot it since it was found."""
+    forgotten = delete(Upload).where(Upload.key == upload.key).returning(Upload.key)
+    return work.session.execute(forgotten).first() is not None
 
 
 def writable_until(announced_at: datetime) -> datetime:

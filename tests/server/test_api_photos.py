@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from gpu_worker import contract
 from gpu_worker.contract import TAILOR, PhotoStatus, TryOnStatus
+from server import uploads
 from server.models import DoomedObject, Photo, Shopper, TryOn, Upload, now
 from tests.server.actors import JPEG, Actor, World, code
 
@@ -57,6 +59,43 @@ def test_the_same_upload_twice_is_one_photo(world: World, sam: Actor) -> None:
     key = sam.upload()
     assert hand_over(sam, key).json == hand_over(sam, key).json
     assert len(waiting(world)) == 1
+
+
+def in_between(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], object]) -> None:
+    """Once, after the upload was found and before a photo takes it over."""
+    find = uploads.find
+
+    def found(*args: Any, **named: Any) -> Upload:
+        monkeypatch.setattr(uploads, "find", find)
+        upload = find(*args, **named)
+        happens()
+        return upload
+
+    monkeypatch.setattr(uploads, "find", found)
+
+
+def test_the_same_upload_from_two_windows_at_once_is_one_photo(
+    any_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world, sam = any_world, any_world.sam
+    key = sam.upload()
+    elsewhere: list[Any] = []
+    in_between(monkeypatch, lambda: elsewhere.append(hand_over(sam, key).json))
+    answer = hand_over(sam, key)
+    assert (answer.status_code, answer.json) == (202, elsewhere[0])
+    assert waiting(world) == [answer.json["id"]]
+
+
+def test_who_is_erased_in_another_window_leaves_no_photo(
+    any_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world, sam = any_world, any_world.sam
+    key = sam.upload()
+    in_between(monkeypatch, lambda: sam.delete("/v1/shoppers/me"))
+    assert code(hand_over(sam, key)) == (404, "upload_not_found")
+    with world.services.read() as session:
+        assert session.query(Photo).count() == 0
+    assert world.services.store.head(key) is None
 
 
 def test_a_redis_that_is_away_loses_no_photo(world: World, sam: Actor) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -50,6 +51,14 @@ def test_every_row_once(database_url: str, ages: list[int], limit: int) -> None:
 def test_a_cursor_comes_back_as_it_went(moment: datetime, row_id: str) -> None:
     cursor = paging.encode(Merchant(id=row_id, created_at=moment))
     assert paging.decode(cursor) == (moment, row_id)
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+def test_a_moment_that_is_none_in_utc_is_refused(moment: str) -> None:
+    cursor = base64.urlsafe_b64encode(f"{moment} try_0".encode()).decode()
+    with pytest.raises(Problem) as caught:
+        paging.decode(cursor)
+    assert caught.value.code == "bad_cursor"
 
 
 @given(st.text(max_size=60))
