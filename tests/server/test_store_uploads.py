@@ -6,13 +6,16 @@ The same verdicts on the local store and on Ceph, which judges signatures as AWS
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import botocore.auth
 import httpx
 import pytest
+from botocore.exceptions import ClientError
 
 from server.storage import UPLOAD_EXPIRES_S, Head, Store, upload_key
 from tests.server.actors import settings
@@ -163,3 +166,53 @@ def test_what_is_stored_is_read_only_with_a_signature(any_store: S3Settings) -> 
     bucket = f"{any_store.endpoint_url}/{any_store.bucket}"
     assert 400 <= httpx.get(bucket).status_code < 500
     assert urlsplit(url).netloc == urlsplit(any_store.endpoint_url).netloc
+
+
+# --- headers that nobody signed ------------------------------------------------------------------
+
+POLICY = Path(__file__).parents[2] / "docs" / "bucket-policy.json"
+PICTURE = "pictures/try_1.jpg"
+EVERYBODY = 'uri="http://acs.amazonaws.com/groups/global/AllUsers"'
+
+
+@pytest.fixture
+def guarded_store(any_store: S3Settings) -> S3Settings:
+    """A bucket with the policy of the documentation, and somebody's picture in it."""
+    client, policy = any_store.client(), POLICY.read_text().replace("BUCKET", any_store.bucket)
+    with suppress(ClientError):  # the local store knows no policies, and refuses by itself
+        client.put_bucket_policy(Bucket=any_store.bucket, Policy=policy)
+    client.put_object(Bucket=any_store.bucket, Key=PICTURE, Body=b"hers alone")
+    return any_store
+
+
+def test_the_policy_lets_us_work(guarded_store: S3Settings) -> None:
+    store = store_of(guarded_store)
+    assert signed_for(guarded_store).send() == 200
+    assert httpx.get(store.presign_get(PICTURE)).content == b"hers alone"
+    store.delete([MINE, PICTURE])
+    assert [store.head(MINE), store.head(PICTURE)] == [None, None]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"x-amz-copy-source": "/{bucket}/" + PICTURE},
+        {"x-amz-copy-source": "{bucket}/" + PICTURE, "x-amz-acl": "public-read"},
+        {"x-amz-acl": "public-read"},
+        {"x-amz-acl": "public-read-write"},
+        {"x-amz-acl": "authenticated-read"},
+        {"x-amz-grant-read": EVERYBODY},
+        {"x-amz-grant-read-acp": EVERYBODY},
+        {"x-amz-grant-write-acp": EVERYBODY},
+        {"x-amz-grant-full-control": EVERYBODY},
+    ],
+    ids=lambda more: "-".join(more).replace("x-amz-", ""),
+)
+def test_an_upload_neither_copies_nor_publishes(
+    guarded_store: S3Settings, more: dict[str, str]
+) -> None:
+    """Ceph's gateway obeys `x-amz-` headers that the signature does not cover."""
+    told = {name: value.replace("{bucket}", guarded_store.bucket) for name, value in more.items()}
+    put = signed_for(guarded_store)
+    assert replace(put, headers=put.headers | told).send() == 403
+    assert store_of(guarded_store).head(MINE) is None
