@@ -197,7 +197,7 @@ def _some_of(*words: str) -> Callable[[str], tuple[str, ...]]:
 
 
 # What they do: gpu_worker/catvton/switches.py.
-SWITCHES = ("fused_qkv", "split_conv_in", "channels_last", "compiled", "graphs")
+SWITCHES = ("fused_qkv", "channels_last", "compiled", "graphs")
 REQUIRED = frozenset({"redis_url", "s3_bucket"})
 READERS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "redis_url": ("REDIS_URL", _text(("redis://", "rediss://", "unix://"))),

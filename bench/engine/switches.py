@@ -23,13 +23,12 @@ from gpu_worker.catvton.sample import CatvtonSample, Size
 
 CANDIDATES = {
     "fused_qkv": ("fused_qkv",),
-    "split_conv_in": ("split_conv_in",),
     "channels_last": ("channels_last",),
     "compiled": ("compiled",),
     "graphs": ("graphs",),
     "all": ("fused_qkv", "channels_last", "compiled", "graphs"),
 }
-ON_CPU = ("fused_qkv", "split_conv_in", "channels_last")
+ON_CPU = ("fused_qkv", "channels_last")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -61,7 +61,6 @@ class Admission:
         box = person_box(person) if person else None
         window = window_of(_size_px(order.photo), _pair(size), box)
         paste = self._paste_mask(order, person)
-        channels = self._conditions(order, noise, size, window, paste)
         shape = self.canvas_shape(size, LATENT_CHANNELS)
         return CatvtonSample(
             order=order,
@@ -72,8 +71,7 @@ class Admission:
             tier=_tier_name(order, size),
             guidance_scale=_guidance_of(order),
             latents=send(torch.from_numpy(noise.draw("latents", shape).copy()), self._model.device),
-            conditions=channels,
-            given=self._model.remember(channels),
+            conditions=self._conditions(order, noise, size, window, paste),
             paste=paste,
         )
 

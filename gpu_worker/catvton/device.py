@@ -16,8 +16,21 @@ from torch import Tensor
 from gpu_worker.engine import DeviceLostError, OutOfMemoryError
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
-NO_MEMORY = ("out of memory", "can't allocate memory", "CUBLAS_STATUS_ALLOC_FAILED")
-DEVICE_GONE = ("CUDA error", "CUBLAS_STATUS_", "cuDNN error", "device-side assert")
+NO_MEMORY = (
+    "out of memory",
+    "can't allocate memory",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_ALLOC_FAILED",
+    "DEVICE_ALLOCATION_FAILED",  # cuDNN's newer word
+)
+DEVICE_GONE = (
+    "CUDA error",
+    "CUDA driver error",
+    "Triton Error [CUDA]",
+    "CUBLAS_STATUS_",
+    "cuDNN error",
+    "device-side assert",
+)
 
 
 class DeviceError(ValueError):
@@ -70,30 +83,41 @@ def bring(tensor: Tensor) -> Tensor:
 
 
 class Beside:
-    """A stream of its own for the VAE, one picture at a time, beside the steps.
+    """A stream of its own for what is done for one picture alone, beside the steps: whoever waits
+    for the device in here waits for that work, not for the step under way.
 
     Whoever is through has waited for the device, and a step returns only when the device has
-    finished it: so neither reads what the other has not yet written.
+    finished it: so neither reads what the other has not yet written, nor frees what the other
+    still reads.
     """
 
     def __init__(self, device: torch.device):
-        self._device = device
         self._stream: torch.cuda.Stream | None = None
         if device.type == "cuda":
             self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
-        self._one_at_a_time = threading.Lock()
+        self._one_at_a_time = threading.RLock()
 
-    def run(self, work: Callable[[], Tensor]) -> Tensor:
-        """What `work` computes, computed."""
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """What the device was asked for in here, it has done at the end. May be nested."""
         with self._one_at_a_time:
             if self._stream is None:
-                return work()
+                yield
+                return
             with torch.cuda.stream(self._stream):
-                done = work()
+                yield
             self._stream.synchronize()
-        # Its memory is the stream's: it may be reused only after whoever reads it now.
-        done.record_stream(torch.cuda.current_stream(self._device))
-        return done
+
+
+def needed_bytes(device: torch.device, work: Callable[[], None]) -> int:
+    """How much more of the device's memory `work` takes at its peak; 0 on a CPU."""
+    if device.type != "cuda":
+        work()
+        return 0
+    torch.cuda.reset_peak_memory_stats(device)
+    before = torch.cuda.memory_allocated(device)
+    work()
+    return torch.cuda.max_memory_allocated(device) - before
 
 
 @contextmanager

@@ -2,13 +2,15 @@
 
 Knows orders, samples and the model; which samples run is the worker's choice. A sample's picture
 depends on its own order alone: its noise, its float32 latents, never its batch-mates. `admit`,
-`peek` and `finish` may be called from other threads than `step`.
+`peek` and `finish` may be called from other threads than `step`, on a GPU beside it.
 """
 
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -17,10 +19,9 @@ from torch import Tensor
 from gpu_worker import pose
 from gpu_worker.catvton import frames
 from gpu_worker.catvton.admission import Admission, half_shape
-from gpu_worker.catvton.device import bring, name_of, send, telling_faults
+from gpu_worker.catvton.device import bring, name_of, needed_bytes, send, telling_faults
 from gpu_worker.catvton.framing import lay_back
 from gpu_worker.catvton.garments import GarmentCache
-from gpu_worker.catvton.layout import LATENT_CHANNELS
 from gpu_worker.catvton.model import Model
 from gpu_worker.catvton.passes import ROWS_PER_SAMPLE, batches_up_to
 from gpu_worker.catvton.rough import RoughMap, in_frame
@@ -29,7 +30,7 @@ from gpu_worker.catvton.sample import CatvtonSample, Size
 from gpu_worker.catvton.sampler import ETA, Coefficients, advance, guide
 from gpu_worker.catvton.sources import SOURCES
 from gpu_worker.contract import Category, Reason
-from gpu_worker.engine import Order, OutOfMemoryError, Picture, Pixels, Refusal, SeededNoise
+from gpu_worker.engine import Noise, Order, OutOfMemoryError, Picture, Pixels, Refusal, SeededNoise
 
 log = logging.getLogger("proteus.catvton")
 
@@ -67,6 +68,7 @@ class CatvtonEngine:
         self._admission = Admission(model, sizes, garments, reads_photos=reads_photos)
         self._reads_photos = reads_photos
         self._rough: RoughMap | None = None
+        self._one_step_at_a_time = threading.Lock()
         model.passes.limit(max_slots)
 
     # --- before the first order ------------------------------------------------------------------
@@ -82,20 +84,23 @@ class CatvtonEngine:
         """
         if self._reads_photos:
             pose.warm_up()
-        self._offer_what_fits()
+        with telling_faults(), self._model.beside.at_work():
+            pictures = [partial(self._blank_picture, size) for size in self._sizes]
+            around = max(needed_bytes(self._model.device, picture) for picture in pictures)
+            self._rough = RoughMap.fit(self._model)
+        self._offer_what_fits(around)
         with telling_faults():
             for size in self._sizes:
                 for batch in batches_up_to(self.max_slots):
                     self._blank_pass(size, batch)
-                self._blank_picture(size)
-            self._rough = RoughMap.fit(self._model)
 
-    def _offer_what_fits(self) -> None:
+    def _offer_what_fits(self, around_bytes: int) -> None:
+        """`around_bytes`: what must stay free for the VAE beside the steps."""
         largest = max(self._sizes, key=lambda size: size.pixels)
         while True:
             try:
                 with telling_faults():
-                    self._blank_pass(largest, self.max_slots)
+                    self._blank_pass_beside(largest, around_bytes)
                 return
             except OutOfMemoryError:
                 if self.max_slots == 1:
@@ -104,14 +109,19 @@ class CatvtonEngine:
             log.warning("out of memory at %s: offering %d slots", largest, self.max_slots)
             self._model.passes.limit(self.max_slots)
 
+    def _blank_pass_beside(self, size: Size, kept_bytes: int) -> None:
+        kept = torch.empty(kept_bytes, dtype=torch.uint8, device=self._model.device)
+        try:
+            self._blank_pass(size, self.max_slots)
+        finally:
+            del kept  # or an exception's traceback keeps it
+
     def _blank_pass(self, size: Size, batch: int) -> None:
-        channels = self._model.layout.in_channels - LATENT_CHANNELS
-        rows, device = ROWS_PER_SAMPLE * batch, self._model.device
-        shapes = [self._admission.canvas_shape(size, n) for n in (LATENT_CHANNELS, channels)]
-        latents, conditions = (torch.zeros(rows, *shape, device=device) for shape in shapes)
-        given = self._model.remember(conditions)
-        times = torch.zeros(rows, dtype=torch.long, device=device)
-        bring(self._model.predict_noise(latents, given, times))
+        count, device = ROWS_PER_SAMPLE * batch, self._model.device
+        shape = self._admission.canvas_shape(size, self._model.layout.in_channels)
+        rows = torch.zeros(count, *shape, device=device)
+        times = torch.zeros(count, dtype=torch.long, device=device)
+        bring(self._model.predict_noise(rows, times))
 
     def _blank_picture(self, size: Size) -> None:
         grey, none = torch.zeros(3, size.height, size.width), torch.zeros(half_shape(size))
@@ -128,13 +138,12 @@ class CatvtonEngine:
         Raises:
             Refusal: the inpaint pipeline got no mask, and nobody is to be read in the photo.
         """
-        with telling_faults():
-            return self._admission.sample(order, order.noise)
+        return self._admitted(order, order.noise)
 
     @torch.inference_mode()
     def step(self, samples: Sequence[CatvtonSample]) -> None:
         """Every sample one step on. Samples change only when the whole batch is computed, so that
-        a step that raised can be run again.
+        a step that raised can be run again. Two threads that step take turns.
 
         Raises:
             OutOfMemoryError, DeviceLostError.
@@ -144,7 +153,7 @@ class CatvtonEngine:
         sizes = {str(sample.size) for sample in samples}
         if len(sizes) > 1:
             raise ValueError(f"one forward pass is of one size, not {', '.join(sorted(sizes))}")
-        with telling_faults():
+        with telling_faults(), self._one_step_at_a_time:
             moved, originals = self._computed(samples)
         for sample, latents, original in zip(samples, moved, originals, strict=True):
             sample.move(latents, original)
@@ -166,17 +175,19 @@ class CatvtonEngine:
             Refusal: picture_withheld, when neither this picture nor one of another seed may be
                 shown.
         """
-        with telling_faults():
+        with telling_faults(), self._model.beside.at_work():
             drawn = self.draw(sample)
-            if self._checker is not None and not self._checker.is_safe(drawn):
-                return self._second_try(sample)
+            is_safe = self._checker is None or self._checker.is_safe(drawn)
+        if not is_safe:
+            return self._second_try(sample)
         pixels = lay_back(sample.order.photo, drawn, sample.window, sample.paste)
         return Picture(pixels, tier=sample.tier)
 
     @torch.inference_mode()
     def draw(self, sample: CatvtonSample) -> Pixels:
         """The sample's latents as a picture of the model's size, uint8 (h, w, 3)."""
-        return self._pixels(self._model.layout.person_half(sample.latents))
+        with self._model.beside.at_work():
+            return self._pixels(self._model.layout.person_half(sample.latents))
 
     def _pixels(self, latents: Tensor) -> Pixels:
         return frames.to_pixels(bring(self._model.decode(latents)).numpy())
@@ -186,11 +197,15 @@ class CatvtonEngine:
         if sample.is_second_try:
             raise Refusal(Reason.PICTURE_WITHHELD)
         noise = SeededNoise(sample.order.seed + SECOND_TRY)
-        again = self._admission.sample(sample.order, noise)
+        again = self._admitted(sample.order, noise)
         again.is_second_try = True
         while again.step < again.steps:
             self.step([again])
         return self.finish(again)
+
+    def _admitted(self, order: Order, noise: Noise) -> CatvtonSample:
+        with telling_faults(), self._model.beside.at_work():
+            return self._admission.sample(order, noise)
 
     # --- one step --------------------------------------------------------------------------------
 
@@ -210,25 +225,17 @@ class CatvtonEngine:
 
     def _predicted(self, samples: Sequence[CatvtonSample]) -> Tensor:
         """(n, 4, h, w): one forward pass for all rows, then guidance."""
-        rows = [sample.rows for sample in samples]
-        latents = torch.stack([s.latents for s in samples for _ in range(s.rows)])
+        counts = torch.tensor([sample.rows for sample in samples])
         times = torch.tensor([s.now.timestep for s in samples for _ in range(s.rows)])
         scales = torch.tensor([sample.guidance_scale for sample in samples])
-        last = torch.tensor(rows).cumsum(0) - 1
-        first = last - torch.tensor(rows) + 1
-        given = torch.cat([self._given(sample) for sample in samples])
+        last = counts.cumsum(0) - 1
+        first = last - counts + 1
         times, scales, first, last = (
             send(tensor, self._model.device) for tensor in (times, scales, first, last)
         )
-        predicted = self._model.predict_noise(latents, given, times)
+        predicted = self._model.predict_noise(torch.cat([s.as_rows() for s in samples]), times)
         # A sample without guidance has one row: its first is its last, and the scale is idle.
         return guide(predicted[first], predicted[last], scales[:, None, None, None])
-
-    def _given(self, sample: CatvtonSample) -> Tensor:
-        """What the network remembers of a sample; anew after a change of its number format."""
-        if sample.given.dtype != self._model.dtype:
-            sample.given = self._model.remember(sample.conditions)
-        return sample.given
 
     def _coefficients(self, samples: Sequence[CatvtonSample]) -> Coefficients:
         host = Coefficients.of([sample.now for sample in samples], self._eta).stacked()

@@ -47,43 +47,36 @@ class Model:
     def encode(self, pixels: Tensor, posterior: Tensor) -> Tensor:
         """(3, H, W) in [-1, 1] and standard normal (4, h, w) -> scaled latents (4, h, w)."""
 
-        def work() -> Tensor:
-            # Contiguous: a strided picture shifts the latents (7e-5 with a random VAE).
-            batch = send(pixels[None].contiguous(), self.device)
-            distribution = self.vae.encode(batch).latent_dist
-            drawn: Tensor = distribution.mean + distribution.std * send(posterior, self.device)
-            return drawn[0] * self._scaling
-
-        return self.beside.run(work)
+        # Contiguous: a strided picture shifts the latents (7e-5 with a random VAE).
+        batch = send(pixels[None].contiguous(), self.device)
+        distribution = self.vae.encode(batch).latent_dist
+        drawn: Tensor = distribution.mean + distribution.std * send(posterior, self.device)
+        return drawn[0] * self._scaling
 
     def decode(self, latents: Tensor) -> Tensor:
         """Scaled latents (4, h, w) -> (3, H, W), not clamped."""
-
-        def work() -> Tensor:
-            decoded: Tensor = self.vae.decode(latents[None].contiguous() / self._scaling).sample
-            return decoded[0]
-
-        return self.beside.run(work)
+        decoded: Tensor = self.vae.decode(latents[None].contiguous() / self._scaling).sample
+        return decoded[0]
 
     @property
     def _scaling(self) -> float:
         return float(self.vae.config.scaling_factor)
 
-    def remember(self, conditions: Tensor) -> Tensor:
-        """(n, in_channels - 4, h, w) -> what `predict_noise` takes of them at every step."""
-        return self.denoiser.remember(conditions.to(self.dtype))
-
-    def predict_noise(self, latents: Tensor, given: Tensor, timesteps: Tensor) -> Tensor:
-        """(n, 4, h, w), remembered conditions, (n,) -> (n, 4, h, w) float32: one forward pass."""
-        return self.passes(latents.to(self.dtype), given, timesteps).float()
+    def predict_noise(self, rows: Tensor, timesteps: Tensor) -> Tensor:
+        """(n, in_channels, h, w): latents and, beside them, conditions; (n,) -> (n, 4, h, w)
+        float32: one forward pass."""
+        return self.passes(rows.to(self.dtype), timesteps).float()
 
     @property
     def may_overflow(self) -> bool:
         return self.dtype == torch.float16
 
     def give_up_float16(self) -> None:
-        """bfloat16 reaches as far as float32; it is coarser. What was remembered is void."""
-        log.warning("the network overflowed in float16: going on in bfloat16")
+        """bfloat16 reaches as far as float32; it is coarser."""
+        log.warning(
+            "the network overflowed in float16: going on in bfloat16, not compiled;"
+            " PROTEUS_DTYPE=bfloat16 begins with it"
+        )
         self.passes.forget()
         self.dtype = torch.bfloat16
         self.denoiser.to(self.dtype)
@@ -187,7 +180,7 @@ def _schedule(folder: Path) -> Schedule:
 
 def schedule_of(tables: DDIMScheduler) -> Schedule:
     return Schedule(
-        alphas=tables.alphas_cumprod,
+        alphas=tuple(tables.alphas_cumprod.tolist()),
         steps_offset=tables.config.steps_offset,
-        final_alpha=tables.final_alpha_cumprod,
+        final_alpha=float(tables.final_alpha_cumprod),
     )

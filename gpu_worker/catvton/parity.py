@@ -29,6 +29,8 @@ from gpu_worker.engine import Options, Order
 
 LATENTS_LIMIT = 2e-5  # relative, Euclidean
 PICTURE_LIMIT = 1  # of 255
+DRAWS = ("latents0", "posterior_person", "posterior_garment")
+RESULTS = ("final_latents", "images")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +72,7 @@ def run_case(
     Returns: the larger error of all samples, for latents (relative) and pictures (levels).
     """
     case = json.loads((folder / "case.json").read_text())
-    with np.load(folder / "case.npz") as recorded:
-        draws = dict(recorded)
+    draws = _recorded(folder / "case.npz", case.get("eta", ETA))
     torch.backends.cudnn.allow_tf32 = False  # float32 means float32 here, on a GPU too
     engine = _engine(folder, case, device or torch.device("cpu"), switches)
     count = len(draws["latents0"])
@@ -79,6 +80,13 @@ def run_case(
     while left := [sample for sample in samples if sample.step < sample.steps]:
         engine.step(left)
     return _worst(engine, samples, draws)
+
+
+def _recorded(path: Path, eta: float) -> dict[str, NDArray[Any]]:
+    """Draws and results; without eta nobody draws, whatever the file holds for `step_noise`."""
+    names = [*DRAWS, *RESULTS, *(["step_noise"] if eta else [])]
+    with np.load(path) as recorded:
+        return {name: recorded[name] for name in names}
 
 
 def _engine(
@@ -127,7 +135,7 @@ def _worst(engine: CatvtonEngine, samples: list[CatvtonSample], draws: Mapping[s
         int(np.abs(engine.draw(sample).astype(int) - draws["images"][n]).max())
         for n, sample in enumerate(samples)
     ]
-    return Errors(max(latents), max(pictures))
+    return Errors(float(np.max(latents)), max(pictures))  # numpy's: not a number stays so
 
 
 def _relative(ours: NDArray[np.float32], reference: NDArray[np.float32]) -> float:

@@ -22,7 +22,7 @@ BATCHES = (1, 2, 4, 8)
 ROWS_PER_SAMPLE = 2  # a guided sample; one without guidance is padded like any other
 SHAPES_COMPILED = 64  # torch's own limit of 8 would send the ninth back to eager, silently
 WARM_RUNS = 3  # before a capture, as torch asks for: lazy initialisations must not be recorded
-Compute = Callable[[Tensor, Tensor, Tensor], Tensor]
+Compute = Callable[[Tensor, Tensor], Tensor]
 
 
 def batches_up_to(max_slots: int) -> tuple[int, ...]:
@@ -47,23 +47,26 @@ class Passes:
             self._rows = tuple(ROWS_PER_SAMPLE * batch for batch in batches_up_to(max_slots))
 
     def forget(self) -> None:
-        """Drops what was captured: the network's parameters are about to be others."""
+        """Drops what was captured and compiled: the network's parameters are about to be others.
+        To compile anew would take minutes, and shoppers wait."""
         self._captured.clear()
         self._pool = None
+        self._compute = self._denoiser
 
-    def __call__(self, latents: Tensor, given: Tensor, timesteps: Tensor) -> Tensor:
-        """(n, 4, h, w), (n, c, h, w), (n,) -> (n, 4, h, w); own memory, good until freed."""
-        rows = len(latents)
-        full = next((size for size in self._rows if size >= rows), rows)
-        padded = [_padded(tensor, full) for tensor in (latents, given, timesteps)]
-        if self._switches.graphs and latents.is_cuda:
-            return self._replay(padded)[:rows].clone()
-        return self._compute(*padded)[:rows]
+    def __call__(self, rows: Tensor, timesteps: Tensor) -> Tensor:
+        """(n, c, h, w), (n,) -> (n, 4, h, w); own memory, good until freed. One call at a time."""
+        count = len(rows)
+        full = next((size for size in self._rows if size >= count), count)
+        padded = [_padded(tensor, full) for tensor in (rows, timesteps)]
+        if self._switches.graphs and rows.is_cuda:
+            return self._replay(padded)[:count].clone()
+        return self._compute(*padded)[:count]
 
     def _replay(self, tensors: Sequence[Tensor]) -> Tensor:
         key = tuple(tensors[0].shape)
         if key not in self._captured:
-            self._captured[key] = CapturedPass(self._compute, tensors, self._pool)
+            with torch.cuda.device(tensors[0].device):  # a capture is of the current one
+                self._captured[key] = CapturedPass(self._compute, tensors, self._pool)
             self._pool = self._captured[key].pool
         return self._captured[key](tensors)
 

@@ -29,7 +29,7 @@ class SafetyChecker:
             base / "feature_extractor", local_files_only=True
         )
         checker = StableDiffusionSafetyChecker.from_pretrained(
-            base / "safety_checker", local_files_only=True
+            base / "safety_checker", local_files_only=True, dtype=torch.float32
         )
         self._checker = checker.to(device).eval()
 

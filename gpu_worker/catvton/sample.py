@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -38,7 +39,7 @@ class Size:
 @dataclass(slots=True)
 class CatvtonSample:
     """latents: float32 (4, h, w) of the joined canvas; conditions: (1 or 2, in_channels - 4, h, w),
-    the unconditional row first where there is guidance; given: what the network remembers of them;
+    the unconditional row first where there is guidance;
     paste: uint8 of the photo's size, where the photo may change, or None: everywhere;
     original: the finished picture's latents as the last step saw them."""
 
@@ -51,7 +52,6 @@ class CatvtonSample:
     guidance_scale: float
     latents: Tensor
     conditions: Tensor
-    given: Tensor
     paste: Pixels | None
     step: int = 0
     is_second_try: bool = False
@@ -71,6 +71,11 @@ class CatvtonSample:
     def rows(self) -> int:
         """How many rows of a forward pass are this sample's: two when it is guided."""
         return len(self.conditions)
+
+    def as_rows(self) -> Tensor:
+        """(rows, in_channels, h, w): what the network sees of it now."""
+        latents = self.latents.expand(self.rows, *self.latents.shape)
+        return torch.cat([latents, self.conditions], dim=1)
 
     def fresh(self) -> NDArray[np.float32]:
         """The coming step's noise: drawn once, however often the step is tried."""

@@ -26,11 +26,12 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """The noise schedule of a base model: `alphas`, float32 (train_steps,), cumulative products."""
+    """The noise schedule of a base model: `alphas`, one for each training step, cumulative
+    products; float32 values."""
 
-    alphas: Tensor
+    alphas: tuple[float, ...]
     steps_offset: int
-    final_alpha: Tensor
+    final_alpha: float
 
     def steps(self, count: int) -> list[Step]:
         """`count` steps from noise to picture, "leading" spacing: t = k·(T // count) + offset."""
@@ -42,7 +43,7 @@ class Schedule:
         return [Step(t, self._alpha(t), self._alpha(t - stride)) for t in times]
 
     def _alpha(self, timestep: int) -> float:
-        return float(self.alphas[timestep] if timestep >= 0 else self.final_alpha)
+        return self.alphas[timestep] if timestep >= 0 else self.final_alpha
 
 
 @dataclass(frozen=True, slots=True)

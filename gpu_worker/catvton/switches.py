@@ -11,12 +11,11 @@ from dataclasses import dataclass, fields
 
 @dataclass(frozen=True, slots=True)
 class Switches:
-    """`fused_qkv`: one matrix product where three were. `split_conv_in`: the condition channels
-    enter the network once a sample, not once a step. `channels_last`: the network's convolutions
-    in the layout tensor cores like. `compiled`: torch.compile. `graphs`: CUDA graphs."""
+    """`fused_qkv`: one matrix product where three were. `channels_last`: the network's
+    convolutions in the layout tensor cores like. `compiled`: torch.compile. `graphs`: CUDA
+    graphs."""
 
     fused_qkv: bool = False
-    split_conv_in: bool = False
     channels_last: bool = False
     compiled: bool = False
     graphs: bool = False

@@ -20,6 +20,7 @@ from gpu_worker.catvton.switches import Switches
 from gpu_worker.contract import Category, Tier
 from gpu_worker.engine import Options, Order, SeededNoise
 
+CPU = torch.device("cpu")
 SIZE = Size(64, 96)
 SMALL = Size(32, 48)
 RUNG = Tier("full", 4, 64, 96)
@@ -32,6 +33,7 @@ def tiny_model(
     *words: str,
     dtype: torch.dtype = torch.float32,
     backend: str = "eager",
+    device: torch.device = CPU,
 ) -> Model:
     """The base alone: which attention weights lie on it is the loader's test."""
     sources = SOURCES[kind]
@@ -39,7 +41,7 @@ def tiny_model(
         kind,
         base=weights / sources.base.repository,
         vae=weights / sources.vae.repository,
-        device=torch.device("cpu"),
+        device=device,
         dtype=dtype,
         switches=Switches.of(words),
         backend=backend,

@@ -262,7 +262,7 @@ def test_every_size_is_warm_before_it_is_ready(tiny_weights: Path) -> None:
     seen: set[tuple[int, ...]] = set()
     model.denoiser.register_forward_pre_hook(lambda _, given: seen.add(tuple(given[0].shape)))
     engine_of(model, max_slots=4).warm_up()
-    assert seen == {(2 * b, 4, *hw) for b in (1, 2, 4) for hw in ((12, 16), (6, 8))}
+    assert seen == {(2 * b, 8, *hw) for b in (1, 2, 4) for hw in ((12, 16), (6, 8))}
 
 
 # --- masks --------------------------------------------------------------------------------------
