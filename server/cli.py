@@ -1,4 +1,4 @@
-"""`python -m server.cli`: tables, merchants, users, keys, and the demo's merchant with garments.
+"""`python -m server.cli`: tables, merchants, users, keys, failed try-ons, and the demo.
 
 What it makes it prints as JSON; a wrong setting ends it with code 2.
 """
@@ -15,10 +15,10 @@ from typing import Any
 
 from redis.exceptions import RedisError
 
-from server import demo, log, migrate, sites
+from server import demo, log, migrate, sites, try_ons
 from server.caller import Caller
 from server.config import Settings, SettingsError
-from server.errors import Problem
+from server.errors import Problem, Unavailable
 from server.models import Merchant, Site
 from server.services import Services
 
@@ -61,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     command(
         "site", _site, "make a site with its publishable keys", ["merchant_id", "name"], "origin"
     )
+    command("retry", _retry, "put failed try-ons in line again", many="try_on_id")
     command("key", _key, "make a secret key and show it once", ["site_id", "mode"])
     return parser
 
@@ -114,6 +115,18 @@ def _key(services: Services, args: argparse.Namespace) -> dict[str, Any]:
     caller = Caller(kind="user", merchant_id=site.merchant_id, role="owner")
     made = sites.create_secret_key(services, caller, site.id, args.mode)
     return {"key_id": made.row.id, "secret_key": made.secret_key}
+
+
+def _retry(services: Services, args: argparse.Namespace) -> dict[str, Any]:
+    queued, refused = [], {}
+    for try_on_id in args.try_on_id:
+        try:
+            queued.append(try_ons.retry(services, try_on_id).id)
+        except Unavailable:
+            raise
+        except Problem as problem:
+            refused[try_on_id] = problem.code
+    return {"queued": queued, "refused": refused}
 
 
 def _require(services: Services, model: Any, row_id: str) -> Any:

@@ -17,7 +17,7 @@ from redis.retry import Retry
 from rq import Queue
 from rq import Retry as RqRetry
 from rq.job import Job as RqJob
-from rq.registry import StartedJobRegistry
+from rq.registry import FailedJobRegistry, StartedJobRegistry
 from rq.scripts import UNIQUE_ENQUEUE_SCRIPT
 from rq.serializers import JSONSerializer
 
@@ -95,7 +95,9 @@ class Jobs:
             pipe.eval(contract.JOIN_RING, 1, contract.ring_key(engine, lane), job.merchant_id)
             pipe.lpush(contract.bell_key(engine), "1")
             pipe.ltrim(contract.bell_key(engine), 0, BELL_LENGTH - 1)
-            if not anew:
+            if anew:
+                pipe.zrem(FailedJobRegistry(queue=queue).key, job.id)
+            else:
                 pipe.hincrby(contract.arrivals_key(engine), lane.value, 1)
             answers = pipe.execute()
         return bool(answers[1 if anew else 0])

@@ -210,7 +210,7 @@ class Garment(Base):
 
 class TryOn(Base):
     """One picture asked for. `expires_at` is when its picture must go; an unfinished one runs
-    out earlier, PROTEUS_TRY_ON_TIMEOUT_S after `created_at`. After its deletion the row stays as a
+    out earlier, PROTEUS_TRY_ON_TIMEOUT_S after `queued_at`. After its deletion the row stays as a
     tombstone (`deleted_at`) with nothing personal in it: reading it says 410, usage adds up."""
 
     __tablename__ = "try_ons"

@@ -34,10 +34,10 @@ LONGEST_RETRY_S = 3600.0
 
 
 def end_overdue(services: Services, now: datetime) -> int:
-    """Ends what was accepted PROTEUS_TRY_ON_TIMEOUT_S ago and is not finished."""
+    """Ends what was put in line PROTEUS_TRY_ON_TIMEOUT_S ago and is not finished."""
     before = now - timedelta(seconds=services.settings.try_on_timeout_s)
     overdue: list[tuple[Any, Any]] = [
-        (TryOn, TryOn.status.in_(try_ons.UNFINISHED) & (TryOn.created_at <= before)),
+        (TryOn, TryOn.status.in_(try_ons.UNFINISHED) & (TryOn.queued_at <= before)),
         (Photo, (Photo.status == PhotoStatus.CHECKING) & (Photo.queued_at <= before)),
         (Garment, (Garment.status == GarmentStatus.CLEANING) & (Garment.queued_at <= before)),
     ]

@@ -169,14 +169,14 @@ def _final(
     row: TryOn, status: TryOnStatus, event: Event, now: datetime, model_ms: int = 0
 ) -> dict[str, Any]:
     finished = _moment(event, row, now)
-    started = row.started_at or max(row.created_at, finished - timedelta(milliseconds=model_ms))
+    started = row.started_at or max(row.queued_at, finished - timedelta(milliseconds=model_ms))
     return {
         "status": status,
         "position": None,
         "started_at": started,
         "finished_at": finished,
-        "queue_ms": _ms(started - row.created_at),
-        "total_ms": _ms(finished - row.created_at),
+        "queue_ms": _ms(started - row.queued_at),
+        "total_ms": _ms(finished - row.queued_at),
     }
 
 
@@ -251,7 +251,7 @@ def _moment(event: Event, row: TryOn, now: datetime) -> datetime:
         at = datetime.fromtimestamp(event.at_ms / 1000, UTC)
     except (OverflowError, OSError, ValueError) as error:
         raise ContractError(f"at_ms is {event.at_ms!r}") from error
-    return min(max(at, row.created_at), max(now, row.created_at))
+    return min(max(at, row.queued_at), max(now, row.queued_at))
 
 
 def _ms(span: timedelta) -> int:

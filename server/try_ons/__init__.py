@@ -15,6 +15,7 @@ from server.try_ons.rows import (
     job_of,
     listing,
     remove,
+    retry,
     to_dict,
 )
 
@@ -32,5 +33,6 @@ __all__ = [
     "job_of",
     "listing",
     "remove",
+    "retry",
     "to_dict",
 ]

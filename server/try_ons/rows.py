@@ -83,6 +83,32 @@ def cancel(services: Services, caller: Caller, try_on_id: str) -> TryOn:
     return row
 
 
+def retry(services: Services, try_on_id: str) -> TryOn:
+    """For operators: puts a failed try-on in line again, as if it were asked for now.
+
+    Raises:
+        Problem: try_on_not_found; try_on_final where it did not fail; gone where its photo, its
+            garment or its time is.
+    """
+    with services.work() as work:
+        row = work.session.get(TryOn, try_on_id, with_for_update=True)
+        if row is None:
+            raise Problem("try_on_not_found")
+        if row.status != TryOnStatus.FAILED:
+            raise Problem("try_on_final", f"Only a failed one can be put back: {row.status.value}.")
+        photo = work.session.get(Photo, row.photo_id) if row.photo_id else None
+        garment = work.session.get(Garment, row.garment_id) if row.garment_id else None
+        if photo is None or garment is None or row.expires_at <= work.now:
+            raise Problem("gone")
+        row.status, row.error_code, row.retryable = TryOnStatus.QUEUED, None, False
+        row.queued_at, row.started_at, row.finished_at = work.now, None, None
+        row.step, row.steps, row.queue_ms, row.total_ms = 0, 0, None, None
+        work.nudge(row)
+        job = job_of(row, photo, garment)
+        work.after_commit(lambda: enqueue(services, job, row.lane, anew=True))
+    return row
+
+
 def remove(services: Services, caller: Caller, try_on_id: str) -> None:
     """Deletes the picture. The row stays as a tombstone; deleting it again is fine."""
     with services.work() as work:
@@ -112,7 +138,7 @@ def job_of(row: TryOn, photo: Photo, garment: Garment) -> TryOnJob:
     return TryOnJob(
         merchant_id=row.merchant_id,
         site_id=row.site_id,
-        accepted_at_ms=round(row.created_at.timestamp() * 1000),
+        accepted_at_ms=round(row.queued_at.timestamp() * 1000),
         try_on_id=row.id,
         engine=row.engine,
         category=row.category,

@@ -69,6 +69,11 @@ def test_refusals(command: Any) -> None:
     assert "taken" in command("user", merchant, "a@example.com", "owner", code=1)
 
 
+def test_a_retry_says_what_it_cannot_put_back(command: Any) -> None:
+    refused = {"try_0": "try_on_not_found", "try_1": "try_on_not_found"}
+    assert command("retry", "try_0", "try_1") == {"queued": [], "refused": refused}
+
+
 def test_the_demo_seeds_once(command: Any, empty_database_url: str) -> None:
     first = command("demo")
     assert command("demo") == first

@@ -28,7 +28,7 @@ FINAL = [status for status in TryOnStatus if status.is_final]
 def try_on(**changes: Any) -> TryOn:
     told: dict[str, Any] = {
         "id": "try_1", "status": TryOnStatus.QUEUED, "engine": "null", "seed": 3, "step": 0,
-        "steps": 0, "created_at": T0, "position": 2, "ready_at": T0,
+        "steps": 0, "created_at": T0, "queued_at": T0, "position": 2, "ready_at": T0,
     }  # fmt: skip
     return TryOn(**{**told, **changes})
 
