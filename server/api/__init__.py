@@ -32,5 +32,6 @@ def register(app: APIFlask, settings: Settings) -> None:
 def refuse_what_is_not_json() -> None:
     """APIFlask would read JSON out of any content type."""
     sent = request.path.startswith("/v1/") and request.method in ("POST", "PATCH")
-    if sent and request.content_length and not request.is_json:
+    holds = request.content_length or "Transfer-Encoding" in request.headers
+    if sent and holds and not request.is_json:
         raise Problem("unsupported_media_type")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import socket
 import time
@@ -71,6 +72,19 @@ def test_bodies_that_cannot_be_read(
         headers={"Authorization": f"Bearer {sam.bearer}"},
     )
     assert code(answer) == expected
+
+
+def test_a_body_in_chunks_says_what_it_is_too(sam: Actor) -> None:
+    """It comes without a Content-Length."""
+    body = b'{"purpose": "photo", "content_type": "image/jpeg", "size_bytes": 4}'
+    answer = sam.client.post(
+        "/v1/uploads",
+        input_stream=io.BytesIO(body),
+        content_type="text/plain",
+        headers={"Authorization": f"Bearer {sam.bearer}", "Transfer-Encoding": "chunked"},
+        environ_overrides={"wsgi.input_terminated": True},
+    )
+    assert code(answer) == (415, "unsupported_media_type")
 
 
 @pytest.mark.parametrize(
