@@ -94,7 +94,7 @@ PROBLEMS: dict[str, tuple[str, str]] = {
         _("Your photo did not get through."),
         _("Check your connection and try again."),
     ),
-    "upload_expired": (_("Sending your photo took too long."), _("Choose it again.")),
+    "upload_expired": (_("Sending your photo took too long."), _("Try again.")),
     "unreadable_photo": (
         _("Your browser can't open this picture."),
         _("Choose a JPEG, PNG or WebP."),

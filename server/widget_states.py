@@ -152,7 +152,7 @@ STATES: dict[str, State] = {
     "refused": State(_failed(Reason.WOULD_NEED_BARE_LIMBS)),
     "cancelled": State(_try_on(lambda: try_on(TryOnStatus.CANCELLED))),
     "expired": State(_try_on(lambda: try_on(TryOnStatus.EXPIRED, retryable=True))),
-    "problem": State(_problem("upload_failed", "photo")),
+    "problem": State(_problem("upload_failed", "send-again")),
     "ended": State(_problem("session_ended", "restart")),
     "missing": State(_problem("garment_missing", None)),
     "gone": State(lambda _links: fragments.gone("try_sample", 2)),

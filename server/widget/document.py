@@ -18,7 +18,7 @@ from server.fragments import CONSENT_VERSION
 from server.models import Site
 from server.services import current_services
 from server.widget.policy import ancestors, guard
-from server.widget.scope import garment_or_none, site_of
+from server.widget.scope import site_of, wearable
 from server.widget_states import STATES, SampleLinks, State
 
 STATIC = Path(__file__).parents[2] / "widget" / "static"
@@ -28,8 +28,8 @@ MODULES = ("host.js", "messages.js", "session.js", "live.js", "stage.js", "photo
            "upload.js", "compare.js", "people.js")  # fmt: skip
 # What the page itself can run into and must be able to say without asking the server.
 PAGE_PROBLEMS: dict[str, str | None] = {
-    **dict.fromkeys(("upload_failed", "upload_expired", "unreadable_photo"), "photo"),
-    **dict.fromkeys(("camera_refused", "camera_missing"), "photo"),
+    **dict.fromkeys(("upload_failed", "upload_expired"), "send-again"),
+    **dict.fromkeys(("unreadable_photo", "camera_refused", "camera_missing"), "photo"),
     **{
         reason.value: "photo"
         for reason in (
@@ -73,11 +73,10 @@ def document(pk: str) -> Response:
     except Problem as problem:
         return Response(fragments.render("closed.html"), problem.status)
     caller = Caller(kind="embed", merchant_id=site.merchant_id, site_id=site.id, mode=mode)
-    garment = garment_or_none(services, caller, request.args.get("garment", ""))
-    if garment is None or garment.status is GarmentStatus.REJECTED:
+    garment = wearable(services, caller, request.args.get("garment", ""))
+    if garment is None:
         card, thumb = fragments.problem("garment_missing"), None
     else:
-        # One that is still being cleaned will be ready before her photo is.
         card = fragments.start(site.name, services.settings.photo_ttl_s)
         is_ready = garment.status is GarmentStatus.READY
         thumb = services.store.presign_get(garment.cutout_key) if is_ready else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Response
 
-from gpu_worker.contract import PhotoStatus
+from gpu_worker.contract import GarmentStatus, PhotoStatus
 from server import auth, fragments, garments, photos, shoppers
 from server.caller import Caller
 from server.errors import Problem
@@ -26,11 +26,14 @@ def own_site(services: Services, pk: str, caller: Caller) -> Site:
     return site
 
 
-def garment_or_none(services: Services, caller: Caller, sku: str) -> Garment | None:
+def wearable(services: Services, caller: Caller, sku: str) -> Garment | None:
+    """The garment of a SKU, if it can be tried on: one that is still being cleaned will be ready
+    before her photo is."""
     try:
-        return garments.by_sku(services, caller, sku)
+        garment = garments.by_sku(services, caller, sku)
     except Problem:
         return None
+    return None if garment.status is GarmentStatus.REJECTED else garment
 
 
 def ready_photo(services: Services, caller: Caller) -> Photo | None:

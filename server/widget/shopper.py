@@ -8,25 +8,23 @@ from gpu_worker.contract import PhotoStatus
 from server import auth, fragments, photos, shoppers, try_ons
 from server.auth import allow
 from server.caller import Caller
+from server.models import Garment
 from server.services import Services, current_services
-from server.widget.scope import (
-    answer,
-    garment_or_none,
-    has_agreed,
-    own_site,
-    ready_photo,
-    try_on_html,
-)
+from server.widget.scope import answer, has_agreed, own_site, ready_photo, try_on_html, wearable
 
 
 @allow("shopper")
 def start(pk: str, caller: Caller) -> Response:
     """Where she left off: a picture on its way, her photo, or the first card. `fresh=1` asks for
-    the first card in any case, `shown=start` says that the page shows it already."""
+    the first card in any case, `shown=start` says that the page shows it already. Nobody is asked
+    for a photo where the item cannot be tried on."""
     services = current_services()
     site = own_site(services, pk, caller)
+    garment = wearable(services, caller, request.args.get("garment", ""))
+    if garment is None:
+        return answer(services, caller, fragments.problem("garment_missing"))
     fresh = request.args.get("fresh") == "1"
-    card = None if fresh else _left_off(services, caller, request.args.get("garment", ""))
+    card = None if fresh else _left_off(services, caller, garment)
     if card is not None:
         return answer(services, caller, card)
     if not fresh and request.args.get("shown") == "start":
@@ -47,10 +45,9 @@ def delete_shopper(pk: str, caller: Caller) -> Response:
     return response
 
 
-def _left_off(services: Services, caller: Caller, sku: str) -> str | None:
-    garment = garment_or_none(services, caller, sku)
-    for row in try_ons.listing(services, caller).rows if garment else ():
-        if not row.status.is_final and garment and row.garment_id == garment.id:
+def _left_off(services: Services, caller: Caller, garment: Garment) -> str | None:
+    for row in try_ons.listing(services, caller).rows:
+        if not row.status.is_final and row.garment_id == garment.id:
             return try_on_html(services, row)
     recent = photos.recent(services, caller, limit=1)
     if recent and recent[0].status is PhotoStatus.CHECKING:

@@ -27,6 +27,11 @@ from tests.launcher import Launcher
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
+HEARS = """globalThis.heard = [];
+for (const name of ["open", "status", "result", "add-to-cart", "error", "close"])
+  document.addEventListener(`proteus:${name}`, (e) => heard.push([name, e.detail]));"""
+
+
 def api(shopper: Shopper) -> httpx.Client:
     """The merchant's own server."""
     bearer = {"Authorization": f"Bearer {shopper.demo['secret_key']}"}
@@ -83,11 +88,7 @@ def test_the_picture_is_pushed_and_not_asked_for(sam: Shopper, photo: Path) -> N
 
 
 def test_the_shop_hears_what_happens(sam: Shopper, photo: Path) -> None:
-    sam.page.add_init_script(
-        """globalThis.heard = [];
-        for (const name of ["open", "status", "result", "add-to-cart", "close"])
-          document.addEventListener(`proteus:${name}`, (e) => heard.push([name, e.detail]));"""
-    )
+    sam.page.add_init_script(HEARS)
     sam.visit("tee-sunset")
     sam.opens_the_fitting_room()
     sam.agrees_and_gives(photo)
@@ -104,6 +105,39 @@ def test_the_shop_hears_what_happens(sam: Shopper, photo: Path) -> None:
     assert said["result"]["try_on_id"] == try_on_id
     assert "url" not in said["result"]
     assert said["add-to-cart"]["garment"] == "tee-sunset"
+
+
+def test_a_picture_of_another_item_is_named_and_bought_as_that_item(
+    sam: Shopper, photo: Path
+) -> None:
+    sam.page.add_init_script(HEARS)
+    sam.visit("tee-sunset")
+    sam.opens_the_fitting_room()
+    sam.agrees_and_gives(photo)
+    try_on_id = sam.gets_her_picture()
+    sam.visit("tee-geo")
+    sam.opens_the_fitting_room()
+    title = sam.room.locator(".header-title")
+    expect(title).to_have_text("Geometric print T-shirt")
+    sam.sees("again")
+    sam.room.locator(f"[data-open='{try_on_id}']").click()
+    sam.sees("result")
+    expect(title).to_have_text("Sunset T-shirt")
+    sam.presses("Add to cart")
+    sam.page.wait_for_function("heard.at(-1)[0] === 'add-to-cart'")
+    bought = sam.page.evaluate("heard.at(-1)[1]")
+    assert bought == {"garment": "tee-sunset", "variant": None}  # the page's size is another's
+    sam.presses("Try another photo")
+    expect(title).to_have_text("Geometric print T-shirt")
+
+
+def test_an_item_that_is_not_there_asks_nobody_for_a_photo(sam: Shopper) -> None:
+    sam.page.add_init_script(HEARS)
+    sam.visit("tee-sunset")
+    sam.try_button.evaluate("(button) => { button.dataset.proteusGarment = 'NO-SUCH-SKU' }")
+    sam.opens_the_fitting_room()
+    expect(sam.sees("problem")).to_contain_text("This item can't be tried on yet.")
+    assert sam.page.evaluate("heard.at(-1)") == ["error", {"code": "garment_missing"}]
 
 
 # --- by keyboard, for every eye ------------------------------------------------------------------
@@ -201,47 +235,6 @@ def test_a_phone_gives_the_picture_seven_tenths_of_its_height(sam: Shopper, phot
     assert shown["height"] >= 0.7 * 640
     assert button["y"] + button["height"] <= 640
     assert sam.frame.evaluate("document.documentElement.scrollWidth <= innerWidth")
-
-
-# --- a photo that cannot be used -----------------------------------------------------------------
-
-
-def test_a_photo_without_anybody_is_refused_in_words(sam: Shopper) -> None:
-    garment = Path(__file__).parents[2] / "embed" / "demo" / "static" / "garment_tee_geo.jpg"
-    sam.visit("tee-sunset")
-    sam.opens_the_fitting_room()
-    sam.agrees_and_gives(garment)
-    card = sam.sees("rejected", PICTURE_MS)
-    expect(card).to_contain_text("We can't see anyone in this photo.")
-    with sam.page.expect_file_chooser():
-        sam.presses("Choose another photo")
-
-
-def test_a_file_that_is_no_picture_is_refused_before_it_is_sent(
-    sam: Shopper, tmp_path: Path
-) -> None:
-    notes = tmp_path / "notes.pdf"
-    notes.write_bytes(b"%PDF-1.7 no picture")
-    sam.visit("tee-sunset")
-    sam.opens_the_fitting_room()
-    sam.agrees_and_gives(notes)
-    expect(sam.sees("problem")).to_contain_text("Your browser can't open this picture.")
-    assert not [request for request in sam.requests if "/v1/uploads" in request.url]
-
-
-def test_the_camera_takes_a_photo_after_a_countdown(sam: Shopper) -> None:
-    sam.visit("tee-sunset")
-    sam.opens_the_fitting_room()
-    sam.room.get_by_role("checkbox").check()
-    sam.presses("Use the camera")
-    sam.sees("camera")
-    sam.frame.wait_for_function("() => document.querySelector('video')?.videoWidth > 0")
-    assert sam.violations(sam.frame) == []
-    sam.presses("Take photo in 5 seconds")
-    expect(sam.room.locator("[data-countdown]")).to_have_text("4")
-    sam.presses("Use this photo")
-    # Chromium's camera shows a green disc.
-    expect(sam.sees("rejected", PICTURE_MS)).to_contain_text("We can't see anyone in this photo.")
 
 
 # --- a browser that keeps nothing ----------------------------------------------------------------

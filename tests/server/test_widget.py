@@ -136,6 +136,16 @@ def test_an_item_that_was_rejected_cannot_be_tried_on(world: World) -> None:
     assert 'data-code="garment_missing"' in page(world, garment=garment.sku).text
 
 
+def test_nobody_is_asked_for_a_photo_where_the_item_is_not_there(world: World) -> None:
+    path, refused = f"/w/{world.site.live_key}/start", world.garment(status=GarmentStatus.REJECTED)
+    world.photo(world.sam)  # she has been here before
+    for sku in ("UNKNOWN", refused.sku):
+        for more in ({"shown": "problem"}, {"fresh": "1"}):
+            answer = send(world.sam, path, "GET", garment=sku, **more)
+            assert 'data-code="garment_missing"' in answer.text
+            assert "Choose a photo" not in answer.text
+
+
 def test_an_item_that_is_being_cleaned_is_offered_and_asked_for_again(world: World) -> None:
     garment = world.garment(status=GarmentStatus.CLEANING)
     assert 'data-state="start"' in page(world, garment=garment.sku).text

@@ -33,6 +33,7 @@ export async function open(card) {
   const screen = /** @type {HTMLVideoElement} */ (card.querySelector("video"));
   screen.srcObject = stream;
   await screen.play();
+  turn(card, "aiming");
 }
 
 /**

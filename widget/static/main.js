@@ -24,6 +24,8 @@ const asking = /** @type {HTMLDialogElement} */ (document.getElementById("ask-de
 /** @type {unknown} what the shop's page says is chosen there: size, colour */
 let variant = null;
 let sending = new AbortController();
+/** @type {Blob | null} her photo made ready to send, kept for another try */
+let prepared = null;
 let reported = "";
 let remembered = false;
 /** @type {HTMLElement | null} what to return to when the question is answered */
@@ -34,7 +36,7 @@ let askedBy = null;
 /** @param {import("./messages.js").Down} message */
 function heard(message) {
   if (message.type === "variant") variant = message.variant ?? null;
-  if (message.type === "closed") camera.close();
+  if (message.type === "closed") leaveCamera();
   if (message.type === "init") begin(message);
 }
 
@@ -75,18 +77,38 @@ async function give(prepare) {
   sending.abort();
   sending = new AbortController();
   const { signal } = sending;
+  const card = stage.show("#sending-view"); // a large photo takes a while to prepare
   try {
     const blob = await prepare();
-    const card = stage.show("#sending-view");
+    signal.throwIfAborted();
+    prepared = blob;
     photo.show();
-    const bar = card?.querySelector("[data-sent]");
-    const onProgress = (/** @type {number} */ share) => bar?.setAttribute("value", String(share));
-    const key = await upload.send(blob, { onProgress, signal });
+    const key = await send(blob, signal, card?.querySelector("[data-sent]"));
     const values = { key, consent_version: page.consentVersion ?? "", ...garment() };
     if (!signal.aborted) await htmx.ajax("POST", "photos", { target: "#stage", values });
   } catch (error) {
     if (!signal.aborted) fail(error);
   }
+}
+
+/**
+ * @param {Blob} blob
+ * @param {AbortSignal} signal
+ * @param {Element | null | undefined} bar
+ */
+async function send(blob, signal, bar) {
+  const onProgress = (/** @type {number} */ share) => bar?.setAttribute("value", String(share));
+  try {
+    return await upload.send(blob, { onProgress, signal });
+  } catch (error) {
+    const isAway = error instanceof session.Refused && error.code === "unavailable";
+    throw isAway ? new session.Refused("upload_failed") : error; // whose button sends it again
+  }
+}
+
+function sendAgain() {
+  const blob = prepared;
+  return blob ? give(async () => blob) : start();
 }
 
 /** @param {string} id */
@@ -113,12 +135,22 @@ function useShot() {
   give(() => photo.fromPicture(shot, shot.width, shot.height));
 }
 
+/** Nobody looks into a camera that has been closed. */
+async function leaveCamera() {
+  camera.close();
+  if (stage.card()?.dataset.state === "camera") await start();
+}
+
 /** @param {unknown} error */
 function fail(error) {
   const coded = error instanceof session.Refused || error instanceof photo.Unusable;
-  const code = session.hasEnded(error) ? "session_ended" : coded ? error.code : "internal";
+  say(session.hasEnded(error) ? "session_ended" : coded ? error.code : "internal");
+}
+
+/** Says what is wrong, to her and to the shop's page. @param {string} code */
+function say(code) {
   stage.problem(code);
-  shop.send("error", { code });
+  report();
 }
 
 // --- her pictures ----------------------------------------------------------------------------------
@@ -149,7 +181,9 @@ async function share(button) {
 
 /** @param {HTMLElement} button */
 function addToCart(button) {
-  shop.send("add_to_cart", { garment: button.dataset.sku ?? "", variant });
+  const sku = button.dataset.sku ?? "";
+  // A picture from the strip may be of another item than the page, which knows its own sizes only.
+  shop.send("add_to_cart", { garment: sku, variant: sku === page.garment ? variant : null });
   button.dataset.done = "yes";
   stage.announce(button.querySelector(".label-done")?.textContent?.trim() ?? "");
   setTimeout(() => button.removeAttribute("data-done"), DONE_MS);
@@ -196,6 +230,7 @@ async function deleteEverything() {
   live.disconnect();
   session.forget();
   photo.forget();
+  prepared = null;
   remembered = false;
 }
 
@@ -218,10 +253,8 @@ const ACTIONS = {
   "ask-delete": askDelete,
   "delete-everything": deleteEverything,
   "delete-picture": deletePicture,
-  "leave-camera": () => {
-    camera.close();
-    return start();
-  },
+  "leave-camera": leaveCamera,
+  "send-again": sendAgain,
   "shoot-again": () => camera.aim(/** @type {HTMLElement} */ (stage.card())),
   "stop-sending": () => {
     sending.abort();
@@ -286,6 +319,7 @@ function settle() {
   }
   shop.send("resize", stage.card()?.dataset.state === "result" ? WIDE : NARROW);
   markOpen();
+  stage.entitle();
   report();
 }
 
@@ -298,9 +332,13 @@ function markOpen() {
   }
 }
 
-/** Tells the shop's page how the try-on on the stage stands. */
+/** Tells the shop's page how the try-on on the stage stands, or what is wrong. */
 function report() {
   const shown = stage.card();
+  if (shown?.dataset.code && !shown.dataset.told) {
+    shown.dataset.told = "yes";
+    shop.send("error", { code: shown.dataset.code });
+  }
   const progress = shown?.querySelector(".progress");
   const status = progress?.getAttribute("data-status") ?? shown?.dataset.status;
   const tryOnId = shown?.dataset.tryOn;
@@ -336,7 +374,7 @@ document.body.addEventListener("htmx:afterRequest", (event) => {
   if (pathInfo.requestPath === "photos") checkMemory();
 });
 for (const name of ["htmx:sendError", "htmx:timeout"]) {
-  document.body.addEventListener(name, () => stage.problem("unavailable"));
+  document.body.addEventListener(name, () => say("unavailable"));
 }
 document.body.addEventListener("htmx:beforeSwap", (event) => {
   const { detail } = /** @type {CustomEvent<HtmxBeforeSwap>} */ (event);
@@ -344,7 +382,7 @@ document.body.addEventListener("htmx:beforeSwap", (event) => {
   if (detail.xhr.status < 400 || type.startsWith("text/html")) return;
   // A proxy or another door answered: never show its words.
   detail.shouldSwap = false;
-  stage.problem(detail.xhr.status === 401 ? "session_ended" : "unavailable");
+  say(detail.xhr.status === 401 ? "session_ended" : "unavailable");
 });
 
 if (isSample) {
@@ -356,7 +394,7 @@ if (isSample) {
     .then(() => photo.show());
   if (asking.hasAttribute("data-open-now")) ask();
 } else {
-  const ended = () => stage.problem("session_ended");
+  const ended = () => say("session_ended");
   session.signRequests(ended);
   live.install(ended);
   if (shop.isFramed) shop.send("ready");

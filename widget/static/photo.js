@@ -24,6 +24,7 @@ let latest = null;
  * @returns {Promise<Blob>} what to send
  */
 export async function prepare(file) {
+  latest = null;
   if (file.size === 0) throw new Unusable("empty_file");
   const bitmap = await createImageBitmap(file, { imageOrientation: "from-image" }).catch(
     () => null,
@@ -97,7 +98,6 @@ function toJpeg(canvas) {
  * @param {Blob} file
  */
 function asItIs(file) {
-  latest = null;
   if (!READ_BY_SERVER.includes(file.type)) throw new Unusable("unreadable_photo");
   if (file.size > MOST_BYTES) throw new Unusable("file_too_large");
   return file;

@@ -23,7 +23,23 @@ export function show(selector) {
 /** Shows what is wrong. @param {string} code */
 export function problem(code) {
   const known = document.querySelector(`template[data-problem="${CSS.escape(code)}"]`);
-  show(`template[data-problem="${known ? CSS.escape(code) : "internal"}"]`);
+  const shown = show(`template[data-problem="${known ? CSS.escape(code) : "internal"}"]`);
+  if (shown) shown.dataset.code = code;
+}
+
+const title = document.querySelector(".header-title");
+const thumb = document.querySelector(".header-thumb");
+const own = { title: title?.textContent ?? "", thumb: thumb?.getAttribute("src") ?? "" };
+
+/** The header names what the card shows: a picture from the strip may be of another item. */
+export function entitle() {
+  const shown = card()?.dataset ?? {};
+  const isOwn = !shown.title || shown.title === own.title;
+  const now = isOwn ? own : { title: shown.title ?? "", thumb: shown.thumb ?? "" };
+  if (title?.textContent === now.title) return;
+  title?.replaceChildren(now.title);
+  title?.setAttribute("title", now.title);
+  thumb?.setAttribute("src", now.thumb);
 }
 
 /** To be called when a card has come: its heading gets the focus, or is announced. */
