@@ -10,7 +10,15 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 EngineName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
 
@@ -23,8 +31,17 @@ class SettingsError(Exception):
         self.lines = lines
 
 
+def _with_a_port(value: str) -> str:
+    """urlsplit reads a port when it is asked for, and not before."""
+    try:
+        urlsplit(value).port  # noqa: B018 - raises where it is none
+    except ValueError as error:
+        raise ValueError("has a port that is none") from error
+    return value
+
+
 def _http_url(value: str) -> str:
-    parts = urlsplit(value)
+    parts = urlsplit(_with_a_port(value))
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("must be an http:// or https:// address")
     return value.rstrip("/")
@@ -39,6 +56,7 @@ def _server_url(value: str) -> str:
     return f"{parts.scheme}://{parts.netloc.lower().removesuffix(default)}"
 
 
+Url = Annotated[str, AfterValidator(_with_a_port)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 
 
@@ -51,8 +69,12 @@ class Settings(BaseModel):
     server_url: Annotated[str, AfterValidator(_server_url)] = Field(
         "http://localhost:8080", validation_alias="PROTEUS_SERVER_URL"
     )
-    database_url: str = Field(repr=False, validation_alias="DATABASE_URL")
-    redis_url: str = Field(repr=False, validation_alias="REDIS_URL", pattern=r"^(rediss?|unix)://")
+    database_url: Url = Field(
+        repr=False,
+        validation_alias="DATABASE_URL",
+        pattern=r"^(sqlite|postgres(ql)?(\+psycopg)?)://",
+    )
+    redis_url: Url = Field(repr=False, validation_alias="REDIS_URL", pattern=r"^(rediss?|unix)://")
 
     s3_endpoint_url: HttpUrl | None = Field(None, validation_alias="S3_ENDPOINT_URL")
     # What a browser can reach, where that is another address than the one inside the cluster.
@@ -81,9 +103,18 @@ class Settings(BaseModel):
     host: str = Field("127.0.0.1", validation_alias="PROTEUS_HOST")
     port: int = Field(8080, ge=1, le=65_535, validation_alias="PORT")
     # Metrics and the wish for workers, at the same address; 0: nowhere.
-    internal_port: int = Field(9090, ge=0, le=65_535, validation_alias="PROTEUS_INTERNAL_PORT")
+    internal_port: int = Field(
+        9090, ge=0, le=65_535, validation_alias="PROTEUS_INTERNAL_PORT", validate_default=True
+    )
     web_workers: int = Field(2, ge=1, le=64, validation_alias="PROTEUS_WEB_WORKERS")
     log: Literal["text", "json"] = Field("text", validation_alias="PROTEUS_LOG")
+
+    @field_validator("internal_port")
+    @classmethod
+    def _of_its_own(cls, value: int, info: ValidationInfo) -> int:
+        if value and value == info.data.get("port"):
+            raise ValueError("must differ from PORT")
+        return value
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Self:
