@@ -154,7 +154,9 @@ def setting_names() -> list[str]:
 
 
 def _line(item: Any) -> str:
-    name = str(item["loc"][0]) if item["loc"] else "settings"
+    name = str(item["loc"][0])
+    if name in Settings.model_fields:  # so a wrong default names itself
+        name = str(Settings.model_fields[name].validation_alias)
     if item["type"] == "missing":
         return f"{name}: is not set"
     return f"{name}: {item['msg'].removeprefix('Value error, ')}"
