@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from torch._inductor.runtime.cache_dir_utils import default_cache_dir
 
-from gpu_worker.catvton.device import DeviceError, choose_device, choose_dtype
+from gpu_worker.catvton.device import DeviceError, choose_device, choose_dtype, name_of
 from gpu_worker.catvton.engine import CatvtonEngine
 from gpu_worker.catvton.garments import GarmentCache, GarmentShelf
 from gpu_worker.catvton.layout import LATENT_SCALE
@@ -47,13 +47,9 @@ def _build(kind: Kind, settings: Settings, garments: GarmentShelf | None) -> Cat
     keep_compiled(Path(settings.compile_cache_dir))
     shelf = shelf_of(settings)
     verify(kind, shelf)
-    model = load(
-        kind,
-        shelf,
-        device,
-        choose_dtype(settings.dtype, device),
-        Switches.of(settings.switches),
-    )
+    dtype = choose_dtype(settings.dtype, device)
+    log.info("%s on %s in %s; switches: %s", kind.value, name_of(device), dtype, settings.switches)
+    model = load(kind, shelf, device, dtype, Switches.of(settings.switches))
     base = shelf.root(SOURCES[kind].base)
     return CatvtonEngine(
         model,

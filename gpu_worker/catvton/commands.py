@@ -99,7 +99,11 @@ def _parity(asked: argparse.Namespace) -> int:
     from gpu_worker.catvton.switches import Switches
 
     words = [] if asked.switches == "none" else asked.switches.split(",")
-    errors = run_case(asked.folder, choose_device(asked.device), Switches.of(words))
+    try:
+        errors = run_case(asked.folder, choose_device(asked.device), Switches.of(words))
+    except (OSError, ValueError, KeyError) as error:
+        print(f"parity: {error}", file=sys.stderr)
+        return 1
     print(f"latents {errors.latents:.2e} relative, at most {LATENTS_LIMIT:.0e}")
     print(f"picture {errors.picture}/255, at most {PICTURE_LIMIT}/255")
     return 0 if errors.within_limits else 1

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
-from PIL import Image
+from PIL import Image, ImageFilter
 
 SCALING = 0.18215
 
@@ -29,6 +29,7 @@ class Case:
     height: int = 96
     photo: tuple[int, int] = (90, 150)
     garment: tuple[int, int] = (130, 80)
+    mask_blur: float = 0.0
 
     @property
     def axis(self) -> int:
@@ -97,6 +98,7 @@ def _pictures(
     person, garment = noise(case.photo), noise(case.garment)
     mask = Image.new("L", case.photo, 0)
     mask.paste(255, (20 + n, 30, case.photo[0] - 15, case.photo[1] - 20))
+    mask = mask.filter(ImageFilter.GaussianBlur(case.mask_blur))
     person.save(folder / f"person_{n}.png")
     garment.save(folder / f"garment_{n}.png")
     if case.kind == "inpaint":

@@ -44,14 +44,15 @@ OTHERS = [
     Case("maskfree", num_inference_steps=12, eta=0.0, photo=(200, 120)),
     Case("maskfree", n=2, guidance_scale=1.0, num_inference_steps=6),
     Case("maskfree", guidance_scale=0.0, eta=0.4, garment=(60, 170)),
-    Case("maskfree", guidance_scale=7.5, num_inference_steps=25, width=96, height=64),
+    Case("maskfree", guidance_scale=7.5, num_inference_steps=30, width=96, height=64),
     Case("inpaint", n=2, num_inference_steps=5, photo=(151, 97)),
     Case("inpaint", guidance_scale=1.0, eta=0.0, num_inference_steps=9),
     Case("inpaint", n=2, guidance_scale=3.5, num_inference_steps=3, width=72, height=88),
+    Case("inpaint", num_inference_steps=50, mask_blur=9.0),
 ]
 
 
-@pytest.mark.parametrize("case", OTHERS, ids=lambda case: f"{case.kind}-{case.guidance_scale}")
+@pytest.mark.parametrize("case", OTHERS, ids=lambda case: f"{case.kind}-{case.num_inference_steps}")
 def test_meets_a_plain_computation(golden: Path, tmp_path: Path, case: Case) -> None:
     """Batches, no guidance, no noise, other sizes, photos and garments of any shape."""
     errors = run_case(write_case(tmp_path / "case", golden / case.kind, case))
@@ -62,6 +63,23 @@ def test_meets_a_plain_computation(golden: Path, tmp_path: Path, case: Case) -> 
 @pytest.mark.parametrize("word", ["fused_qkv", "channels_last"])
 def test_a_switch_keeps_the_golden_case(golden: Path, word: str) -> None:
     assert main(["parity", str(golden / CASES[1]), "--switches", word]) == 0
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        (["nowhere"], "case.json"),
+        ([CASES[0], "--switches", "warp"], "no switch is called 'warp'"),
+        ([CASES[0], "--device", "cuda:99"], "cuda:99 was asked for"),
+    ],
+)
+def test_what_cannot_be_run_ends_with_a_line(
+    golden: Path, capsys: pytest.CaptureFixture[str], more: list[str], says: str
+) -> None:
+    assert main(["parity", str(golden / more[0]), *more[1:]]) == 1
+    told = capsys.readouterr().err.strip().splitlines()[-1]
+    assert told.startswith("parity: ")
+    assert says in told
 
 
 @pytest.mark.parametrize("change", [{"guidance_scale": 2.6}, {"eta": 0.9}])
