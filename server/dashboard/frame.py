@@ -106,7 +106,9 @@ TITLES = {
 def problem(error: Problem) -> ResponseReturnValue:
     """A refusal that no form could show beside a field."""
     if request.is_json or "application/json" in request.headers.get("Accept", ""):
-        return jsonify(error.to_dict(str(g.get("request_id", "-")))), error.status, error.headers
+        answer = jsonify(error.to_dict(str(g.get("request_id", "-"))))
+        answer.content_type = "application/problem+json"
+        return answer, error.status, error.headers
     title, text = TITLES.get(error.status, (f"{error.kind.title}.", error.detail))
     return _page(title, text), error.status, error.headers
 
@@ -135,11 +137,11 @@ def outdated(_error: CSRFError) -> ResponseReturnValue:
 
 
 def too_many(_error: RateLimitExceeded) -> ResponseReturnValue:
-    wait = {"Retry-After": str(round(limits.retry_after_s()))}
+    limited = Problem("rate_limited", retry_after_s=limits.retry_after_s())
     if request.endpoint != "dashboard.log_in":
-        return _page(*TITLES[429]), 429, wait
+        return problem(limited)
     email = request.form.get("email", "")
-    return login.page(email=email, problem=login.TOO_MANY), 429, wait
+    return login.page(email=email, problem=login.TOO_MANY), 429, limited.headers
 
 
 def _page(title: str, text: str) -> str:

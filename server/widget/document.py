@@ -71,7 +71,7 @@ def document(pk: str) -> Response:
     try:
         site, mode = site_of(services, pk)
     except Problem as problem:
-        return Response(fragments.render("closed.html"), problem.status)
+        return Response(fragments.render("closed.html"), problem.status, problem.headers)
     caller = Caller(kind="embed", merchant_id=site.merchant_id, site_id=site.id, mode=mode)
     garment = wearable(services, caller, request.args.get("garment", ""))
     if garment is None:

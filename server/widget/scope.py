@@ -31,7 +31,9 @@ def wearable(services: Services, caller: Caller, sku: str) -> Garment | None:
     before her photo is."""
     try:
         garment = garments.by_sku(services, caller, sku)
-    except Problem:
+    except Problem as problem:
+        if problem.code != "garment_not_found":
+            raise
         return None
     return None if garment.status is GarmentStatus.REJECTED else garment
 

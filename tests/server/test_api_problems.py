@@ -131,6 +131,9 @@ def test_a_database_that_is_away_says_come_back(world: World) -> None:
     answer = world.sam.get("/v1/try-ons")
     assert code(answer) == (503, "unavailable")
     assert int(answer.headers["Retry-After"]) > 0
+    document = world.anybody().get(f"/w/{world.site.live_key}")
+    assert (document.status_code, document.mimetype) == (503, "text/html")
+    assert int(document.headers["Retry-After"]) > 0
 
 
 def test_too_many_requests_say_when_to_come_back(

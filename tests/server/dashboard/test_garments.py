@@ -213,6 +213,7 @@ def test_refused_details_come_back_with_words(house: House, ada: Person) -> None
 )
 def test_refused_upload(ada: Person, changes: dict[str, Any], code: str) -> None:
     answer = announce(ada, **changes)
+    assert answer.mimetype == "application/problem+json"
     assert answer.get_json()["code"] == code
 
 
