@@ -23,7 +23,7 @@ let count = 0;
 
 const input = /** @type {HTMLInputElement} */ (drop.querySelector("[data-files]"));
 input.addEventListener("change", () => {
-  for (const file of input.files ?? []) begin(file);
+  take([...(input.files ?? [])]);
   input.value = ""; // the same file may be chosen again after it was removed
 });
 
@@ -37,25 +37,44 @@ for (const name of ["dragleave", "drop"]) {
   drop.addEventListener(name, () => drop.classList.remove("over"));
 }
 drop.addEventListener("drop", (event) => {
-  event.preventDefault();
-  for (const file of event.dataTransfer?.files ?? []) begin(file);
+  const dropped = [...(event.dataTransfer?.files ?? [])];
+  take(input.multiple ? dropped : dropped.slice(0, 1));
 });
+for (const name of ["dragover", "drop"]) {
+  // A picture that misses the place would be opened instead of this page.
+  document.addEventListener(name, (event) => event.preventDefault());
+}
 
-/** @param {File} file */
-function begin(file) {
-  const refusal = refused(file);
-  if (refusal) return say(`${file.name}: ${refusal}`);
-  const draft = add(file);
-  waiting.push(() => send(draft, file));
+/** @param {File[]} files */
+function take(files) {
+  sayRefused(files.filter(refused).map((file) => `${file.name}: ${refused(file)}`));
+  for (const file of files) {
+    if (refused(file)) continue;
+    const draft = add(file);
+    waiting.push(() => send(draft, file));
+  }
   next();
 }
 
-/** @param {File} file */
+/** What is wrong with a file, and what to do. @param {File} file */
 function refused(file) {
-  if (!TYPES.includes(file.type)) return "choose a JPEG, PNG or WebP picture.";
-  if (file.size === 0) return "this file is empty.";
-  if (file.size > Number(drop.dataset.maxBytes)) return "this picture is too large.";
+  const most = Number(drop.dataset.maxBytes);
+  if (!TYPES.includes(file.type)) return "not a JPEG, PNG or WebP picture. Choose another file.";
+  if (file.size === 0) return "this file is empty. Choose another one.";
+  if (file.size > most) return `larger than ${most / 1_048_576} MB. Choose a smaller one.`;
   return "";
+}
+
+/** Stays until files are chosen again: of several that are refused each is named. @param {string[]} lines */
+function sayRefused(lines) {
+  const notice = /** @type {HTMLElement} */ (document.querySelector("[data-refused]"));
+  const paragraphs = lines.map((line) => {
+    const paragraph = document.createElement("p");
+    paragraph.textContent = line;
+    return paragraph;
+  });
+  notice.querySelector("[data-refused-lines]")?.replaceChildren(...paragraphs);
+  notice.hidden = lines.length === 0;
 }
 
 // --- one draft ------------------------------------------------------------------------------------
@@ -98,9 +117,9 @@ function show(form) {
   const place = form.querySelector("[data-shot]");
   if (!url || !place || place.querySelector("img")) return;
   const picture = new Image();
+  picture.onload = () => place.replaceChildren(picture); // what is no picture leaves the drawing
   picture.src = url;
   picture.alt = "";
-  place.replaceChildren(picture);
 }
 
 /** @param {string} name */
@@ -204,9 +223,19 @@ document.addEventListener("click", (event) => {
     input.focus();
   }
   if (event.target.closest("[data-add-all]")) {
-    for (const form of list.querySelectorAll("form")) form.requestSubmit();
+    addAll([...list.querySelectorAll("form")]);
   }
 });
+
+/** Adds what is complete, then leads to the first that is not. @param {HTMLFormElement[]} forms */
+function addAll(forms) {
+  const uploaded = forms.filter((form) => !form.querySelector("[data-add][disabled]"));
+  for (const form of uploaded) if (form.checkValidity()) form.requestSubmit();
+  const incomplete = uploaded.find((form) => !form.checkValidity());
+  if (incomplete) incomplete.reportValidity();
+  else if (uploaded.length < forms.length)
+    say("Some pictures are still uploading. Press again when they are there.");
+}
 
 // What htmx swapped, whichever way: a form that came back with errors, one that is done, a new row.
 const added = /** @type {HTMLElement} */ (document.getElementById("rows"));

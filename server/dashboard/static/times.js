@@ -31,3 +31,4 @@ refresh();
 setInterval(refresh, 15_000);
 document.addEventListener("proteus:rows", refresh);
 document.addEventListener("htmx:afterSwap", refresh);
+document.addEventListener("htmx:oobAfterSwap", refresh);

@@ -120,17 +120,33 @@ def test_page_catches_up_after_the_server_was_away(shop: Stage, page: Page) -> N
 def test_ada_adds_two_garments_and_sees_them_ready(shop: Stage, page: Page) -> None:
     page.goto("garments/add")
     page.locator("[data-files]").set_input_files(
-        [_file("red_summer-dress.jpg"), _file("TEE 7.png", "png"), _file("notes.txt", "txt")]
+        [
+            _file("red_summer-dress.jpg"),
+            _file("notes.txt", "txt"),
+            _file("TEE 7.png", "png"),
+            {"name": "none.jpg", "mimeType": "image/jpeg", "buffer": b""},
+        ]
     )
-    expect(page.locator(".toast")).to_contain_text("notes.txt: choose a JPEG")
+    refused = page.locator("[data-refused] p")
+    expect(refused).to_have_text(
+        [
+            "notes.txt: not a JPEG, PNG or WebP picture. Choose another file.",
+            "none.jpg: this file is empty. Choose another one.",
+        ]
+    )
     drafts = page.locator("form.draft")
     expect(drafts).to_have_count(2)
     expect(page.get_by_text("Uploaded")).to_have_count(2)
     expect(drafts.nth(0).get_by_label("Title")).to_have_value("Red summer dress")
     expect(drafts.nth(1).get_by_label("SKU")).to_have_value("TEE-7")
-    drafts.nth(0).get_by_label("Category").select_option("overall")
     drafts.nth(1).get_by_label("Category").select_option("upper")
     page.get_by_role("button", name="Add all 2 garments").click()
+    expect(page.locator("#rows tr")).to_have_count(1)
+    expect(page.locator("#rows time")).to_have_text("Just now")
+    category = drafts.get_by_label("Category")
+    expect(category).to_be_focused()
+    category.select_option("overall")
+    drafts.get_by_role("button", name="Add garment").click()
     expect(page.locator("#rows tr")).to_have_count(2)
     expect(drafts).to_have_count(0)
     for row in _garments(shop):
