@@ -19,6 +19,7 @@ from typing import Any, NoReturn, TypeVar
 import psycopg
 import pytest
 import redis
+from hypothesis import settings
 from playwright.sync_api import Browser, expect, sync_playwright
 
 from server import migrate
@@ -35,6 +36,9 @@ Launch = Callable[..., Browser]
 
 def pytest_configure(config: pytest.Config) -> None:
     expect.set_options(timeout=DEADLINE_S * 1000)
+    # Hypothesis fails what takes more than 200 ms; that tells of the machine.
+    settings.register_profile("patient", settings.default, deadline=None)
+    settings.load_profile("patient")
     config.pluginmanager.register(Lines(config.rootpath))
 
 

@@ -19,7 +19,15 @@ import numpy as np
 from redis import Redis, RedisError
 from sqlalchemy import select, text
 
-from gpu_worker.contract import EVENTS, STEWARD, Event, EventType, TryOnStatus, worker_key
+from gpu_worker.contract import (
+    EVENTS,
+    STEWARD,
+    Event,
+    EventType,
+    TryOnStatus,
+    policy_key,
+    worker_key,
+)
 from server import auth, try_ons
 from server.local.children import Child
 from server.models import Garment, Photo, Shopper, Site, TryOn
@@ -84,6 +92,10 @@ class Road:
         name = f"worker-{len(self.house.children)}.log"
         argv = module or ("-m", "gpu_worker", "work", ENGINE)
         return self.house.start(*argv, log=name, **{**env, **changes})
+
+    def arbitrate(self) -> Child:
+        name = f"arbitrator-{len(self.house.children)}.log"
+        return self.house.start("-m", "gpu_worker", "arbitrate", log=name)
 
     def serve(self, **changes: str) -> Child:
         return self.house.serve(PROTEUS_RATE_LIMIT="100000", **changes)
@@ -173,6 +185,11 @@ class Road:
         """How often RQ's jobs are said to have been lost with a worker."""
         marks = [self._redis.hget(f"rq:job:{id_}", "losses") for id_ in self.accepted]
         return sum(int(mark) for mark in marks if mark)
+
+    def law(self) -> str | None:
+        """By which law the policy was made; None where there is none."""
+        law: Any = self._redis.hget(policy_key(ENGINE), "law")
+        return law.decode() if law else None
 
     def clocks(self) -> list[float]:
         """By how many seconds each worker's clock is ahead, as its heartbeat says."""
