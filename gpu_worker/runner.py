@@ -245,9 +245,22 @@ class Runner:
 
     def _conclude(self, run_id: str, picture: Any, turn: Turn) -> None:
         """`picture`: the engine's, or what it raised instead."""
+        if isinstance(picture, OutOfMemoryError) and self._makes_room(run_id):
+            self._finish(run_id, turn)
+            return
         if not isinstance(picture, Exception):
             self._note_picture(self._runs[run_id])
         self._end(run_id, picture, turn)
+
+    def _makes_room(self, run_id: str) -> bool:
+        """For a picture that does not fit beside the steps: fewer step from now on. False where
+        they cannot be fewer."""
+        bucket = self._runs[run_id].ticket.bucket
+        others = sum(run.sample is not None for run in self._runs.values()) - 1
+        if self._beside is None or not others or self._ceilings[bucket].most == 1:
+            return False
+        self._limit(bucket, others)
+        return True
 
     def _note_picture(self, run: _Run) -> None:
         bucket = run.ticket.bucket

@@ -133,7 +133,7 @@ def idle_share(device: torch.device, work: Callable[[], Any]) -> float | None:
     spans = sorted(
         (event.time_range.start, event.time_range.end)
         for event in seen.events() or ()
-        if event.device_type.name == "CUDA"
+        if event.device_type.name == "CUDA" and not event.is_user_annotation
     )
     return max(0.0, 1 - covered(spans) / took_us)
 

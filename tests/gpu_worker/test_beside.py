@@ -155,6 +155,56 @@ def test_who_finds_no_memory_beside_comes_later() -> None:
     assert {name: type(end.result) for name, end in ended.items()} == {"a": Picture, "b": Picture}
 
 
+class Crowded(Aside):
+    """Can turn `a` into its picture only while no more than one steps."""
+
+    def __init__(self) -> None:
+        super().__init__(steps=40)
+        self.stepping: list[int] = []
+        self.tries = 0
+
+    def step(self, samples: Sequence[NullSample]) -> None:
+        super().step(samples)
+        self.stepping.append(len(samples))
+        self.stepped.set()
+
+    def finish(self, sample: NullSample) -> Picture:
+        if sample.order.id == "a":
+            self.tries += 1
+            self.stepped.clear()
+            assert self.stepped.wait(PATIENCE_S)
+            if self.stepping[-1] > 1:
+                raise OutOfMemoryError("full")
+        return super().finish(sample)
+
+
+def test_a_picture_that_finds_no_memory_is_tried_again_beside_fewer() -> None:
+    engine = Crowded()
+    made = runner(engine, "a")
+    while len(engine.stepping) < 20:
+        made.turn(8)
+    for name in ("b", "c"):
+        made.add(Ticket(name, Lane.LIVE, "ada"), order(name))
+    ended = run(made)
+    assert {name: type(end.result) for name, end in ended.items()} == {
+        "a": Picture, "b": Picture, "c": Picture,
+    }  # fmt: skip
+    assert engine.tries > 1
+    assert max(engine.stepping) == 3
+
+
+def test_a_picture_that_never_finds_memory_fails_alone() -> None:
+    class Full(Aside):
+        def finish(self, sample: NullSample) -> Picture:
+            if sample.order.id == "a":
+                raise OutOfMemoryError("full")
+            return super().finish(sample)
+
+    ended = run(runner(Full(), "a", "b", "c"))
+    assert isinstance(ended["a"].result, OutOfMemoryError)
+    assert all(isinstance(ended[name].result, Picture) for name in ("b", "c"))
+
+
 def test_how_long_it_has_been_busy_beside_is_known() -> None:
     engine = Aside()
     made = runner(engine)
