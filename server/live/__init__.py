@@ -178,12 +178,12 @@ def _first_frame(ws: Server, hub: Hub) -> str | bytes:
 def _parse_hello(frame: str | bytes) -> tuple[str, Format]:
     try:
         hello: Any = json.loads(frame)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ClosingError(BAD_FRAME, "the first frame is not JSON") from error
     if not isinstance(hello, dict) or hello.get("type") != "hello":
         raise ClosingError(BAD_FRAME, "the first frame says hello")
     ticket, wanted = hello.get("ticket"), hello.get("format", "json")
-    if not isinstance(ticket, str) or wanted not in ("html", "json"):
+    if not isinstance(ticket, str) or not ticket.isascii() or wanted not in ("html", "json"):
         raise ClosingError(BAD_FRAME, "a hello has a ticket, and html or json as its format")
     return ticket, wanted
 

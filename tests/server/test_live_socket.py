@@ -207,6 +207,8 @@ def test_many_sockets_on_postgresql(
         ('{"type": "hullo", "ticket": "x", "format": "json"}', 4400),
         ('{"type": "hello", "ticket": 7, "format": "json"}', 4400),
         ('{"type": "hello", "ticket": "x", "format": "xml"}', 4400),
+        ('{"type": "hello", "ticket": "\\ud800", "format": "json"}', 4400),
+        ("[" * 4000, 4400),
         ('{"type": "hello", "ticket": "x", "format": "json"}', 4401),
         ('{"type": "hello", "ticket": "x' + "y" * 5000 + '"}', 1009),
     ],
