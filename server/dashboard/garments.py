@@ -20,6 +20,7 @@ from server.models import Garment
 from server.services import current_services
 
 PAGE_LENGTH = 25
+PRINTABLE = r"^[^\x00-\x1f\x7f]+$"
 
 # What a person reads beside the field when its value is refused.
 WORDS = {
@@ -39,12 +40,12 @@ PROBLEM_FIELDS = {
 class GarmentForm(BaseModel):
     model_config = ConfigDict(str_strip_whitespace=True)
 
-    title: str = Field(min_length=1, max_length=200)
+    title: str = Field(min_length=1, max_length=200, pattern=PRINTABLE)
     category: Category
 
 
 class NewGarmentForm(GarmentForm):
-    sku: str = Field(min_length=1, max_length=100)
+    sku: str = Field(min_length=1, max_length=100, pattern=PRINTABLE)
     image_key: str = Field(min_length=1, max_length=300)
     replaces: str = ""
 

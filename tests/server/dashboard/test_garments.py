@@ -166,8 +166,10 @@ def _row(house: House, garment_id: str) -> Garment | None:
     [
         ({"title": "  "}, "Give it a title"),
         ({"title": "x" * 201}, "Give it a title"),
+        ({"title": "two\nlines"}, "Give it a title"),
         ({"sku": ""}, "Give it the SKU"),
         ({"sku": "x" * 101}, "Give it the SKU"),
+        ({"sku": "a\x00b"}, "Give it the SKU"),
         ({"category": "hat"}, "Choose what it dresses."),
         ({"category": ""}, "Choose what it dresses."),
         ({"image_key": ""}, "Its picture has not arrived."),
