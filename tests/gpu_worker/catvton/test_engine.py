@@ -201,6 +201,22 @@ def test_what_did_not_fit_is_let_go(engine: CatvtonEngine) -> None:
     assert held[0]() is None
 
 
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("CUDA driver error: out of memory", OutOfMemoryError),
+        ("cuDNN error: CUDNN_STATUS_ALLOC_FAILED", OutOfMemoryError),
+        ("cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED", OutOfMemoryError),
+        ("Triton Error [CUDA]: out of memory", OutOfMemoryError),
+        ("CUDA driver error: an illegal memory access was encountered", DeviceLostError),
+        ("Triton Error [CUDA]: unspecified launch failure", DeviceLostError),
+        ("cuDNN error: CUDNN_STATUS_EXECUTION_FAILED", DeviceLostError),
+    ],
+)
+def test_libraries_have_their_own_words(said: str, told: type[Exception]) -> None:
+    assert isinstance(fault_of(RuntimeError(said)), told)
+
+
 def test_another_error_is_left_as_it_is() -> None:
     assert fault_of(RuntimeError("shapes cannot be multiplied")) is None
 

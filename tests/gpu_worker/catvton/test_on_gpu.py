@@ -12,9 +12,10 @@ import torch
 from gpu_worker.catvton.engine import CatvtonEngine
 from gpu_worker.catvton.model import assemble
 from gpu_worker.catvton.parity import run_case
+from gpu_worker.catvton.safety import SafetyChecker
 from gpu_worker.catvton.sources import SOURCES, Kind
 from gpu_worker.catvton.switches import Switches
-from tests.gpu_worker.catvton.drawing import SIZE, drawn, error, order, run
+from tests.gpu_worker.catvton.drawing import CPU, SIZE, drawn, error, order, run
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU here")
 GPU = torch.device("cuda", 0)
@@ -85,6 +86,28 @@ def test_the_vae_beside_the_steps_changes_nothing(
             engine.step([other])
         for done, picture in zip(leaving, pictures, strict=True):
             assert np.abs(done.result().pixels.astype(int) - picture).max() <= 1
+
+
+@pytest.mark.parametrize("words", [(), ("graphs",)])
+def test_what_overflows_in_float16_goes_on_in_bfloat16(
+    tiny_weights: Path, words: tuple[str, ...]
+) -> None:
+    engine = engine_on_gpu(tiny_weights, *words, dtype=torch.float16)
+    engine.warm_up()
+    sample = engine.admit(order(1, 3))
+    engine.step([sample])
+    with torch.no_grad():
+        engine._model.unet.conv_out.weight.mul_(60_000)
+    run(engine, [sample])
+    assert engine._model.dtype == torch.bfloat16
+    assert torch.isfinite(sample.latents).all()
+
+
+def test_the_checker_looks_on_the_gpu(tiny_weights: Path) -> None:
+    base = tiny_weights / SOURCES[Kind.MASKFREE].base.repository
+    picture = np.random.default_rng(3).integers(0, 256, (64, 48, 3), dtype=np.uint8)
+    answers = [SafetyChecker(base, device).is_safe(picture) for device in (GPU, CPU)]
+    assert answers[0] is answers[1]
 
 
 def test_float16_is_near(tiny_weights: Path) -> None:
