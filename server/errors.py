@@ -6,6 +6,7 @@ turns a Problem into RFC 9457 JSON.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -123,7 +124,7 @@ class Problem(Exception):  # noqa: N818 - it is what RFC 9457 calls it
         self.param = param
         self.headers = dict(headers or {})
         if retry_after_s is not None:
-            self.headers["Retry-After"] = str(max(1, round(retry_after_s)))
+            self.headers["Retry-After"] = str(max(1, math.ceil(retry_after_s)))
 
     def to_dict(self, request_id: str) -> dict[str, Any]:
         return {

@@ -162,7 +162,7 @@ def test_a_redis_that_hangs_hangs_nobody(world: World, sqlite_url: str) -> None:
         assert ada.get("/v1/garments").status_code == 200
         body = {"photo_id": world.photo(world.ada).id, "garment_id": world.garment().id}
         assert ada.post("/v1/try-ons", body).status_code == 202
-        assert time.monotonic() - began < 12
+        assert time.monotonic() - began < 60
 
 
 def s3_of(world: World) -> S3Settings:

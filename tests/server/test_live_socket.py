@@ -277,7 +277,9 @@ def test_after_a_while_it_must_show_who_it_is_again(
 
 def test_more_sockets_than_slots(house: Stage) -> None:
     row = house.try_on()
-    ears = [house.connect() for _ in range(40)]
+    ears = [house.listen(house.sam) for _ in range(40)]  # those that say nothing are soon ended
+    for ear in ears:
+        ear.until("queued", row)
     assert house.connect().close_code() == 4429
     assert httpx.get(f"{house.url}/healthz").status_code == 200
     for ear in ears:
