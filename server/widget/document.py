@@ -25,7 +25,7 @@ STATIC = Path(__file__).parents[2] / "widget" / "static"
 DIRECTIONS = ("ltr", "rtl")
 THEMES = ("light", "dark")
 MODULES = ("host.js", "messages.js", "session.js", "live.js", "stage.js", "photo.js", "camera.js",
-           "upload.js", "compare.js", "people.js")  # fmt: skip
+           "upload.js", "picture.js", "compare.js", "people.js")  # fmt: skip
 # What the page itself can run into and must be able to say without asking the server.
 PAGE_PROBLEMS: dict[str, str | None] = {
     **dict.fromkeys(("upload_failed", "upload_expired"), "send-again"),

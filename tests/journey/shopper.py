@@ -198,8 +198,10 @@ class Shopper:
             for_s * 1000,
         )
 
-    def focused(self) -> str:
-        return str(self.frame.evaluate("document.activeElement.textContent.trim()"))
+    def expects_focus(self, words: str) -> None:
+        """Waits: a key may be answered before the focus has moved."""
+        script = "(words) => document.activeElement.textContent.trim() === words"
+        self.frame.wait_for_function(script, arg=words, timeout=SOON_MS)
 
 
 __all__ = ["PICTURE_MS", "SOON_MS", "Shopper", "expect"]

@@ -7,6 +7,7 @@ import * as host from "./host.js";
 import * as live from "./live.js";
 import * as people from "./people.js";
 import * as photo from "./photo.js";
+import * as picture from "./picture.js";
 import * as session from "./session.js";
 import * as stage from "./stage.js";
 import * as upload from "./upload.js";
@@ -155,30 +156,6 @@ function say(code) {
 
 // --- her pictures ----------------------------------------------------------------------------------
 
-/** Her picture as a file. Its address on the page may have run out since. */
-async function file(/** @type {HTMLElement} */ button) {
-  const found = await session.get(`/v1/try-ons/${stage.card()?.dataset.tryOn}`);
-  const answer = await fetch(found.result_url, { credentials: "omit" });
-  if (!answer.ok) throw new session.Refused("gone");
-  const name = button.dataset.name ?? "picture.jpg";
-  return new File([await answer.blob()], name, { type: "image/jpeg" });
-}
-
-/** @param {HTMLElement} button */
-async function save(button) {
-  const address = URL.createObjectURL(await file(button));
-  const link = document.createElement("a");
-  link.href = address;
-  link.download = button.dataset.name ?? "picture.jpg";
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(address), 10_000);
-}
-
-/** @param {HTMLElement} button */
-async function share(button) {
-  await navigator.share({ files: [await file(button)] }).catch(() => {});
-}
-
 /** @param {HTMLElement} button */
 function addToCart(button) {
   const sku = button.dataset.sku ?? "";
@@ -266,8 +243,8 @@ const ACTIONS = {
   close: () => shop.send("close"),
   keep,
   restart,
-  save,
-  share,
+  save: picture.save,
+  share: picture.share,
   shoot: () => camera.shoot(/** @type {HTMLElement} */ (stage.card())),
   start,
 };

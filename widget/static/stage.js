@@ -49,6 +49,7 @@ export function arrived() {
   const active = document.activeElement;
   const elsewhere = active?.closest(".header, dialog, .history");
   announcer.textContent = "";
+  document.getElementById("not-saved")?.setAttribute("hidden", "");
   if (document.hasFocus() && !elsewhere) heading.focus({ preventScroll: true });
   else announce(heading.textContent?.trim() ?? "");
   window.scrollTo(0, 0);
