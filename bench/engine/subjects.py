@@ -20,7 +20,7 @@ from gpu_worker.catvton.attention import bypass_cross_attention
 from gpu_worker.catvton.engine import CatvtonEngine
 from gpu_worker.catvton.garments import GarmentCache
 from gpu_worker.catvton.layout import LAYOUTS
-from gpu_worker.catvton.model import join, schedule_of
+from gpu_worker.catvton.model import Model, join, schedule_of
 from gpu_worker.catvton.sample import Size
 from gpu_worker.catvton.sources import Kind
 from gpu_worker.catvton.switches import Switches
@@ -56,21 +56,23 @@ class Subject:
         """With its cross-attention; random."""
         torch.manual_seed(0)
         channels = LAYOUTS[Kind.INPAINT].in_channels
-        made: Any = _full_unet(channels) if self.is_full else tiny.unet_of(channels)
+        with self.device:  # drawn where they are wanted
+            made: Any = _full_unet(channels) if self.is_full else tiny.unet_of(channels)
         return nn.Module.to(made, self.device, self.dtype).eval()
 
     def vae(self, dtype: torch.dtype = torch.float32) -> AutoencoderKL:
         torch.manual_seed(1)
-        made: Any = _full_vae() if self.is_full else tiny.vae()
+        with self.device:
+            made: Any = _full_vae() if self.is_full else tiny.vae()
         return nn.Module.to(made, self.device, dtype).eval()
 
     def scheduler(self) -> DDIMScheduler:
         return tiny.scheduler()
 
-    def engine(self, words: tuple[str, ...], max_slots: int) -> CatvtonEngine:
+    def model(self, words: tuple[str, ...]) -> Model:
         unet = self.unet()
         bypass_cross_attention(unet)
-        model = join(
+        return join(
             LAYOUTS[Kind.INPAINT],
             unet=unet,
             vae=self.vae(),
@@ -78,8 +80,10 @@ class Subject:
             device=self.device,
             switches=Switches.of(words),
         )
+
+    def engine(self, words: tuple[str, ...], max_slots: int) -> CatvtonEngine:
         return CatvtonEngine(
-            model,
+            self.model(words),
             sizes=self.sizes,
             max_slots=max_slots,
             garments=GarmentCache(),

@@ -13,12 +13,15 @@ if os.environ.get("CI") != "true":
     pytest.importorskip("torch", reason="torch is missing: see gpu_worker/requirements.txt")
 
 import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from bench.engine.__main__ import main
 from bench.engine.likeness import psnr, ssim
 from bench.engine.measure import covered, idle_share
+from bench.engine.subjects import Subject, order
 from bench.engine.switches import main as switches
 from bench.engine.tiers import main as tiers
+from gpu_worker.catvton.engine import CatvtonEngine
 
 SMALLEST = ["--batches", "1,2", "--steps", "2", "--repeats", "1", "--threads", "1"]
 
@@ -42,6 +45,24 @@ def test_one_table_of_steps_and_try_ons_beside_diffusers(
     shown = capsys.readouterr().out
     assert "thin, for showing that it runs" in shown
     assert shown.count("diffusers ") == 2
+
+
+def test_the_real_size_goes_through_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without values: torch's fake tensors have a shape, a number format and a device. 815.57 M
+    parameters is what is left of Stable Diffusion 1.5's U-Net without its cross-attention."""
+    far = torch.device("meta")
+    subject = Subject(True, far, torch.float16)
+    model = subject.model(("fused_qkv", "channels_last"))
+    engine = CatvtonEngine(model, sizes=subject.sizes, reads_photos=False)
+    monkeypatch.setattr(engine, "_is_finite", lambda _moved: True)
+    assert sum(p.numel() for p in model.unet.parameters()) == 815_572_804
+    with FakeTensorMode(allow_non_fake_inputs=True), torch.inference_mode():
+        for size in subject.sizes:
+            samples = [engine.admit(order(seed, size, 50)) for seed in (1, 2)]
+            engine.step(samples)
+            assert samples[0].latents.shape == (4, size.height // 4, size.width // 8)
+            picture = model.decode(model.layout.person_half(samples[0].latents))
+            assert picture.shape == (3, size.height, size.width)
 
 
 def test_graphs_say_that_they_need_a_gpu(capsys: pytest.CaptureFixture[str]) -> None:
