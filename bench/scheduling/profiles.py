@@ -51,6 +51,7 @@ def hurried(terms: Terms, hurry: float) -> Terms:
         cold_start_s=terms.cold_start_s / hurry,
         window_s=terms.window_s / hurry,
         backlog_s=terms.backlog_s / hurry,
+        calm_s=terms.calm_s / hurry,
         ease_s=terms.ease_s / hurry,
         long_wait_s=terms.long_wait_s / hurry,
         drain_s=terms.drain_s / hurry,

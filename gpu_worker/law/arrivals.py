@@ -1,8 +1,10 @@
-"""How many jobs come a second, from a counter that only grows. Pure."""
+"""How many jobs come a second, from a counter that only grows, and how many wait. Pure."""
 
 from __future__ import annotations
 
-from gpu_worker.law.view import Terms
+from math import exp
+
+from gpu_worker.law.view import Memory, Terms
 
 Counts = tuple[tuple[float, int], ...]
 _SAMPLES = 60
@@ -28,3 +30,11 @@ def mean_per_s(counts: Counts, terms: Terms) -> float:
         return 0.0
     (begun, before), (now, arrived) = counts[0], counts[-1]
     return (arrived - before) / max(now - begun, terms.window_s / 30)
+
+
+def calmed(memory: Memory, waiting: int, now: float, terms: Terms) -> float:
+    """The jobs in line, as a mean that forgets: with each that comes or goes the slots would
+    change, and with them the time of every picture under way. After a long look away, or when the
+    clock was set, what is seen counts alone."""
+    weight = 1 - exp(-abs(now - memory.looked_at) / terms.calm_s)
+    return memory.backlog + weight * (waiting - memory.backlog)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from gpu_worker.contract import Law, Policy
-from gpu_worker.law.arrivals import counted
+from gpu_worker.law.arrivals import calmed, counted
 from gpu_worker.law.demand import Demand
 from gpu_worker.law.fleet import rungs
 from gpu_worker.law.learned import learned
@@ -28,6 +28,8 @@ def decide(
     """One engine's policy from now on. `now`: Unix seconds, of one clock."""
     terms = terms or Terms()
     memory = remember(memory, view.arrived, now, terms)
+    backlog = calmed(memory, view.waiting, now, terms)
+    memory = replace(memory, backlog=backlog, looked_at=now)
     ladder = rungs(view.workers, terms)
     demand = Demand.of(view, memory, ladder, terms)
     if terms.law is Law.THRESHOLDS:

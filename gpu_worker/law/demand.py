@@ -25,7 +25,7 @@ class Demand:
     @classmethod
     def of(cls, view: View, memory: Memory, ladder: list[Rung], terms: Terms) -> Demand:
         workers = max(1, len(view.workers))
-        per_s = mean_per_s(memory.counts, terms) + view.waiting / terms.backlog_s
+        per_s = mean_per_s(memory.counts, terms) + memory.backlog / terms.backlog_s
         held = sum(seen.live for seen in view.workers)
         before = ladder[min(memory.rung, len(ladder) - 1)]
         return cls(workers, per_s / workers, held / workers, view.live_waiting / workers, before)

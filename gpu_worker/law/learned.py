@@ -30,23 +30,27 @@ def learned(
     view: View, ladder: list[Rung], demand: Demand, memory: Memory, now: float, terms: Terms
 ) -> tuple[Policy, Memory]:
     if not ladder[0].picture_s:
-        return _unlearned(view, terms), replace(memory, rung=0, easy_since=None)
+        return _unlearned(view, terms), replace(memory, rung=0, easy_since=None, slots=0)
     choices = []
     for index, rung in enumerate(ladder):
-        slots = _slots(view, demand, rung)
+        slots = _slots(view, demand, rung, memory.slots)
         choices.append(Choice(index, rung, slots, demand.predicted_s(rung, slots)))
     choice, memory = _climb(choices, memory, now, terms)
-    policy = demand.policy(choice.rung, choice.slots)
     mode = Mode.DEGRADED if choice.index else mode_of(choice.rung, demand)
-    return replace(policy, mode=mode, retry_after_s=_retry_after_s(choices[-1], terms)), memory
+    policy = replace(
+        demand.policy(choice.rung, choice.slots),
+        mode=mode,
+        retry_after_s=_retry_after_s(choices[-1], terms),
+    )
+    return policy, replace(memory, slots=choice.slots)
 
 
-def _slots(view: View, demand: Demand, rung: Rung) -> int:
+def _slots(view: View, demand: Demand, rung: Rung, before: int) -> int:
     """While more waits than can be drawn and most of it is bulk, which only wants to be drawn soon
     and gives way to live samples at every step: as many as draw the most."""
     if view.bulk_waiting > view.live_waiting and demand.per_s > max(rung.rates_per_s):
         return rung.quickest
-    return best_slots(demand.per_s, rung.rates_per_s)
+    return best_slots(demand.per_s, rung.rates_per_s, before=before)
 
 
 def _unlearned(view: View, terms: Terms) -> Policy:

@@ -26,6 +26,7 @@ class Terms:
     tiers: tuple[Tier, ...] = LADDER
     window_s: float = 300.0  # over which arrivals are averaged
     backlog_s: float = 60.0  # within which what waits shall be gone
+    calm_s: float = 5.0  # over which what waits is averaged for that
     ease_s: float = 5.0  # so long it must be easy before the pictures get better
     long_wait_s: float = 10.0  # thresholds: an average wait beyond it degrades
     drain_s: float = 10.0  # work that the workers there are will do before new ones could help
@@ -76,8 +77,13 @@ class View:
 @dataclass(frozen=True, slots=True)
 class Memory:
     """`counts`: (time, jobs ever arrived), oldest first. `rung`: index of the tier in force;
-    `easy_since`: since when the next better one would do as well."""
+    `easy_since`: since when the next better one would do as well; `slots`: those in force, 0 where
+    none are; `backlog`: how many wait, without what comes and goes; `looked_at`: when it was seen
+    last."""
 
     counts: tuple[tuple[float, int], ...] = ()
     rung: int = 0
     easy_since: float | None = None
+    slots: int = 0
+    backlog: float = 0.0
+    looked_at: float = float("-inf")

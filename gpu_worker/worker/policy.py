@@ -67,12 +67,13 @@ class PolicyReader:
         return self._within_bounds(policy or self._own(now))
 
     def _told(self, hash_: Mapping[bytes, bytes]) -> contract.Policy | None:
-        """The arbitrator's. A tier it set is forgotten here: alone we begin with the best."""
+        """The arbitrator's. A tier it set is forgotten here: alone we begin with the best, and
+        with its slots."""
         ours = {b"batch_size": self._terms.batch_size, b"max_wait_ms": self._terms.max_wait_ms}
         words = {name: str(number).encode() for name, number in ours.items()} | dict(hash_)
         policy = contract.Policy.from_redis(words) if hash_ else None
         if policy is not None:
-            self._memory = replace(self._memory, rung=0, easy_since=None)
+            self._memory = replace(self._memory, rung=0, easy_since=None, slots=policy.batch_size)
         return policy
 
     def _own(self, now: float) -> contract.Policy:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -73,6 +74,16 @@ def test_on_a_full_device_a_lookbook_gets_all_slots_and_a_flood_of_shoppers_does
     flood, _ = settled(View(workers=(gpu(),), bulk_waiting=1, live_waiting=300))
     assert lookbook.batch_size == 8
     assert flood.batch_size < 8
+
+
+def test_a_line_that_grows_and_shrinks_by_one_does_not_change_the_slots_each_time() -> None:
+    """On a device that is full at one, nearly any number is as good when the load is high."""
+    memory, told = came(0.28, 600), []
+    for turn in range(40):
+        view = View(workers=(gpu(),), live_waiting=turn % 4, arrived=168)
+        policy, memory = decide(view, memory, 1600 + turn / 2, replace(TERMS, target_s=100))
+        told.append(policy.batch_size)
+    assert sum(a != b for a, b in pairwise(told)) <= 1
 
 
 def test_a_second_worker_halves_the_wait() -> None:
@@ -254,6 +265,16 @@ def test_a_steady_rate_is_known_for_what_it_is(seconds: float) -> None:
     from gpu_worker.law.arrivals import mean_per_s
 
     assert mean_per_s(came(2.0, seconds).counts, TERMS) == pytest.approx(2.0, rel=0.05)
+
+
+@pytest.mark.parametrize(("later_s", "expected"), [(0.5, 0.95), (5, 6.3), (600, 10), (-3600, 10)])
+def test_what_waits_counts_by_and_by_unless_the_clock_was_set(
+    later_s: float, expected: float
+) -> None:
+    memory = Memory(backlog=0.0, looked_at=5000.0)
+    view = View(workers=(gpu(),), live_waiting=10)
+    _, memory = decide(view, memory, 5000 + later_s, TERMS)
+    assert memory.backlog == pytest.approx(expected, abs=0.03)
 
 
 def test_a_counter_that_redis_lost_begins_anew() -> None:

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gpu_worker.law import best_slots, load
+from gpu_worker.law.chain import NEARLY
 
 STEPS = 50
 PROFILES = {
@@ -61,6 +62,18 @@ def test_the_slots_are_those_of_the_shortest_stay(
 
     chosen = best_slots(arrivals, ends, room)
     assert stay(chosen) <= min(stay(k) for k in range(1, len(ends) + 1)) * (1 + 1e-4)
+
+
+@given(arrivals=st.floats(0.05, 8.0), ends=ENDS, before=st.integers(0, 9))
+def test_the_slots_in_force_stay_while_they_are_nearly_as_good(
+    arrivals: float, ends: list[float], before: int
+) -> None:
+    def stay(slots: int) -> float:
+        return load(arrivals, ends[:slots]).stay_s
+
+    best, chosen = best_slots(arrivals, ends), best_slots(arrivals, ends, before=before)
+    stays = 1 <= before <= len(ends) and stay(before) <= NEARLY * stay(best)
+    assert chosen == (before if stays else best)
 
 
 @given(arrivals=st.floats(0.0, 1e4), ends=st.lists(st.floats(1e-3, 1e4), min_size=1, max_size=16))
