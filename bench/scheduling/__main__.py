@@ -7,6 +7,7 @@ import os
 import platform
 import sys
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from bench.scheduling.profiles import PROFILES
@@ -17,12 +18,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.scheduling", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="only show that everything runs")
     parser.add_argument("--only", choices=sorted(SCENARIOS), action="append")
+    parser.add_argument(
+        "--profile", choices=sorted(PROFILES), default="A", help="of the first three"
+    )
     asked = parser.parse_args()
     began = time.monotonic()
     _open()
     if not asked.quick:
         _tell_profiles()
-    size = QUICK if asked.quick else FULL_SIZE
+    size = replace(QUICK if asked.quick else FULL_SIZE, profile=asked.profile)
     verdicts = [
         verdict
         for name, scenario in SCENARIOS.items()

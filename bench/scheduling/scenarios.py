@@ -24,6 +24,9 @@ from gpu_worker.contract import LADDER, Lane
 
 Results = dict[str, list[Done]]
 TOGETHER = 6
+# Jobs that come while one is drawn alone at full quality: of shoppers beside a lookbook, and of
+# each quiet merchant.
+LIVE, QUIET = 0.1575, 0.063
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,8 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much of each scenario is played; `QUICK` only shows that everything runs."""
+    """How much of each scenario is played; `QUICK` only shows that everything runs. `profile`: the
+    device of those that play on one."""
 
     lookbook: int
     overload_s: float
@@ -46,6 +50,7 @@ class Size:
     ways: int | None = None
     settings: int | None = None
     rehearsed: tuple[int, ...] = (1, 2, 4, 8)
+    profile: str = "A"
 
     def task(self, profile: str, target_s: float = 10.0, tiers: str = "best") -> Task:
         return Task(
@@ -92,15 +97,19 @@ def is_live(arrival: Arrival) -> bool:
 
 
 def lookbook(size: Size) -> list[Verdict]:
-    profile = PROFILES["A"]
-    live = poisson(0.05, 4 * size.lookbook * profile.picture_s(), seed=1)
+    profile = PROFILES[size.profile]
+    rate = LIVE / profile.picture_s()
+    live = poisson(rate, 4 * size.lookbook * profile.picture_s(), seed=1)
     bulk = [Arrival(0.0, Lane.BULK, "mer_bulk")] * size.lookbook
     ways = [LEARNED, PRIORITIES, THRESHOLDS, fixed(1), fixed(4), fixed(8)]
     ways = ways[: size.ways]
-    found = meet(ways, size.task("A"), [*bulk, *live], stop_after_bulk=True)
+    found = meet(ways, size.task(profile.name), [*bulk, *live], stop_after_bulk=True)
     rates = {name: _rate_per_s(done) for name, done in found.items()}
     waits = {name: took(done, is_live) for name, done in found.items()}
-    print(f"\n1. Live while a lookbook of {size.lookbook} runs: profile A, 0.05 live a second")
+    print(
+        f"\n1. Live while a lookbook of {size.lookbook} runs:"
+        f" profile {profile.name}, {rate:.2f} live a second"
+    )
     print(f"{'':30} {'live p50':>9} {'live p95':>9} {'pictures/s':>11}")
     for name in found:
         print(
@@ -125,15 +134,17 @@ def _rate_per_s(done: Sequence[Done]) -> float:
 
 
 def overload(size: Size) -> list[Verdict]:
-    profile = PROFILES["A"]
+    profile = PROFILES[size.profile]
     target_s = 3 * profile.picture_s()
     rate = 1.2 * profile.most_per_s
     arrivals = poisson(rate, size.overload_s, seed=2)
     killed = replace(LEARNED, name="learned, arbitrator killed", killed_at=size.overload_s / 3)
     ways = [LEARNED, THRESHOLDS, killed]
-    found = meet(ways, size.task("A", target_s, tiers="all"), arrivals)
+    found = meet(ways, size.task(profile.name, target_s, tiers="all"), arrivals)
     share = {n: fmean(one.took_s <= target_s for one in done) for n, done in found.items()}
-    print(f"\n2. Load 1.2, target {target_s:.2f} s: profile A, {len(arrivals)} live jobs")
+    print(
+        f"\n2. Load 1.2, target {target_s:.2f} s: profile {profile.name}, {len(arrivals)} live jobs"
+    )
     print(f"{'':30} {'in time':>8} {'p50':>7} {'p95':>8}   pictures by tier")
     for name, done in found.items():
         tiers = ", ".join(
@@ -154,17 +165,22 @@ def overload(size: Size) -> list[Verdict]:
 
 
 def flood(size: Size) -> list[Verdict]:
-    profile = PROFILES["A"]
+    profile = PROFILES[size.profile]
     lasts_s = size.flood * profile.picture_s()
     quiet = [
         arrival
         for n in range(4)
-        for arrival in poisson(0.02, 0.9 * lasts_s, seed=10 + n, merchant=f"mer_quiet_{n}")
+        for arrival in poisson(
+            QUIET / profile.picture_s(), 0.9 * lasts_s, seed=10 + n, merchant=f"mer_quiet_{n}"
+        )
     ]
     arrivals = [*([Arrival(0.0, merchant="mer_flood")] * size.flood), *quiet]
     one_line = replace(LEARNED, name="first come, first served", one_line=True)
-    found = meet([LEARNED, one_line], size.task("A"), arrivals)
-    print(f"\n3. One merchant floods with {size.flood} live jobs, four are quiet: profile A")
+    found = meet([LEARNED, one_line], size.task(profile.name), arrivals)
+    print(
+        f"\n3. One merchant floods with {size.flood} live jobs, four are quiet:"
+        f" profile {profile.name}"
+    )
     print(f"{'':30} {'quiet p50':>9} {'quiet p95':>9} {'all p95':>9}")
     waits = {n: took(d, lambda a: a.merchant != "mer_flood") for n, d in found.items()}
     for name, done in found.items():
