@@ -28,7 +28,7 @@ log = logging.getLogger("proteus.arbitrator")
 TURN_S = 0.5
 ENGINES_EVERY_S = 5.0
 MAX_PAUSE_S = 5.0
-GOODBYE_S = 0.3
+GOODBYE_S = 2.0
 
 
 class Arbitrator:
