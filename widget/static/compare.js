@@ -17,7 +17,10 @@ export function install(root) {
     if (range === null || range.dataset.ready) continue;
     range.dataset.ready = "yes";
     range.value = String(START_AT);
-    const slide = () => figure.style.setProperty("--at", `${range.value}%`);
+    const slide = () => {
+      figure.style.setProperty("--at", `${range.value}%`);
+      range.setAttribute("aria-valuetext", `${range.value} %`);
+    };
     range.addEventListener("input", slide);
     slide();
   }
