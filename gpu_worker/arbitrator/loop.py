@@ -128,8 +128,11 @@ def run(connection: Redis, terms: Terms) -> None:
         log.info("told to end")
         signal.signal(signal.SIGALRM, _end)  # a Redis that hangs must not hold us
         signal.setitimer(signal.ITIMER_REAL, GOODBYE_S)
-        with suppress(RedisError):
-            arbitrator.leave()
+        try:
+            with suppress(RedisError):
+                arbitrator.leave()
+        finally:  # an interpreter that ends gives our handler back, and the alarm would kill it
+            signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def _end(_signal: int, _frame: object) -> NoReturn:

@@ -139,6 +139,7 @@ print(same, made["fxgraph_cache_miss"], made["fxgraph_cache_hit"])
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_the_next_start_finds_what_inductor_made(tmp_path: Path) -> None:
     """With inductor itself, on a small function: a whole network takes it minutes."""
     header = Path(sysconfig.get_path("include")) / "Python.h"
@@ -149,7 +150,7 @@ def test_the_next_start_finds_what_inductor_made(tmp_path: Path) -> None:
     def start() -> list[str]:
         argv = [sys.executable, "-c", COMPILE, str(tmp_path / "kept")]
         done = subprocess.run(
-            argv, env=env, capture_output=True, text=True, check=True, timeout=150
+            argv, env=env, capture_output=True, text=True, check=True, timeout=250
         )
         return done.stdout.split()
 
