@@ -19,7 +19,7 @@ from torch import Tensor
 
 from gpu_worker.catvton.attention import bypass_cross_attention
 from gpu_worker.catvton.denoiser import Denoiser
-from gpu_worker.catvton.device import Beside, send
+from gpu_worker.catvton.device import Beside, name_of, send
 from gpu_worker.catvton.layout import LAYOUTS, Layout
 from gpu_worker.catvton.passes import Passes
 from gpu_worker.catvton.sampler import Schedule
@@ -82,8 +82,9 @@ class Model:
         self.denoiser.to(self.dtype)
 
     def encoder_key(self) -> str:
-        """Of the VAE's weights: latents of another encoder must never be taken for ours."""
-        digest = hashlib.sha256()
+        """Of the VAE's weights and of the kind of device, whose kernels round in their own way:
+        latents of another encoder must never be taken for ours."""
+        digest = hashlib.sha256(name_of(self.device).encode())
         for name, tensor in sorted(self.vae.state_dict().items()):
             if not name.startswith(("decoder.", "post_quant_conv.")):
                 digest.update(name.encode())

@@ -71,6 +71,17 @@ def test_each_size_and_each_encoder_has_its_own(tiny_weights: Path) -> None:
     assert len(shelf.kept) == 3
 
 
+def test_each_kind_of_device_has_its_own(
+    tiny_weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A GPU rounds otherwise than a CPU, and whose latents lie in the store would be chance."""
+    model = tiny_model(tiny_weights)
+    here = model.encoder_key()
+    assert model.encoder_key() == here
+    monkeypatch.setattr("gpu_worker.catvton.model.name_of", lambda _device: "another")
+    assert model.encoder_key() != here
+
+
 def test_the_least_recently_used_go_first() -> None:
     cache = GarmentCache(size=2)
     encoded: list[str] = []
