@@ -214,11 +214,17 @@ class TryOn(Base):
     tombstone (`deleted_at`) with nothing personal in it: reading it says 410, usage adds up."""
 
     __tablename__ = "try_ons"
-    __table_args__ = (Index("ix_try_ons_open", "engine", "status", "created_at"),)
+    # Tombstones stay for ever: what runs every second, and a site's first page, must not read them.
+    __table_args__ = (
+        Index("ix_try_ons_open", "engine", "status", "created_at"),
+        Index("ix_try_ons_status", "status", "created_at"),
+        Index("ix_try_ons_due", "deleted_at", "expires_at"),
+        Index("ix_try_ons_of_site", "site_id", "created_at"),
+    )
 
     id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("try"))
     merchant_id: Mapped[str]
-    site_id: Mapped[str] = mapped_column(ForeignKey("sites.id"), index=True)
+    site_id: Mapped[str] = mapped_column(ForeignKey("sites.id"))
     shopper_id: Mapped[str | None] = mapped_column(index=True)
     photo_id: Mapped[str | None] = mapped_column(index=True)
     garment_id: Mapped[str | None] = mapped_column(index=True)
@@ -253,7 +259,7 @@ class TryOn(Base):
     queued_at: Mapped[datetime] = mapped_column(default=now)
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
-    expires_at: Mapped[datetime] = mapped_column(index=True)
+    expires_at: Mapped[datetime]
     deleted_at: Mapped[datetime | None]
 
     @property
