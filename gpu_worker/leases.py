@@ -224,7 +224,11 @@ for _, key in ipairs(redis.call('SMEMBERS', 'rq:queues')) do
       end
     end
     redis.call('ZREMRANGEBYSCORE', 'rq:failed:' .. name, 0, now)
-    if redis.call('LLEN', key) > 0 then join(engine, name, false) end
+    if redis.call('LLEN', key) > 0 then
+      join(engine, name, false)
+    elseif redis.call('EXISTS', 'rq:wip:' .. name, 'rq:failed:' .. name) == 0 then
+      redis.call('SREM', 'rq:queues', key)  -- who enqueues there names it again
+    end
   end
 end
 heal_shares(engine, 'live')
@@ -352,7 +356,7 @@ class Leases:
             self._connection.delete(*keys)
 
     def recover(self) -> tuple[int, list[Claim]]:
-        """Puts the jobs of dead workers back and heals the rings.
+        """Puts the jobs of dead workers back, heals the rings, and forgets empty queues.
 
         Returns how many came back, and those lost too often, which this worker now holds
         and must fail.

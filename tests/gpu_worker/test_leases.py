@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
@@ -225,6 +226,24 @@ def test_recovery_drops_the_credit_of_those_who_left(redis: Redis) -> None:
     worker.recover()
     assert set(shares(redis)) == {"ada", "owing"}
     assert redis.ttl(SHARES) > 0
+
+
+def test_recovery_forgets_queues_of_which_nothing_is_left(redis: Redis) -> None:
+    """Or every look at all queues would see every merchant who ever came."""
+    worker = leases(redis)
+    enqueue(redis, "a1", merchant="held")
+    worker.claim(Room(1, 1, 0))
+    enqueue(redis, "b1", merchant="waits")
+    enqueue(redis, "c1", merchant="done")
+    redis.delete("rq:queue:null:live:done")
+    redis.sadd("rq:queues", "rq:queue:null:live:failed", "rq:queue:other:live:mer")
+    redis.zadd("rq:failed:null:live:failed", {"d1": time.time() + 60})
+    worker.recover()
+    left: Any = redis.smembers("rq:queues")
+    names = {key.decode().removeprefix("rq:queue:") for key in left}
+    assert names == {"null:live:held", "null:live:waits", "null:live:failed", "other:live:mer"}
+    enqueue(redis, "c2", merchant="done")
+    assert redis.sismember("rq:queues", "rq:queue:null:live:done")
 
 
 @dataclass
