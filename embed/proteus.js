@@ -14,12 +14,12 @@
   const server = new URL(script.src).origin;
   const site = `${server}/v1/sites/${script.dataset.site}`;
 
-  // Loaded again, after a page change for example: the first one goes on.
+  // Loaded again: the first one goes on.
   const first = /** @type {any} */ (customElements.get("proteus-tryon"));
   if (first?.site === site) return;
   if (first) return report(script, "two_sites", "one page, one data-site");
 
-  // What the widget may say, and the fields without which a message is ignored.
+  // What the widget may say, with the fields that it must have.
   const UP = /** @type {Record<string, string[]>} */ ({
     ready: [],
     resize: ["height"], // and width, in CSS pixels
@@ -31,7 +31,7 @@
   });
   // What it is told: init {boot_token, locale, theme}, variant {variant}, closed.
 
-  // Constructed, for shadow roots: a strict CSP allows it, and the page's rules stay outside.
+  // Constructed, for shadow roots: a strict CSP allows it.
   const sheet = new CSSStyleSheet();
   const scrollLock = new CSSStyleSheet();
   sheet.replaceSync(`
@@ -174,11 +174,13 @@
       if (answer.ok && new URL(body.widget_url).origin === server) return body;
       fail(body.code ?? "bad_answer", body.detail, answer.status);
     } catch (error) {
-      if (mine === nonce && dialog.open) fail(navigator.onLine ? "unreachable" : "offline", error);
+      // Also after a wrong key or origin: then the page may not read the answer.
+      const why = `${error}. Key, origin: ${server}/dashboard/install`;
+      if (mine === nonce && dialog.open) fail(navigator.onLine ? "unreachable" : "offline", why);
     }
   }
 
-  /** A second time: the widget has reloaded itself and needs another token. */
+  /** Again: the widget has reloaded. */
   async function ready() {
     clearTimeout(timer);
     const boot_token = token || (await boot())?.boot_token;
@@ -186,7 +188,7 @@
     panel.hidden = !!boot_token;
     if (!boot_token) return;
     const locale = document.documentElement.lang || navigator.language;
-    // As the page, or its rule for proteus-room, says by color-scheme.
+    // As color-scheme says of the page or of proteus-room.
     const theme = getComputedStyle(dialog).color === "rgb(0, 0, 0)" ? "light" : "dark";
     post("init", { boot_token, locale, theme });
     enter();

@@ -53,11 +53,14 @@ def test_a_refused_boot(
 
 def test_an_origin_that_the_server_does_not_answer(desk: Desk) -> None:
     """No CORS header: the browser tells the page nothing but that it failed."""
+    said: list[str] = []
+    desk.page.on("console", lambda message: said.append(message.text))
     desk.visit()
     desk.server.is_readable = False
     desk.page.click("button")
     assert desk.expect_event("error") == {"code": "unreachable"}
     expect(desk.page.get_by_role("status")).to_have_text(REACH)
+    assert any(line.endswith(f"{desk.server.url}/dashboard/install") for line in said)
 
 
 def test_offline_and_back(desk: Desk) -> None:
