@@ -199,7 +199,7 @@ _RECOVER = (
     + _SHARES
     + """
 local engine, worker, now = ARGV[1], ARGV[2], tonumber(ARGV[3])
-local back, hopeless = 0, {}
+local back, hopeless, empty = 0, {}, {}
 for _, key in ipairs(redis.call('SMEMBERS', 'rq:queues')) do
   local name = string.sub(key, 10)
   if string.sub(name, 1, #engine + 1) == engine .. ':' then
@@ -227,10 +227,12 @@ for _, key in ipairs(redis.call('SMEMBERS', 'rq:queues')) do
     if redis.call('LLEN', key) > 0 then
       join(engine, name, false)
     elseif redis.call('EXISTS', 'rq:wip:' .. name, 'rq:failed:' .. name) == 0 then
-      redis.call('SREM', 'rq:queues', key)  -- who enqueues there names it again
+      empty[#empty + 1] = key
     end
   end
 end
+-- Who enqueues in one of them names it again. One stays: by it the arbitrator knows the engine.
+for i = 2, #empty do redis.call('SREM', 'rq:queues', empty[i]) end
 heal_shares(engine, 'live')
 heal_shares(engine, 'bulk')
 return {back, hopeless}
@@ -356,7 +358,7 @@ class Leases:
             self._connection.delete(*keys)
 
     def recover(self) -> tuple[int, list[Claim]]:
-        """Puts the jobs of dead workers back, heals the rings, and forgets empty queues.
+        """Puts the jobs of dead workers back, heals the rings, and forgets empty queues but one.
 
         Returns how many came back, and those lost too often, which this worker now holds
         and must fail.

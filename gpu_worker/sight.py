@@ -193,7 +193,7 @@ def override_from(hash_: Hash) -> Override:
     words = {name.decode(): text.decode() for name, text in hash_.items()}
     size, mode = words.get("batch_size", ""), words.get("mode", "")
     return Override(
-        batch_size=int(size) if size.isdigit() and int(size) > 0 else None,
+        batch_size=int(size) if size.isdecimal() and int(size) > 0 else None,
         tier=words.get("tier"),
         mode=Mode(mode) if mode in set(Mode) else None,
     )

@@ -183,6 +183,13 @@ def test_an_override_holds_until_its_end(redis: Redis) -> None:
     assert ruled(redis).law is Law.LEARNED
 
 
+@pytest.mark.parametrize("size", ["many", "-1", "0", "2.5", "\u00b2"])
+def test_what_cannot_be_read_is_not_held(redis: Redis, size: str) -> None:
+    heartbeat(redis)
+    redis.hset(contract.override_key("null"), "batch_size", size)
+    assert ruled(redis).law is Law.LEARNED
+
+
 def test_a_cleared_override_is_gone(redis: Redis) -> None:
     set_override(redis, "null", Override(tier="small"), for_s=600)
     assert clear_override(redis, "null")
