@@ -35,7 +35,8 @@ _CLIP = 30.0
 _NO_BOTTOM_TL = 0.7  # above it nobody's bottom begins
 _SAME_CLOTH = 8.0  # Lab
 _UNLIKE = 25.0  # Lab: top and bottom can be told apart by colour
-_ROW_COUNTS, _ROW_COUNTS_LITTLE = 3.0, 1.2  # times 18 Lab: how much the height decides
+_ROW_COUNTS, _ROW_COUNTS_LITTLE = 54.0, 22.0  # Lab: how much the height decides at most
+_ROW_SLOPE = ((4.0, 12.0), (18.0, 7.0))  # of like and of unlike clothes, Lab per tenth of a tl
 _SPECK_SW2 = 0.004
 _STRAY_SW2 = 0.05
 _CUFF_LIKE, _CUFF_TL, _THIGH_TL = 14.0, 0.12, 1.4
@@ -67,7 +68,8 @@ def label(seen: Floats, person: Mask, tones: Tones, body: Body) -> Worn:
     upper = _clusters(seen, person & torso & (v > 0.25) & (v < min(0.8, waist - 0.1)), 4)
     d_upper = _distance(seen, upper)
     most = _ROW_COUNTS_LITTLE if _contrast(upper, lower) > _UNLIKE else _ROW_COUNTS
-    by_row = 18 * np.clip((v - waist) / 0.10, -most, most)
+    slope = np.interp(_contrast(upper, lower, _WEIGHTS), *_ROW_SLOPE)
+    by_row = np.clip((v - waist) / 0.10 * slope, -most, most)
     d_cloth = np.minimum(d_upper, d_lower)
     d_upper, d_lower = d_upper + np.maximum(by_row, 0), d_lower + np.maximum(-by_row, 0)
     d_hair = _distance(seen, hair) + 40 * _from_head(body, person.shape)
@@ -135,15 +137,18 @@ def _unlike(lower: Floats, upper: Floats) -> Floats:
     """The bottom's colours without the top's hem that hangs into their zone, if any are left."""
     if not len(lower) or not len(upper):
         return lower
-    own = np.linalg.norm(lower[:, None] - upper[None], axis=2).min(axis=1) > _SAME_CLOTH
+    apart = length(lower[:, None] - upper[None], _WEIGHTS)  # shade is no other cloth, hue is
+    own = apart.min(axis=1) > _SAME_CLOTH
     return floats(lower[own]) if own.any() else lower
 
 
-def _contrast(upper: Floats, lower: Floats) -> float:
+def _contrast(
+    upper: Floats, lower: Floats, weights: tuple[float, float, float] = (1, 1, 1)
+) -> float:
     """The least Lab distance between a colour of the top and one of the bottom."""
     if not len(upper) or not len(lower):
         return 0.0
-    return float(np.linalg.norm(upper[:, None] - lower[None], axis=2).min())
+    return float(length(upper[:, None] - lower[None], weights).min())
 
 
 def _above_eyes(body: Body, shape: tuple[int, ...]) -> Mask:

@@ -23,7 +23,7 @@ from gpu_worker.pose.plausible import MIN_LUMINANCE, refuse_implausible
 from gpu_worker.pose.silhouette import silhouette
 from gpu_worker.pose.skin import smooth_lab, tones_of
 
-VERSION = 3
+VERSION = 4
 _MARGIN_SW = 0.6
 _DARK = 70.0  # of 255: too dark to find anybody
 _BESIDE = 0.6  # a second person at least this large beside the first makes it a choice
