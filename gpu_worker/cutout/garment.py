@@ -19,7 +19,7 @@ from gpu_worker.engine import Pixels, Refusal
 from gpu_worker.planes import Floats, floats
 from gpu_worker.pose import find_people
 
-VERSION = 5
+VERSION = 6
 _CATEGORIES = (Category.UPPER, Category.LOWER, Category.OVERALL)
 _SCALARS = ("axis", "top", "hem", "neck_depth")
 _POINTS = ("half", "pit", "shoulder", "neck", "seams", "edges")

@@ -44,6 +44,8 @@ _DISTINCT = 12.0  # Lab: less, and a mixed px cannot be told from a pure one
 _GAP_WIDE = 0.08  # of the garment's width
 _GAP_TALL = 2.0  # times its width: a petal at a hem is no gap
 _HOLE = 0.004  # of the garment: smaller spots of the ground's colour are print
+_HOLE_TALL = 0.12  # of its height: so are lower ones
+_LEAST_PX = 100  # a smaller picture would be a blur on the shopper
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,8 @@ def cut(pixels: Pixels) -> Cut:
         Refusal: garment_background_not_plain, garment_not_found.
     """
     height, width = pixels.shape[:2]
+    if min(height, width) < _LEAST_PX:
+        raise Refusal(Reason.GARMENT_NOT_FOUND, f"a picture of {width} x {height} px")
     scale = min(1.0, LONG_SIDE_PX / max(height, width))
     canvas = resize_bytes(pixels, round(width * scale), round(height * scale))
     seen = lab(canvas)
@@ -128,9 +132,17 @@ def _shadow_colour(difference: Floats) -> Mask:
 
 
 def _without_holes_of_ground(mask: Mask, seen: Floats, ground: Floats, spread: float) -> Mask:
-    """Enclosed spots of the ground's colour: the gap between trouser legs, an arm's loop."""
+    """Enclosed spots of the ground's colour: the gap between trouser legs, an arm's loop.
+
+    They are high and narrow; what is not, is print in the ground's colour.
+    """
     near = mask & (length(seen - ground) < max(2.0, 1.5 * spread))
     labels, areas = components(near)
+    least = _HOLE_TALL * int(mask.any(axis=1).sum())
+    for label in 1 + np.flatnonzero(areas[1:] > _HOLE * mask.sum()):
+        tall = int((labels == label).any(axis=1).sum())
+        if tall < least or not _narrow(tall, int(areas[label])):
+            labels[labels == label] = 0
     hole = areas > _HOLE * mask.sum()
     hole[0] = False
     return np.asarray(mask & ~hole[labels])
@@ -154,10 +166,13 @@ def _without_shaded_gap(mask: Mask, seen: Floats, ground: Floats) -> Mask:
     opened = mask.copy()
     for label in np.unique(labels[below & (labels > 0)]):
         part = labels == label
-        tall = int(part.any(axis=1).sum())
-        if tall > _GAP_TALL * part.sum() / tall:
+        if _narrow(int(part.any(axis=1).sum()), int(part.sum())):
             opened &= ~part
     return opened
+
+
+def _narrow(tall: int, area: int) -> bool:
+    return tall > _GAP_TALL * area / tall
 
 
 def _between(solid: Mask, most: int) -> Mask:

@@ -16,6 +16,7 @@ from gpu_worker.planes import Floats, Mask, connected_to, floats, polygon
 _GAP_HIGH = 0.10  # of the height: a shorter gap is a slit
 _GAP_BAND = 0.12  # of the waist's width: how far beside the middle legs may part
 _LONG_LEGS = 0.30  # of an overall's height: no slit is so long
+_APART = 0.3  # of the width
 _GAP_WIDE = 0.035  # of the width: a shorter gap as narrow as this is a skirt's slit
 
 
@@ -52,9 +53,18 @@ def fork_of_overall(mask: Mask) -> Floats | None:
     return fork if long or _gap_wide(mask, fork, bottom) > _GAP_WIDE * (right - left) else None
 
 
-def _gap_wide(mask: Mask, fork: Floats, bottom: int) -> float:
-    """px between the legs, halfway down."""
-    row = mask[round((float(fork[1]) + bottom) / 2)]
+def has_legs(mask: Mask) -> bool:
+    """Whether what should be a top is trousers: sleeves that hang below a hem part far apart."""
+    left, top, right, bottom = extent(mask)
+    fork = find_fork(mask)
+    if fork is None or bottom - float(fork[1]) < _LONG_LEGS * (bottom - top):
+        return False
+    return _gap_wide(mask, fork, bottom, 0.1) < _APART * (right - left)
+
+
+def _gap_wide(mask: Mask, fork: Floats, bottom: int, share: float = 0.5) -> float:
+    """px between the legs, at a share of their height below the fork."""
+    row = mask[round(float(fork[1]) + share * (bottom - float(fork[1])))]
     x = round(float(fork[0]))
     if row[x]:
         return 0.0

@@ -10,12 +10,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from gpu_worker.contract import Category
+from gpu_worker.contract import Category, Reason
 from gpu_worker.cutout.ground import Cut
-from gpu_worker.cutout.legs import Legs, below_fork, find_fork, fork_of_overall, legs_of
+from gpu_worker.cutout.legs import Legs, below_fork, find_fork, fork_of_overall, has_legs, legs_of
 from gpu_worker.cutout.neckline import find_neckline, inside_of_back
 from gpu_worker.cutout.outline import Half, axis_of, extent, hem_row, left_half, run
 from gpu_worker.cutout.sleeves import SAMPLES, TracedLimb, edge_curves, flip, sleeve_mask
+from gpu_worker.engine import Refusal
 from gpu_worker.planes import Bytes, Floats, Mask, floats, grow
 
 ARMS, LEGS = (0, 1), (2, 3)  # indices of limbs; the odd ones are at the image's right
@@ -66,9 +67,15 @@ class Shape:
 
 
 def describe(found: Cut, category: Category) -> Shape:
-    """The parts of a cut-out garment."""
+    """The parts of a cut-out garment.
+
+    Raises:
+        Refusal: garment_not_found, where a top has legs.
+    """
     if category is Category.LOWER:
         return _lower(found.mask)
+    if category is Category.UPPER and has_legs(found.mask):
+        raise Refusal(Reason.GARMENT_NOT_FOUND, "a top with legs")
     fork = fork_of_overall(found.mask) if category is Category.OVERALL else None
     return _top(found) if fork is None else _jumpsuit(found, fork)
 
@@ -116,7 +123,7 @@ def _lower(mask: Mask) -> Shape:
     _, top, _, bottom = extent(mask)
     first, last = run(mask[round(top + 0.03 * (bottom - top))], mask.shape[1] / 2)
     axis = (first + last) / 2
-    halves = [_outline_half(mask, axis, side) for side in (0, 1)]
+    halves = [_held_at_hem(_outline_half(mask, axis, side), top, bottom) for side in (0, 1)]
     row = round((top + bottom) / 2)
     sides = floats([[axis + sign * halves[i][row], row] for i, sign in enumerate((-1, 1))])
     shape = Shape(
@@ -240,3 +247,9 @@ def _outline_half(mask: Mask, axis: float, side: int) -> Floats:
     first = np.argmax(mask, axis=1)[rows].astype(np.float32)
     half = np.interp(np.arange(mask.shape[0]), rows, axis - first)
     return floats(gaussian_filter1d(half, 2.0))
+
+
+def _held_at_hem(half: Floats, top: int, bottom: int) -> Floats:
+    """As wide in the last rows as just above them: a wavy hem's dips are no narrowing."""
+    last = round(bottom - _ROUND_HEM * (bottom - top))
+    return floats(np.where(np.arange(len(half)) > last, half[last], half))

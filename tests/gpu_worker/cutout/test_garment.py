@@ -9,7 +9,9 @@ from bench import composed
 from bench.pictures import DEMO, category_of, load
 from gpu_worker import cutout
 from gpu_worker.contract import Category, Reason
+from gpu_worker.cutout import cut
 from gpu_worker.engine import Pixels, Refusal
+from gpu_worker.planes import resize
 
 
 def _read(name: str) -> tuple[Pixels, cutout.Garment]:
@@ -83,9 +85,36 @@ def _striped_wall() -> Pixels:
     return wall
 
 
+def _on_white(name: str) -> Pixels:
+    """A garment of the demo on a ground of the purest white."""
+    picture = load(DEMO / f"garment_{name}.jpg")
+    found = cut(picture)
+    alpha = resize(found.alpha, picture.shape[1], picture.shape[0])[..., None]
+    return np.round(picture * alpha + 255 * (1 - alpha)).astype(np.uint8)
+
+
+def test_print_in_the_grounds_colour_is_no_hole() -> None:
+    picture = _on_white("sweatshirt_word")
+    height, width = picture.shape[:2]
+    chest = (slice(round(0.45 * height), round(0.55 * height)),
+             slice(round(0.42 * width), round(0.58 * width)))  # fmt: skip
+    picture[chest] = 255
+    garment = cutout.read(picture, Category.UPPER)
+    alpha = resize(garment.alpha, width, height)
+    assert alpha[chest].min() > 0.9
+
+
+def test_a_wavy_hem_is_no_narrowing() -> None:
+    shape = _read("skirt_plaid")[1].shape
+    above = round(shape.hem - 0.08 * (shape.hem - shape.top))
+    assert (shape.half[:, round(shape.hem)] > 0.97 * shape.half[:, above]).all()
+
+
 @pytest.mark.parametrize(
     ("picture", "reason"),
     [
+        (load(DEMO / "garment_trousers_denim.jpg"), Reason.GARMENT_NOT_FOUND),  # a top has no legs
+        (load(DEMO / "garment_tee_geo.jpg")[::20, ::20], Reason.GARMENT_NOT_FOUND),  # too small
         (_striped_wall(), Reason.GARMENT_BACKGROUND_NOT_PLAIN),
         (np.full((600, 500, 3), 250, dtype=np.uint8), Reason.GARMENT_NOT_FOUND),
         (load(DEMO / "person_zola.jpg"), Reason.GARMENT_ON_MODEL),
