@@ -19,7 +19,7 @@ from gpu_worker.pose.labels import LOWER
 from gpu_worker.preview.compose import Layers, Planes, compose
 from gpu_worker.preview.fill import erased_weight, filled, ghosts
 from gpu_worker.preview.render import Texture, alpha_on_canvas, printed, texture
-from gpu_worker.preview.scene import HEAD_SW, Zones, worn_before, zones
+from gpu_worker.preview.scene import Zones, worn_before, zones
 from gpu_worker.preview.shade import on_body, on_garment
 from gpu_worker.preview.skin_limb import Painted, paint_arm, paint_leg
 from gpu_worker.preview.worn import Worn, leg_covered, wear
@@ -62,7 +62,8 @@ def draw(photo: Pixels, person: Person, picture: Pixels, garment: Garment) -> Dr
     fill = filled(canvas, person, zone, alpha, [*arms, *legs])
     light = on_garment(canvas, person, zone, torso, sleeves)
     back = alpha_on_canvas(worn.back, garment, worn.fit.s)
-    planes = _planes(person, zone, alpha, back, fill, light)
+    weight = erased_weight(person, zone, [*arms, *legs])
+    planes = _planes(person, zone, alpha, back, fill, weight, light)
     cloth = texture(picture, garment, worn.fit.s, person.frame)
     pixels = compose(photo, person.frame, planes, _layers(worn, cloth))
     seen = floats(alpha * (1 - zone.front))
@@ -105,10 +106,15 @@ def _zones(
 
 
 def _planes(
-    person: Person, zone: Zones, alpha: Floats, back: Floats, fill: Floats, light: Floats
+    person: Person,
+    zone: Zones,
+    alpha: Floats,
+    back: Floats,
+    fill: Floats,
+    weight: Floats,
+    light: Floats,
 ) -> Planes:
     """alpha, back: of the garment and of the inside of its back, on the canvas."""
-    weight = erased_weight(zone, person.body.sw)
     shadow = on_body(alpha, person, zone)
     behind = floats(~grow(person.person, 0.01 * person.body.sw))
     hidden = _in_front(person, zone)
@@ -170,5 +176,4 @@ def _in_front(person: Person, zone: Zones) -> Floats:
     """0..1 how far each px hides the garment, soft by a px of the canvas."""
     sw = person.body.sw
     soft = np.clip(blur(zone.front, 0.006 * sw) * 1.6 - 0.3, 0, 1)
-    head = person.person & (zone.y < HEAD_SW * sw)
-    return floats(np.maximum(soft, grow(head, 0.012 * sw)))
+    return floats(np.maximum(soft, grow(zone.head, 0.012 * sw)))

@@ -32,6 +32,7 @@ _WALL_MARGIN_SW = 0.08
 _GHOST_SW, _GHOST_STEP = 0.16, 2.5  # how far outside, and how many levels unlike the wall
 _BUSY = 6.0  # levels: a busier wall shows no ghosts
 _EDGE_DARKER, _EDGE_SW = 0.25, 0.05
+_RIM_SW = 0.03  # of a limb's outline, where it mixes with the wall
 _SEAM_SW = 0.05  # over which painted arm and plain skin blend
 _OUTLINE_SW = 0.02  # smaller corners of an invented outline are rounded
 _COVERED = 0.5
@@ -39,6 +40,7 @@ _LEAST_LIT = 0.82  # of the skin's own tone: beside the torso a forearm lies in 
 _FORM_SW, _FORM = 0.05, (0.88, 1.06)
 _GRAIN_SW, _MOST_GRAIN = 0.012, 2.0
 _SHADED = 7.0  # L
+_NECK_SW = 0.40  # half as wide as what the chin may shade
 _SURE_SW = 0.035  # so far from its outline skin has its own tone
 
 
@@ -91,16 +93,23 @@ def _texture_of_wall(pixels: Bytes, wall: Mask) -> float:
     return float(np.percentile(rough, 90)) if len(rough) else 0.0
 
 
-def erased_weight(zone: Zones, sw: float) -> Floats:
-    """0..1: how far each px is replaced; soft at the rim, full inside."""
-    return floats(np.clip(2 * blur(zone.erased, 0.008 * sw), 0, 1) * grown(zone.erased, 0.01 * sw))
+def erased_weight(person: Person, zone: Zones, limbs: list[Painted]) -> Floats:
+    """0..1: how far each px is replaced; soft at the rim, full inside, and fading along a bare
+    limb where what was painted meets what is seen."""
+    sw = person.body.sw
+    weight = np.clip(2 * blur(zone.erased, 0.008 * sw), 0, 1) * grown(zone.erased, 0.01 * sw)
+    if not limbs:
+        return floats(weight)
+    inside = np.clip(distance_inside(person.labels == SKIN) / (_RIM_SW * sw), 0, 1)
+    meeting = np.max([limb.share for limb in limbs], axis=0) * inside
+    return floats(np.maximum(weight, meeting))
 
 
 def _skin(pixels: Bytes, person: Person, zone: Zones, alpha: Floats, arms: list[Painted]) -> Floats:
     """Skin continued from what is bare, darker towards the body's outer edges."""
     sw = person.body.sw
     sure = shrink(person.labels == SKIN, _SURE_SW * sw) & ~zone.erased & _below_face(zone, sw)
-    sure = _well_lit(pixels, sure, person)
+    sure = _well_lit(pixels, sure, person, zone)
     known, painted = floats(pixels), np.zeros_like(sure)
     for arm in arms:
         known = np.where(arm.mask[..., None], arm.pixels, known)
@@ -147,10 +156,11 @@ def _grain(pixels: Bytes, skin: Mask, sw: float) -> Floats:
     return floats(blur(noise, 0.7) * 1.6 * sigma)[..., None]
 
 
-def _well_lit(pixels: Bytes, sure: Mask, person: Person) -> Mask:
+def _well_lit(pixels: Bytes, sure: Mask, person: Person, zone: Zones) -> Mask:
     """Without the shadow under the chin: a chest continued from it looks dirty."""
     usual = float(np.median(person.tones[:, 0]))
-    lit = sure & (lab(pixels)[..., 0] > usual - _SHADED)
+    neck = np.abs(zone.x) < _NECK_SW * person.body.sw
+    lit = sure & ((lab(pixels)[..., 0] > usual - _SHADED) | ~neck)
     return lit if lit.sum() > 0.2 * sure.sum() else sure
 
 

@@ -22,6 +22,7 @@ _STEADY = 4  # points
 _OUTER, _INNER = (0.80, 1.30), (0.85, 1.35)
 _EITHER = (0.10, 2.0)
 _LONG = 0.72
+_WORN_LENGTH = 0.90  # of the flat length: round the shoulder some of it is lost
 _COLUMNS = 15
 _OVER_EDGE = 0.12
 _INSIDE_TORSO = 2
@@ -126,17 +127,30 @@ def _width(
     return floats(gaussian_filter1d(width, 4.0 if not first else 1.5, mode="nearest"))
 
 
+def reach(edges: Floats, limb_: Limb, forward: Forward, scale: float) -> float:
+    """Where the sleeve would end by its own length, as a share of the limb's."""
+    start = limb_.project(forward(floats([edges[0, 0]]))[0])
+    return (start + _WORN_LENGTH * _length(edges[0]) * scale) / limb_.length
+
+
 def patch(
-    edges: Floats, seam: Floats, limb_: Limb, forward: Forward, scale: float, sw: float
+    edges: Floats,
+    seam: Floats,
+    limb_: Limb,
+    forward: Forward,
+    scale: float,
+    sw: float,
+    reached: float,
 ) -> Patch:
     """The grid of one sleeve.
 
     edges: (2, SAMPLES, 2) outer and inner edge in the garment; seam: (2, 2) shoulder and arm pit
     in the garment; forward: garment px to canvas px by the torso's map; scale: canvas px per
-    garment px.
+    garment px; reached: `reach` of the pair, which is long or short as one.
     """
     nu = np.linspace(-_OVER_EDGE, 1 + _OVER_EDGE, _COLUMNS)
-    outer, inner, end, long = _target_edges(edges, limb_, forward, scale, sw)
+    long = reached > _LONG
+    outer, inner, end = _target_edges(edges, limb_, forward, scale, sw, long)
     source = _ruled(edges[1], edges[0], nu)
     target = _ruled(inner, outer, nu)
     target = _start_on_seam(source, target, forward, sw)
@@ -150,12 +164,12 @@ def _ruled(inner: Floats, outer: Floats, nu: Numbers) -> Floats:
 
 
 def _target_edges(
-    edges: Floats, limb_: Limb, forward: Forward, scale: float, sw: float
-) -> tuple[Floats, Floats, float, bool]:
+    edges: Floats, limb_: Limb, forward: Forward, scale: float, sw: float, long: bool
+) -> tuple[Floats, Floats, float]:
     ends = forward(floats([edges[0, 0], edges[1, 0]]))
     start_out, start_in = limb_.project(ends[0]), limb_.project(ends[1])
     long_out, long_in = (_length(edge) * scale for edge in edges)
-    stop, is_long = _stop(limb_, start_out, start_in, long_out, long_in, sw)
+    stop = _stop(limb_, start_out, start_in, long_out, long_in, sw, long)
     f = np.linspace(0, 1, SAMPLES)
     t_out, t_in = start_out + f * (stop - start_out), start_in + f * (stop - start_in)
     total = _total_width(limb_, stop, scale * float(np.hypot(*(edges[0, -1] - edges[1, -1]))))
@@ -164,7 +178,7 @@ def _target_edges(
     inner = limb_.point(t_in) - limb_.out(t_in) * _width_at(limb_.inner, limb_, t_in, grown, sw)
     outer += (ends[0] - outer[0]) * _fade(t_out - start_out, _OUTER_FADE_SW * sw)
     inner += (ends[1] - inner[0]) * _fade(t_in - start_in, _INNER_FADE_SW * sw)
-    return floats(outer), floats(inner), stop, is_long
+    return floats(outer), floats(inner), stop
 
 
 def _width_at(widths: Floats, limb_: Limb, t: Numbers, grown: Numbers, sw: float) -> Floats:
@@ -180,14 +194,20 @@ def _length(points: Floats) -> float:
 
 
 def _stop(
-    limb_: Limb, start_out: float, start_in: float, long_out: float, long_in: float, sw: float
-) -> tuple[float, bool]:
-    """Where the sleeve ends, px along the limb, and whether it is a long one."""
-    stop = start_out + 0.90 * long_out
-    if stop > _LONG * limb_.length:
-        return float(np.clip(stop, 0.97 * limb_.length, 1.02 * limb_.length)), True
+    limb_: Limb,
+    start_out: float,
+    start_in: float,
+    long_out: float,
+    long_in: float,
+    sw: float,
+    long: bool,
+) -> float:
+    """Where the sleeve ends, px along the limb."""
+    stop = start_out + _WORN_LENGTH * long_out
+    if long:
+        return float(np.clip(stop, 0.97 * limb_.length, 1.02 * limb_.length))
     least = start_in + max(0.07 * sw, 0.7 * long_in)
-    return float(np.clip(max(stop, least), 0, limb_.length)), False
+    return float(np.clip(max(stop, least), 0, limb_.length))
 
 
 def _total_width(limb_: Limb, stop: float, cuff: float) -> float:

@@ -17,23 +17,30 @@ from gpu_worker.planes import (
     coordinates,
     floats,
     grow,
+    open_,
     remap,
     shrink,
+    smoothstep,
     to_segment,
     without_specks,
 )
 from gpu_worker.pose import Person
-from gpu_worker.pose.body import WRISTS
+from gpu_worker.pose.body import EARS, MOUTH, NOSE, WRISTS
 from gpu_worker.pose.labels import FEET, FRINGE, HAIR, LOWER, SKIN, UPPER
 from gpu_worker.preview.torso import body_planes
 from gpu_worker.preview.worn import Worn
 
 _PIT_TL = 0.27
-_ARM_PIT_TL = 0.38  # below it a gap beside a bare arm shows the wall
+_ARM_PITS_TL = (0.32, 0.58)  # below them a gap beside a bare arm shows the wall
+_ARM_SW = 0.16
+_BODY_SIDE = 0.94  # of the half width: at the sides only cloth was
 _OPEN_TL = 0.38
 _HIP_TL = 1.0
 _TUCKED_SW = 0.03  # finer corners of the worn top's hem are the labels' own
-HEAD_SW = -0.30  # above this height everything of the person stays as it is
+_STRAND_SW = 0.02
+HEAD_SW = -0.30  # the head ends no lower
+_CHIN = 1.1  # below the mouth, of what the nose lies above it
+_FACE = 1.12  # of the distance between the ears
 _OLD_GROWN_SW = 0.03
 _COVERED = 0.98
 _TUBE = 1.25
@@ -44,11 +51,12 @@ _BELOW_HEM_TL = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Zones:
-    """Planes on the canvas. x, y: body px; front: what hides the garment; erased: where the
-    photo is replaced; bare: of these, where the body's skin shows."""
+    """Planes on the canvas. x, y: body px; head: what nothing ever touches; front: what hides the
+    garment; erased: where the photo is replaced; bare: of these, where the body's skin shows."""
 
     x: Floats
     y: Floats
+    head: Mask
     front: Mask
     erased: Mask
     bare: Mask
@@ -58,20 +66,36 @@ def zones(person: Person, worn: Worn, alpha: Floats, category: Category, arms: M
     """alpha: (h, w) the garment's own, before anything is put in front of it; arms: where bare
     arms were painted."""
     x, y = body_planes(person.body, person.person.shape)
-    front = in_front(person, worn, x, y, category)
+    head = head_of(person, y)
+    front = in_front(person, worn, head, y, category)
     erased = _erased(person, worn, alpha, front, x, y, category, arms)
     bare = erased & _body(person, worn, x, y, arms)
     if worn.legs or category is Category.LOWER:  # no skin beside trousers or under a skirt
         bare &= arms | (y < _HIP_TL * person.body.tl) & (category is not Category.LOWER)
-    return Zones(x, y, front, erased, bare)
+    return Zones(x, y, head, front, erased, bare)
 
 
-def in_front(person: Person, worn: Worn, x: Floats, y: Floats, category: Category) -> Mask:
+def head_of(person: Person, y: Floats) -> Mask:
+    """Face and skull down to the jaw; a collar may stand before the neck.
+
+    The jaw is half an ellipse from ear to ear through the chin.
+    """
+    body = person.body
+    ears, mouth = body.mid(EARS), body.mid(MOUTH)
+    middle, top = (float((ears - body.at(0, 0)) @ axis) for axis in (body.right, body.down))
+    low = float((mouth - body.at(0, 0)) @ body.down)
+    chin = low + _CHIN * (low - float((body.points[NOSE] - body.at(0, 0)) @ body.down))
+    half = _FACE * float(np.hypot(*np.diff(body.points[list(EARS)], axis=0)[0])) / 2
+    x = body_planes(body, person.person.shape)[0]
+    jaw = top + max(chin - top, 0.0) * np.sqrt(np.clip(1 - ((x - middle) / half) ** 2, 0, 1))
+    return np.asarray(person.person & (y < np.minimum(jaw, HEAD_SW * body.sw)))
+
+
+def in_front(person: Person, worn: Worn, head: Mask, y: Floats, category: Category) -> Mask:
     """Head, hair, and the bare arms and hands beyond the sleeves; of a bottom, the worn top."""
     sw = person.body.sw
-    head = person.person & (y < HEAD_SW * sw)
     hair = person.labels == HAIR
-    front = head | hair
+    front = head | open_(hair, _STRAND_SW * sw)  # a nape's rim is no hair: it has the wall's colour
     for side in (0, 1):
         front |= _bare_arm(person, worn, y, side, category)
     if category is Category.LOWER:
@@ -133,9 +157,9 @@ def _erased(
         for side in (0, 1):
             trimmed |= _beside_sleeve(person, worn, side)
         trimmed |= _beside_torso(person, worn, x, y)
-    if category is Category.UPPER and is_open(worn):
-        residue &= ~neckline_area(worn)
     keep = front & ~(old & (arms | before))
+    if category is Category.UPPER and is_open(worn):
+        keep |= neckline_area(worn)
     erased = (residue | trimmed) & (alpha < _COVERED) & ~keep
     return without_specks(erased, 4) & grow(person.person, _TRIM_GROWN_SW * sw)
 
@@ -214,10 +238,12 @@ def _body(person: Person, worn: Worn, x: Floats, y: Floats, arms: Mask) -> Mask:
         reach = np.abs(x)
         half = worn.measures.half_at(side, y)
         half = np.where(y < 0.15 * worn.measures.tl, np.maximum(half, 0.5 * person.body.sw), half)
-        half = np.where(y > worn.map.fade_to, 0.94 * half, half)  # at the sides only cloth was
+        half = np.where(
+            y > worn.map.fade_to, _BODY_SIDE * half, half
+        )  # at the sides only cloth was
         inside = (reach < half) & (y > worn.measures.top_at(side, reach))
         torso |= chosen & inside
-    shoulders = shrink(person.person, 0.012 * person.body.sw) & (y < _ARM_PIT_TL * worn.measures.tl)
+    shoulders = shrink(person.person, 0.012 * person.body.sw) & _above_side(worn, x, y)
     for side in (0, 1):
         if worn.patches[side] is not None:
             continue
@@ -225,6 +251,15 @@ def _body(person: Person, worn: Worn, x: Floats, y: Floats, arms: Mask) -> Mask:
             torso |= shoulders & ((x < 0) if side == 0 else (x >= 0))
         torso |= _arm_pit(person, worn, x, y, side)
     return torso | arms
+
+
+def _above_side(worn: Worn, x: Floats, y: Floats) -> Mask:
+    """Round the arm pits all is body; below them it narrows to the torso's own side."""
+    measures = worn.measures
+    first, last = (share * measures.tl for share in _ARM_PITS_TL)
+    half = np.where(x < 0, measures.half_at(0, y), measures.half_at(1, y))
+    reach = _BODY_SIDE * half + _ARM_SW * measures.sw * smoothstep(last, first, y)
+    return np.asarray((y < last) & ((y < first) | (np.abs(x) < reach)))
 
 
 def _arm_pit(person: Person, worn: Worn, x: Floats, y: Floats, side: int) -> Mask:

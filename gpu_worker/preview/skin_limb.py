@@ -6,11 +6,11 @@ the image-left limb; the caller mirrors for the other. Everything on the canvas.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from gpu_worker.planes import Bytes, Floats, Mask, floats, remap
+from gpu_worker.planes import Bytes, Floats, Mask, floats, remap, smoothstep
 from gpu_worker.pose import Person
 from gpu_worker.pose.labels import SKIN
 from gpu_worker.preview.limb import ARM_SW, LEG_SW, Limb, bared, limb
@@ -29,19 +29,23 @@ _CAP_SW = 0.17  # beyond the joint: the round of the shoulder
 _UNDER_SLEEVE_SW = 0.04
 _OVER_HEM_SW = 0.06  # the old sleeve's edge and its shadow
 _ROWS, _COLUMNS = 16, 13
-_RIM = 0.78  # of the half width: its very edge is half wall
+_MEETS_SW = 0.20  # beyond the old hem
+_FROM = (0.3, 0.6)  # of the way to the hem: skin before it is the neck's, seen already
+_RIM, _RIM_LAST = 0.78, 0.55  # of the half width: its very edge is half wall
 _BEYOND_HEM_SW = 0.03
 
 
 @dataclass(frozen=True, slots=True)
 class Painted:
-    """pixels: float32 (h, w, 3), valid where mask; hidden: px of the limb that the sleeve hid.
+    """pixels: float32 (h, w, 3), valid where mask; share: (h, w) 0..1, how far they replace the
+    limb's own, which they meet beyond the old hem; hidden: px of the limb that the sleeve hid.
 
     An empty mask: the limb is hidden and too little of it shows to be drawn on.
     """
 
     pixels: Floats
     mask: Mask
+    share: Floats
     hidden: float
 
 
@@ -72,19 +76,40 @@ def extend(pixels: Bytes, along: Limb, first: float, start: float, sw: float) ->
 
     along: measured on skin alone.
     """
-    end = start + _OVER_HEM_SW * sw
+    end = start + _MEETS_SW * sw
     t = floats(np.linspace(first, end, _ROWS))
-    nu = floats(np.linspace(-1.0, 1.0, _COLUMNS))
-    lent = floats(start + _DELTA_SW * sw + _STRETCH * (end - t))
-    target = _grid(along, t, nu, end)
-    source = _grid(along, lent, floats(nu * _RIM), end)
+    nu = floats(np.broadcast_to(np.linspace(-1.0, 1.0, _COLUMNS), (_ROWS, _COLUMNS)))
+    lent, rim = _lent(t, start, end, _DELTA_SW * sw)
+    hem = start + _OVER_HEM_SW * sw
+    target = _grid(along, t, nu, hem)
+    source = _grid(along, lent, floats(nu * rim[:, None]), hem)
     shape = (pixels.shape[0], pixels.shape[1])
     x, y, inside = inverse_map(source, target, shape)
-    return Painted(remap(pixels, x, y), inside, 0.0)
+    at, _, _ = inverse_map(
+        floats(np.stack([np.broadcast_to(t[:, None], nu.shape), nu], -1)), target, shape
+    )
+    low, high = (start * part for part in _FROM)
+    share = floats(smoothstep(end, hem, at) * smoothstep(low, high, at) * inside)
+    return Painted(remap(pixels, x, y), inside, share, 0.0)
+
+
+def _lent(t: Floats, start: float, end: float, delta: float) -> tuple[Floats, Floats]:
+    """Where along the limb a row's look is taken from, and from how much of its width.
+
+    Beyond the hem it comes ever nearer to the row itself, so that the two meet unseen; up the
+    limb its shaded rim, which belongs to the hem's surroundings, is left out more and more.
+    """
+    beyond = np.clip((t - start) / (end - start), 0, 1)
+    above = np.maximum(start - t, 0)
+    lent = np.where(t > start, t + delta * (1 - beyond), start + delta + _STRETCH * above)
+    fully = above / max(float(above.max()), 1e-6)
+    rim = np.where(t > start, _RIM + (1 - _RIM) * beyond, _RIM + (_RIM_LAST - _RIM) * fully)
+    return floats(lent), floats(rim)
 
 
 def _grid(along: Limb, t: Floats, nu: Floats, start: float) -> Floats:
-    """(rows, columns, 2): px at t along the limb, nu from its inner to its outer edge.
+    """(rows, columns, 2): px at t (rows,) along the limb, nu (rows, columns) from its inner (-1)
+    to its outer edge (1).
 
     Before `start` the limb is as much thicker than the model as it is there; that the bone's
     line lies off its middle there dies away towards the joint.
@@ -142,7 +167,8 @@ def _paint(
     start = skin_starts(along, skin, sw)
     if start is None:
         hidden = max(0.0, along.length - max(cloth_end, 0.0))
-        return Painted(floats(pixels), np.zeros_like(person.person), hidden)
+        nothing = np.zeros_like(person.person)
+        return Painted(floats(pixels), nothing, floats(nothing), hidden)
     if start < max(cloth_end, _NEVER_HIDDEN * along.length):
         return None
     first = cloth_end - _UNDER_SLEEVE_SW * sw if cloth_end > 0 else cloth_end
@@ -150,5 +176,6 @@ def _paint(
     painted = extend(pixels, seen, first, start, sw)
     hidden = start - max(cloth_end, 0.0)
     if side == 0:
-        return Painted(painted.pixels, painted.mask, hidden)
-    return Painted(floats(painted.pixels[:, ::-1]), painted.mask[:, ::-1], hidden)
+        return replace(painted, hidden=hidden)
+    planes = [floats(plane[:, ::-1]) for plane in (painted.pixels, painted.share)]
+    return Painted(planes[0], painted.mask[:, ::-1], planes[1], hidden)

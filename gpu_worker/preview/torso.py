@@ -17,6 +17,7 @@ from gpu_worker.preview.fit import Fit
 from gpu_worker.preview.measure import Measures
 
 _TIGHTEST = 0.66
+_LEAST_WORN_PX = 1.0  # where an odd shape's row is empty
 _OVER_BODY_SW = 0.018
 _RAISED_SW, _LOWERED_SW = 0.16, 0.08  # so much the collar may differ from the shoulder
 _NECK_SW = 0.25  # a neck point lies no nearer to the middle
@@ -44,7 +45,9 @@ class TorsoMap:
         for side, chosen in ((0, bx < 0), (1, bx >= 0)):
             worn = self.fit.width_at(side, straight[chosen])
             own = self._own_half(side, y[chosen])
-            across = _unwrap(np.abs(bx[chosen]) / worn, worn / (own * self.fit.s))
+            across = _unwrap(
+                np.abs(bx[chosen]) / np.maximum(worn, _LEAST_WORN_PX), worn / (own * self.fit.s)
+            )
             x[chosen] = self.shape.axis + (-1 if side == 0 else 1) * across * own
         return floats(x), y
 

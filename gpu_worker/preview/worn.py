@@ -16,12 +16,13 @@ from gpu_worker.planes import Floats, Mask, blur, floats, to_segment
 from gpu_worker.pose import Person
 from gpu_worker.pose.labels import SKIN
 from gpu_worker.preview.fit import Fit, fit
-from gpu_worker.preview.limb import ARM_SW, LEG_SW, Limb, Patch, limb, patch
+from gpu_worker.preview.limb import ARM_SW, LEG_SW, Limb, Patch, limb, patch, reach
 from gpu_worker.preview.measure import Measures, measure, whole_leg
 from gpu_worker.preview.mesh import inverse_map
 from gpu_worker.preview.torso import TorsoMap, body_planes, to_canvas, torso_map
 
 _SEAM_STRIP_SW = 0.06
+_OVER_SEAM_SW = 0.008  # more of the torso's map would stand out beside a narrower limb
 _HANGS_OVER_TL = 0.95
 _NECK_EDGE_PX = 1.6  # of the garment's canvas
 _BELOW_ANKLE = 0.10  # of the shank
@@ -74,7 +75,7 @@ def wear(person: Person, garment: Garment) -> Worn:
     back = Layer(x, y, everywhere, shape.back.astype(np.float32))
     which = (*ARMS, *LEGS)
     limbs = tuple(_limb_of(person, garment, i) for i in which)
-    patches = tuple(_patch_of(person, garment, mapping, measures, limbs[i], i) for i in which)
+    patches = _patches(person, garment, mapping, measures, limbs)
     sleeves, legs = [
         tuple(
             _limb_layer(grid, person, garment, fitted, measures, index)
@@ -118,16 +119,18 @@ def _torso_chosen(garment: Garment, fitted: Fit, measures: Measures) -> Floats:
     torso = shape.limbs == 0
     for index in (*ARMS, *LEGS):
         if shape.limbed[index]:
-            torso |= _seam_strip(shape, index, fitted, measures)
+            torso |= _seam_strip(shape, index, fitted, measures, _OVER_SEAM_SW)
     front = np.clip(1.5 - 2 * blur(shape.back, _NECK_EDGE_PX), 0, 1)  # the neckline without steps
     return floats(torso * front)
 
 
-def _seam_strip(shape: Shape, index: int, fitted: Fit, measures: Measures) -> Mask:
+def _seam_strip(shape: Shape, index: int, fitted: Fit, measures: Measures, limb: float) -> Mask:
+    """Px round a seam: on the limb's side of it only as near as `limb` sw."""
     reach = _SEAM_STRIP_SW * measures.sw / fitted.s
     outer, inner = shape.seams[index]
-    near = to_segment(shape.limbs.shape, outer, inner, reach)[0] < reach
-    return np.asarray(near & ((shape.limbs == 0) | (shape.limbs == index + 1)))
+    distance = to_segment(shape.limbs.shape, outer, inner, reach)[0]
+    own = (shape.limbs == index + 1) & (distance < limb * measures.sw / fitted.s)
+    return np.asarray((distance < reach) & (shape.limbs == 0) | own)
 
 
 def _limb_of(person: Person, garment: Garment, index: int) -> Limb | None:
@@ -170,33 +173,65 @@ def _flipped(points: Floats, width: int) -> Floats:
     return out
 
 
-def _patch_of(
+def _patches(
     person: Person,
     garment: Garment,
     mapping: TorsoMap,
     measures: Measures,
-    along: Limb | None,
-    index: int,
-) -> Patch | None:
-    """The grid of one limb of the garment, in the picture's own orientation."""
-    if along is None:
-        return None
-    shape, side = garment.shape, index % 2
-    canvas_width, garment_width = person.person.shape[1], shape.limbs.shape[1]
+    limbs: tuple[Limb | None, ...],
+) -> tuple[Patch | None, ...]:
+    """The grids of the garment's limbs, in the picture's own orientation."""
+    found: list[Patch | None] = []
+    for pair in (ARMS, LEGS):
+        sides = [_Seen(person, garment, mapping, index) for index in pair]
+        both = [(seen, along) for seen, i in zip(sides, pair, strict=True) if (along := limbs[i])]
+        reached = float(np.mean([seen.reach(along) for seen, along in both])) if both else 0.0
+        found += [
+            None if (along := limbs[i]) is None else seen.patch(along, measures.sw, reached)
+            for seen, i in zip(sides, pair, strict=True)
+        ]
+    return tuple(found)
 
-    def forward(points: Floats) -> Floats:
-        own = _flipped(points, garment_width) if side else points
-        moved = to_canvas(person.body, mapping.forward(own))
-        return _flipped(moved, canvas_width) if side else moved
 
-    edges, seam = shape.edges[index], shape.seams[index]
-    if side:
-        edges, seam = _flipped(edges, garment_width), _flipped(seam, garment_width)
-    grid = patch(edges, seam, along, forward, mapping.fit.s, measures.sw)
-    if not side:
-        return grid
-    source, target = _flipped(grid.source, garment_width), _flipped(grid.target, canvas_width)
-    return Patch(source, target, grid.end, grid.long)
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """One limb of the garment, seen at the image's left."""
+
+    person: Person
+    garment: Garment
+    map: TorsoMap
+    index: int
+
+    def reach(self, along: Limb) -> float:
+        return reach(self._own(self.garment.shape.edges), along, self._forward, self.map.fit.s)
+
+    def patch(self, along: Limb, sw: float, reached: float) -> Patch:
+        shape = self.garment.shape
+        edges, seam = self._own(shape.edges), self._own(shape.seams)
+        grid = patch(edges, seam, along, self._forward, self.map.fit.s, sw, reached)
+        if not self.index % 2:
+            return grid
+        source = _flipped(grid.source, self._garment_width)
+        target = _flipped(grid.target, self._canvas_width)
+        return Patch(source, target, grid.end, grid.long)
+
+    @property
+    def _garment_width(self) -> int:
+        return int(self.garment.alpha.shape[1])
+
+    @property
+    def _canvas_width(self) -> int:
+        return int(self.person.person.shape[1])
+
+    def _own(self, points: Floats) -> Floats:
+        own = points[self.index]
+        return _flipped(own, self._garment_width) if self.index % 2 else own
+
+    def _forward(self, points: Floats) -> Floats:
+        side = self.index % 2
+        own = _flipped(points, self._garment_width) if side else points
+        moved = to_canvas(self.person.body, self.map.forward(own))
+        return _flipped(moved, self._canvas_width) if side else moved
 
 
 def _limb_layer(
@@ -210,5 +245,7 @@ def _limb_layer(
     height, width = person.person.shape
     x, y, inside = inverse_map(grid.source, grid.target, (height, width))
     shape = garment.shape
-    chosen = (shape.limbs == index + 1) | _seam_strip(shape, index, fitted, measures)
+    chosen = (shape.limbs == index + 1) | _seam_strip(
+        shape, index, fitted, measures, _SEAM_STRIP_SW
+    )
     return Layer(x, y, inside, chosen.astype(np.float32))

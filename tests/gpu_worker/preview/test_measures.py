@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from gpu_worker.contract import Category
-from gpu_worker.planes import grow, lab, shrink
-from gpu_worker.pose.labels import SKIN
+from gpu_worker.planes import blur, floats, grow, lab, remap, shrink, to_point
+from gpu_worker.pose.body import MOUTH, NOSE
+from gpu_worker.pose.labels import SKIN, UPPER
+from gpu_worker.preview.scene import neckline_area
 from gpu_worker.preview.torso import to_canvas
 from tests.gpu_worker.preview.conftest import Worn
 
@@ -67,8 +69,14 @@ def test_keeps_framing_and_everything_outside_the_person(
 
 @pairs
 def test_keeps_the_head_bit_for_bit(worn: Find, person: str, garment: str) -> None:
+    """Face and hair: a collar may stand before the neck, not before the chin."""
     case = worn(person, garment)
-    head = case.person.person & (case.drawing.zones.y < -0.32 * case.person.body.sw)
+    body, shape = case.person.body, case.person.person.shape
+    mouth, nose = body.mid(MOUTH), body.points[NOSE]
+    down = float((mouth - nose) @ body.down)
+    chin = to_point(shape, mouth + 0.4 * down * body.down) < 0.6 * down
+    above = case.drawing.zones.y < float((mouth - body.at(0, 0)) @ body.down)
+    head = case.person.person & (chin | above)
     assert not case.person.frame.crop(_levels(case))[head].any()
 
 
@@ -145,3 +153,43 @@ def test_the_hem_ends_where_such_a_garment_ends(worn: Find) -> None:
     hem = float(case.drawing.worn.fit.down(case.garment.shape.hem)) / case.person.body.tl
     assert case.category is Category.UPPER
     assert 1.0 <= hem <= 1.4
+
+
+@pytest.mark.parametrize("person", ["kenji", "marcus"])
+def test_an_open_front_shows_the_worn_top_down_to_its_buttons(worn: Find, person: str) -> None:
+    case = worn(person, "upper_1")
+    seen = neckline_area(case.drawing.worn) & (case.drawing.torso + case.drawing.limbs < 0.01)
+    top = seen & shrink(case.person.labels == UPPER, 4)
+    below_pits = top & (case.drawing.zones.y > case.drawing.worn.map.fade_to)
+    assert below_pits.sum() > 50
+    changed = case.person.frame.crop(_levels(case)).max(axis=2)[below_pits]
+    assert (changed < 16).mean() > 0.8  # but for the shadow of the edges
+
+
+@pytest.mark.parametrize(
+    ("person", "garment"),
+    [("woman_1", "longsleeve_stripes"), ("woman_2", "longsleeve_stripes"), ("man_1", "upper_1")],
+)
+def test_both_sleeves_are_as_long(worn: Find, person: str, garment: str) -> None:
+    drawn = worn(person, garment).drawing.worn
+    left, right = (
+        patch.end / limb.length
+        for patch, limb in zip(drawn.patches[:2], drawn.limbs[:2], strict=True)
+        if patch is not None and limb is not None
+    )
+    assert left == pytest.approx(right, abs=0.1)
+
+
+@pytest.mark.parametrize("person", ["george", "marcus"])
+def test_an_arm_drawn_on_has_no_joint_where_the_sleeve_ended(worn: Find, person: str) -> None:
+    """Down the middle of the arm no line across it, such as a doll's elbow has."""
+    case = worn(person, "dress_floral")
+    lightness = blur(lab(case.person.frame.crop(case.drawing.pixels))[..., 0], 1.0)
+    for side in (0, 1):
+        shoulder, elbow, wrist = case.person.body.arm(side)
+        t = np.linspace(0.25, 1, 80)[:, None]
+        line = np.concatenate(
+            [shoulder + t * (elbow - shoulder), elbow + 0.3 * t * (wrist - elbow)]
+        )
+        along = remap(lightness, floats(line[:, :1]), floats(line[:, 1:]))[:, 0]
+        assert np.abs(along[4:] - along[:-4]).max() < 5
