@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from gpu_worker.contract import TAILOR, GarmentStatus
+from server import uploads
 from server.models import Garment, Upload
-from tests.server.actors import Actor, World, code
+from tests.server.actors import Actor, World, after, code
 
 
 def new(**changes: Any) -> dict[str, Any]:
@@ -125,6 +126,21 @@ def test_cleo_sees_nothing_of_it(any_world: World) -> None:
     assert listed["garments"] == []
     stolen = world.cleo.post("/v1/garments", new(image_key=world.ada.upload("garment")))
     assert code(stolen) == (404, "upload_not_found")
+
+
+def test_one_picture_is_one_garments(any_world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world, ada = any_world, any_world.ada
+    key = ada.upload("garment")
+    first: list[int] = []
+    other = new(sku="OTHER", image_key=key)
+    after(
+        monkeypatch, uploads, "find",
+        lambda: first.append(ada.post("/v1/garments", other).status_code),
+    )  # fmt: skip
+    assert code(ada.post("/v1/garments", new(image_key=key))) == (404, "upload_not_found")
+    assert first == [202]
+    with world.services.read() as session:
+        assert session.query(Garment).count() == 1
 
 
 def test_the_list_is_paged(any_world: World) -> None:

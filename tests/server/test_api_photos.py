@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -12,7 +11,7 @@ from gpu_worker import contract
 from gpu_worker.contract import TAILOR, PhotoStatus, TryOnStatus
 from server import uploads
 from server.models import DoomedObject, Photo, Shopper, TryOn, Upload, now
-from tests.server.actors import JPEG, Actor, World, code
+from tests.server.actors import JPEG, Actor, World, after, code
 
 
 def hand_over(actor: Actor, key: str, **changes: Any) -> Any:
@@ -61,26 +60,13 @@ def test_the_same_upload_twice_is_one_photo(world: World, sam: Actor) -> None:
     assert len(waiting(world)) == 1
 
 
-def in_between(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], object]) -> None:
-    """Once, after the upload was found and before a photo takes it over."""
-    find = uploads.find
-
-    def found(*args: Any, **named: Any) -> Upload:
-        monkeypatch.setattr(uploads, "find", find)
-        upload = find(*args, **named)
-        happens()
-        return upload
-
-    monkeypatch.setattr(uploads, "find", found)
-
-
 def test_the_same_upload_from_two_windows_at_once_is_one_photo(
     any_world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world, sam = any_world, any_world.sam
     key = sam.upload()
     elsewhere: list[Any] = []
-    in_between(monkeypatch, lambda: elsewhere.append(hand_over(sam, key).json))
+    after(monkeypatch, uploads, "find", lambda: elsewhere.append(hand_over(sam, key).json))
     answer = hand_over(sam, key)
     assert (answer.status_code, answer.json) == (202, elsewhere[0])
     assert waiting(world) == [answer.json["id"]]
@@ -91,7 +77,7 @@ def test_who_is_erased_in_another_window_leaves_no_photo(
 ) -> None:
     world, sam = any_world, any_world.sam
     key = sam.upload()
-    in_between(monkeypatch, lambda: sam.delete("/v1/shoppers/me"))
+    after(monkeypatch, uploads, "find", lambda: sam.delete("/v1/shoppers/me"))
     assert code(hand_over(sam, key)) == (404, "upload_not_found")
     with world.services.read() as session:
         assert session.query(Photo).count() == 0

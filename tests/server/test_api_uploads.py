@@ -9,8 +9,10 @@ from typing import Any
 import httpx
 import pytest
 
+from server import uploads
+from server.models import Upload
 from server.storage import UPLOAD_EXPIRES_S
-from tests.server.actors import JPEG, Actor, World, code, settings, world_of
+from tests.server.actors import JPEG, Actor, World, after, code, settings, world_of
 from tests.services import S3Settings
 
 
@@ -81,6 +83,17 @@ def test_an_address_runs_out(stored: World, monkeypatch: pytest.MonkeyPatch) -> 
 def test_refusals(sam: Actor, change: dict[str, Any], expected: tuple[int, str]) -> None:
     body = {"purpose": "photo", "content_type": "image/jpeg", "size_bytes": 4} | change
     assert code(sam.post("/v1/uploads", body)) == expected
+
+
+def test_who_is_erased_in_another_window_announces_nothing(
+    any_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world, sam = any_world, any_world.sam
+    after(monkeypatch, uploads, "_check", lambda: sam.delete("/v1/shoppers/me"))
+    body = {"purpose": "photo", "content_type": "image/jpeg", "size_bytes": 4}
+    assert code(sam.post("/v1/uploads", body)) == (401, "bad_token")
+    with world.services.read() as session:
+        assert session.query(Upload).count() == 0
 
 
 def test_heic_is_told_what_to_do(sam: Actor) -> None:
