@@ -13,6 +13,7 @@ from server.local.children import wait_until
 from tests.conftest import Launch
 from tests.journey.shopper import FLAGS, Shopper
 from tests.launcher import Launcher, launched
+from tests.waiting import DEADLINE_S
 
 PEOPLE = Path(__file__).parents[2] / "embed" / "demo" / "static"
 # 20 steps of a fifth of a second: long enough for progress to be seen.
@@ -37,7 +38,7 @@ def _ready(launcher: Launcher) -> Launcher:
         answer = httpx.get(f"{demo['server_url']}/v1/garments", headers=bearer, timeout=20)
         return {row["status"] for row in answer.json()["garments"]} == {"ready"}
 
-    assert wait_until(all_cleaned, within_s=60)
+    assert wait_until(all_cleaned, within_s=2 * DEADLINE_S)
     return launcher
 
 

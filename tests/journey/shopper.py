@@ -28,6 +28,7 @@ from playwright.sync_api import (
 )
 
 from tests.conftest import chromium_program
+from tests.waiting import DEADLINE_S
 
 AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 PHONE = ViewportSize(width=360, height=640)
@@ -41,8 +42,8 @@ FLAGS = [
     "--use-fake-device-for-media-stream",
     "--use-fake-ui-for-media-stream",  # she allows the camera
 ]
-SOON_MS = 15_000
-PICTURE_MS = 60_000
+SOON_MS = DEADLINE_S * 1000
+PICTURE_MS = 1.5 * SOON_MS
 OWN_HOSTS = ("localhost", "127.0.0.1")
 # Chromium on Linux does not know the feature, and says so.
 HARMLESS = re.compile("Unrecognized feature: 'web-share'")
@@ -83,6 +84,7 @@ class Shopper:
     @classmethod
     @contextmanager
     def _in(cls, context: BrowserContext, demo: dict[str, Any]) -> Iterator[Self]:
+        context.set_default_timeout(SOON_MS)
         shopper = cls(context.new_page(), demo)
         context.on("request", shopper._ask)
         context.on("console", lambda message: shopper._hear(message.type, message.text))

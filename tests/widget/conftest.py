@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
+from tests.waiting import DEADLINE_S
+
 STATIC = Path(__file__).parents[2] / "widget" / "static"
 
 
@@ -41,6 +43,7 @@ def static_server() -> Iterator[str]:
 def page(browser: Browser, static_server: str) -> Iterator[Page]:
     """An empty page that can `import()` the modules."""
     made = browser.new_page()
+    made.set_default_timeout(DEADLINE_S * 1000)
     made.goto(static_server)
     yield made
     made.close()

@@ -12,6 +12,7 @@ from playwright.sync_api import Browser
 from server.widget_states import STATES
 from tests.services import S3Settings
 from tests.stage import Stage, stage
+from tests.waiting import DEADLINE_S
 
 pytestmark = pytest.mark.browser
 
@@ -59,6 +60,7 @@ def shop(redis_url: str, sqlite_url: str, store: S3Settings, tmp_path: Path) -> 
 @pytest.mark.parametrize("direction", ["ltr", "rtl"])
 def test_each_state_can_be_read_and_pressed(browser: Browser, shop: Stage, direction: str) -> None:
     page = browser.new_page()
+    page.set_default_timeout(DEADLINE_S * 1000)
     wrong = []
     for state in STATES:
         page.goto(f"{shop.url}/w/{shop.shop.test_key}/states/{state}?dir={direction}")

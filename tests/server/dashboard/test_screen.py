@@ -18,7 +18,7 @@ from server.credentials import hash_password
 from server.models import Garment, User, now
 from tests.services import S3Settings
 from tests.stage import Stage, stage
-from tests.waiting import wait_for
+from tests.waiting import DEADLINE_S, wait_for
 
 ROOT = Path(__file__).parents[3]
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
@@ -49,6 +49,7 @@ def shop(redis_url: str, sqlite_url: str, store: S3Settings, tmp_path: Path) -> 
 def context(browser: Browser, shop: Stage) -> Iterator[BrowserContext]:
     """Ada's browser. A refusal of the policy and an address outside fail the test."""
     made = browser.new_context(base_url=f"{shop.url}/dashboard/", viewport=DESK)  # type: ignore[arg-type]
+    made.set_default_timeout(DEADLINE_S * 1000)
     wrong: list[str] = []
     allowed = (shop.url, shop.s3.endpoint_url, "data:", "blob:")
     made.on("request", lambda r: None if r.url.startswith(allowed) else wrong.append(r.url))
