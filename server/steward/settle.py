@@ -127,9 +127,8 @@ def _succeeded(row: TryOn, event: Event, now: datetime) -> Change:
     if not _is_open(row):
         return Change(doomed=[picture_key(row.id)])
     final = _final(row, TryOnStatus.SUCCEEDED, event, now, model_ms)
-    doomed = [row.preview_key] if row.preview_key else []
-    values |= {"result_key": row.result_key or picture_key(row.id), "preview_key": None}
-    return Change(values | final | {"step": row.steps}, doomed)
+    values |= {"result_key": row.result_key or picture_key(row.id), "step": row.steps}
+    return _ended(row, values | final)
 
 
 def _failed(row: TryOn, event: Event, now: datetime) -> Change:
@@ -138,13 +137,18 @@ def _failed(row: TryOn, event: Event, now: datetime) -> Change:
     code = _reason(event.data.get("code")) or Reason.ENGINE_FAILED
     values = _final(row, TryOnStatus.FAILED, event, now)
     values |= {"error_code": code.value, "retryable": bool(event.data.get("retryable", False))}
-    return Change(values | {"preview_key": None}, [row.preview_key] if row.preview_key else [])
+    return _ended(row, values)
 
 
 def _cancelled(row: TryOn, event: Event, now: datetime) -> Change:
     if not _is_open(row):
         return _left_by(row, event)
-    return Change(_final(row, TryOnStatus.CANCELLED, event, now))
+    return _ended(row, _final(row, TryOnStatus.CANCELLED, event, now))
+
+
+def _ended(row: TryOn, values: dict[str, Any]) -> Change:
+    """Whatever the end, nobody needs the half-done picture any more."""
+    return Change(values | {"preview_key": None}, [row.preview_key] if row.preview_key else [])
 
 
 def _left_by(row: TryOn, event: Event) -> Change:

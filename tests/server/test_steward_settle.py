@@ -124,6 +124,13 @@ def test_an_intermediate_picture_goes_when_the_result_is_there() -> None:
     assert (done.values["preview_key"], done.doomed) == (None, [key])
 
 
+@pytest.mark.parametrize("end", [EventType.FAILED, EventType.CANCELLED])
+def test_an_intermediate_picture_goes_where_there_is_no_result(end: EventType) -> None:
+    key = "pictures/try_1-partial.jpg"
+    ended = change(try_on(status=TryOnStatus.RUNNING, preview_key=key), end)
+    assert (ended.values["preview_key"], ended.doomed) == (None, [key])
+
+
 def test_a_reason_that_nobody_knows_is_told_as_the_engines_failure() -> None:
     assert change(try_on(), EventType.FAILED, code="gremlins").values["error_code"] == (
         "engine_failed"
