@@ -34,6 +34,8 @@ export function install(root) {
 function place(form, image) {
   if (!image.naturalWidth) return;
   const size = { width: image.naturalWidth, height: image.naturalHeight };
+  form.style.setProperty("--ratio", String(size.width / size.height));
+  form.toggleAttribute("data-sized", true);
   const drawn = contained(size, { width: form.clientWidth, height: form.clientHeight });
   for (const found of form.querySelectorAll("[data-box]")) {
     const button = /** @type {HTMLElement} */ (found);
