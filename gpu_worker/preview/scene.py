@@ -78,7 +78,7 @@ def zones(person: Person, worn: Worn, alpha: Floats, category: Category, arms: M
 def head_of(person: Person, y: Floats) -> Mask:
     """Face and skull down to the jaw; a collar may stand before the neck.
 
-    The jaw is half an ellipse from ear to ear through the chin.
+    The jaw is half an ellipse from ear to ear through the chin; what hangs beside it is hair.
     """
     body = person.body
     ears, mouth = body.mid(EARS), body.mid(MOUTH)
@@ -86,9 +86,10 @@ def head_of(person: Person, y: Floats) -> Mask:
     low = float((mouth - body.at(0, 0)) @ body.down)
     chin = low + _CHIN * (low - float((body.points[NOSE] - body.at(0, 0)) @ body.down))
     half = _FACE * float(np.hypot(*np.diff(body.points[list(EARS)], axis=0)[0])) / 2
-    x = body_planes(body, person.person.shape)[0]
-    jaw = top + max(chin - top, 0.0) * np.sqrt(np.clip(1 - ((x - middle) / half) ** 2, 0, 1))
-    return np.asarray(person.person & (y < np.minimum(jaw, HEAD_SW * body.sw)))
+    across = (body_planes(body, person.person.shape)[0] - middle) / half
+    jaw = top + max(chin - top, 0.0) * np.sqrt(np.clip(1 - across**2, 0, 1))
+    face = (y < jaw) | (np.abs(across) > 1)
+    return np.asarray(person.person & face & (y < HEAD_SW * body.sw))
 
 
 def in_front(person: Person, worn: Worn, head: Mask, y: Floats, category: Category) -> Mask:
