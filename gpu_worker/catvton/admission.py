@@ -89,12 +89,10 @@ class Admission:
     def _person_of(self, order: Order) -> pose.Person | None:
         """What the tailor read; where it did not, what is to be read. Only who must have a mask
         cannot do without."""
-        if pose.fits(order.photo_parts, order.photo):
-            return pose.Person.from_parts(order.photo_parts)
-        if not self._reads_photos:
+        if not self._reads_photos and not pose.fits(order.photo_parts, order.photo):
             return None
         try:
-            return pose.read_person(order.photo)
+            return pose.person_of(order.photo_parts, order.photo)
         except Refusal:
             if self._is_inpaint and order.mask is None:
                 raise

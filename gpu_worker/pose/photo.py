@@ -24,6 +24,7 @@ from gpu_worker.pose.silhouette import silhouette
 from gpu_worker.pose.skin import smooth_lab, tones_of
 
 VERSION = 4
+_PICKED = "picked"
 _MARGIN_SW = 0.6
 _DARK = 70.0  # of 255: too dark to find anybody
 _BESIDE = 0.6  # a second person at least this large beside the first makes it a choice
@@ -96,7 +97,20 @@ def read_photo(pixels: Pixels, person: int | None = None) -> dict[str, NDArray[A
         Refusal: nobody_found, several_people (data `people`: boxes), person_too_small, back_view,
             implausible_pose, photo_too_dark.
     """
-    return read_person(pixels, person).to_parts()
+    parts = read_person(pixels, person).to_parts()
+    return parts if person is None else {**parts, _PICKED: np.array([person], dtype=np.int32)}
+
+
+def person_of(parts: Mapping[str, NDArray[Any]], pixels: Pixels) -> Person:
+    """What `read_photo` read. Where another version of it did, the photo is read anew, and who was
+    picked of several stays picked.
+
+    Raises:
+        Refusal: as `read_photo`.
+    """
+    if fits(parts, pixels):
+        return Person.from_parts(parts)
+    return read_person(pixels, int(parts[_PICKED][0]) if _PICKED in parts else None)
 
 
 def read_person(pixels: Pixels, person: int | None = None) -> Person:

@@ -48,7 +48,7 @@ class PreviewEngine:
         Raises:
             Refusal: either picture cannot be used, or the two do not go together.
         """
-        person = _person(order)
+        person = pose.person_of(order.photo_parts, order.photo)
         refuse_unsuitable(person, order.category)
         return PreviewSample(order, person, _garment(order))
 
@@ -73,12 +73,6 @@ class PreviewEngine:
             raise RuntimeError("finish() before step()")
         refuse_grotesque(judge(order.photo, sample.person, drawing, order.category))
         return Picture(drawing.pixels, tier="preview")
-
-
-def _person(order: Order) -> pose.Person:
-    if pose.fits(order.photo_parts, order.photo):
-        return pose.Person.from_parts(order.photo_parts)
-    return pose.read_person(order.photo)
 
 
 def _garment(order: Order) -> cutout.Garment:

@@ -148,3 +148,14 @@ def test_lists_the_people_to_choose_from() -> None:
     assert boxes[0][0] < boxes[1][0]
     chosen = pose.read_person(_side_by_side(), person=1)
     assert chosen.body.points[:, 0].mean() / chosen.frame.scale + chosen.frame.x > PERSON.shape[1]
+
+
+def test_who_was_picked_stays_picked_when_the_photo_is_read_anew() -> None:
+    both = _side_by_side()
+    parts = pose.read_photo(both, person=1)
+    stale = {**parts, "photo_version": np.array([0])}
+    first, again = (pose.person_of(known, both) for known in (parts, stale))
+    assert np.array_equal(again.body.points, first.body.points)
+    with pytest.raises(Refusal) as refused:
+        pose.person_of({}, both)
+    assert refused.value.reason is Reason.SEVERAL_PEOPLE
