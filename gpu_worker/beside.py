@@ -12,10 +12,12 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any
 
+_NEVER = float("inf")
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`result`: what the call returned, or the exception that it raised."""
+    """`result`: what the call returned or raised, `took_s` after it began."""
 
     run_id: str
     what: str
@@ -27,11 +29,15 @@ class Answer:
 class _Asked:
     run_id: str
     what: str
-    began: float = float("inf")
+    began: float = _NEVER
+    ended: float = _NEVER
 
     def call(self, work: Callable[[Any], Any], argument: Any) -> Any:
         self.began = time.monotonic()
-        return work(argument)
+        try:
+            return work(argument)
+        finally:
+            self.ended = time.monotonic()
 
 
 class Beside:
@@ -57,10 +63,11 @@ class Beside:
 
     def _answer(self, future: Future[Any]) -> Answer:
         asked = self._asked.pop(future)
-        took_s = time.monotonic() - asked.began
-        return Answer(asked.run_id, asked.what, future.exception() or future.result(), took_s)
+        result = future.exception() or future.result()
+        return Answer(asked.run_id, asked.what, result, asked.ended - asked.began)
 
     @property
     def busy_since(self) -> float:
         """When the call under way began, by the monotonic clock; infinity where none is."""
-        return min((asked.began for asked in list(self._asked.values())), default=float("inf"))
+        under_way = [asked for asked in list(self._asked.values()) if asked.ended == _NEVER]
+        return min((asked.began for asked in under_way), default=_NEVER)

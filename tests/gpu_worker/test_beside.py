@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Sequence
 
 import pytest
 
+from gpu_worker.beside import Beside
 from gpu_worker.contract import Lane, Reason
 from gpu_worker.engine import DeviceLostError, Order, OutOfMemoryError, Picture, Refusal
 from gpu_worker.null import NullSample, RecordingEngine
 from gpu_worker.runner import Finished, Runner
 from gpu_worker.scheduler import Scheduler, Ticket
 from tests.gpu_worker.test_runner import order
+from tests.waiting import wait_for
 
 PATIENCE_S = 20
 
@@ -51,6 +54,17 @@ class Aside(RecordingEngine):
         if sample.order.id == "ugly":
             raise Refusal(Reason.SELF_CHECK_FAILED)
         return super().finish(sample)
+
+
+def test_what_is_done_takes_no_longer_because_nobody_asks_for_it() -> None:
+    beside, begun = Beside(), threading.Event()
+    began = time.monotonic()
+    beside.ask("try_1", "admit", lambda event: event.set(), begun)
+    assert begun.wait(PATIENCE_S)
+    wait_for(lambda: beside.busy_since == float("inf"))
+    done_within_s = time.monotonic() - began
+    (answer,) = beside.answers(within_s=PATIENCE_S)
+    assert answer.took_s <= done_within_s
 
 
 def runner(engine: RecordingEngine, *names: str, alone: bool = False) -> Runner:
