@@ -90,6 +90,9 @@ class Shopper:
         context.on("console", lambda message: shopper._hear(message.type, message.text))
         context.on("weberror", lambda error: shopper._hear("error", str(error.error)))
         shopper.page.on("websocket", shopper._listen)
+        # Heard from the start: to begin to listen takes the widget's frame a moment, and a chooser
+        # that opens before it is seen by nobody.
+        shopper.page.on("filechooser", lambda _: None)
         try:
             yield shopper
         finally:
