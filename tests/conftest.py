@@ -19,10 +19,11 @@ from typing import Any, NoReturn, TypeVar
 import psycopg
 import pytest
 import redis
+from argon2 import PasswordHasher
 from hypothesis import settings
 from playwright.sync_api import Browser, expect, sync_playwright
 
-from server import migrate
+from server import credentials, migrate
 from server.db import Database
 from tests import services
 from tests.faults.lines import Lines
@@ -36,6 +37,8 @@ Launch = Callable[..., Browser]
 
 def pytest_configure(config: pytest.Config) -> None:
     expect.set_options(timeout=DEADLINE_S * 1000)
+    # Argon2 at its real price, three people in each test's world, took half of a test's setup.
+    credentials._hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
     # Hypothesis fails what takes more than 200 ms; that tells of the machine.
     settings.register_profile("patient", settings.default, deadline=None)
     settings.load_profile("patient")
