@@ -130,6 +130,11 @@ class Engine(Protocol):
     def warm_up(self) -> None:
         """Loads and compiles; the worker says that it is ready only after this returned."""
 
+    def steps_of(self, tier: Tier) -> int:
+        """How many steps a picture of this tier takes: 1 where the engine cannot step. Known
+        before anything is drawn, so that nobody has to guess what a picture will take."""
+        ...
+
     def admit(self, order: Order) -> Sample:
         """Prepares an order.
 

@@ -41,6 +41,9 @@ class NullEngine:
     def warm_up(self) -> None:
         """Nothing to load."""
 
+    def steps_of(self, _tier: Tier) -> int:
+        return self._steps
+
     def admit(self, order: Order) -> NullSample:
         return NullSample(order, order.options.num_inference_steps or self._steps)
 
@@ -73,6 +76,9 @@ class TimedEngine(NullEngine):
     def __init__(self, step_ms: Callable[[str, int], float], max_slots: int = 8):
         super().__init__(0, 0, LADDER[0].steps, max_slots)
         self._step_ms = step_ms
+
+    def steps_of(self, tier: Tier) -> int:
+        return tier.steps
 
     def admit(self, order: Order) -> NullSample:
         return NullSample(order, order.options.num_inference_steps or _tier(order).steps)

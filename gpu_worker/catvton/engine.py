@@ -29,7 +29,7 @@ from gpu_worker.catvton.safety import Checker
 from gpu_worker.catvton.sample import CatvtonSample, Size
 from gpu_worker.catvton.sampler import ETA, Coefficients, advance, guide
 from gpu_worker.catvton.sources import SOURCES
-from gpu_worker.contract import Category, Reason
+from gpu_worker.contract import Category, Reason, Tier
 from gpu_worker.engine import Noise, Order, OutOfMemoryError, Picture, Pixels, Refusal, SeededNoise
 
 log = logging.getLogger("proteus.catvton")
@@ -128,6 +128,9 @@ class CatvtonEngine:
         drawn = self._pixels(self._model.encode(grey, none))
         if self._checker is not None:
             self._checker.is_safe(drawn)
+
+    def steps_of(self, tier: Tier) -> int:
+        return tier.steps
 
     # --- an order's way --------------------------------------------------------------------------
 

@@ -74,7 +74,7 @@ def worker_key(worker_id: str) -> str:
     device, max_slots, slots and tier in force, held (claimed), live (of those, the live lane's),
     running (given to the engine's loop); and what it measured, medians all: `step_ms:<size>:<b>`,
     a step of b samples, `around_ms:<size>`, a picture's engine time outside its steps, and
-    `steps:<tier>`, how many a picture took."""
+    `steps:<tier>`, how many a picture took, or will take before one was drawn."""
     return f"proteus:worker:{worker_id}"
 
 

@@ -40,7 +40,7 @@ def learned(
     policy = replace(
         demand.policy(choice.rung, choice.slots),
         mode=mode,
-        retry_after_s=_retry_after_s(choices[-1], terms),
+        retry_after_s=_retry_after_s(view, choices[-1], terms),
     )
     return policy, replace(memory, slots=choice.slots)
 
@@ -90,7 +90,9 @@ def mode_of(rung: Rung, demand: Demand) -> Mode:
     return Mode.ECONOMY if demand.per_s > BUSY * rung.rates_per_s[0] else Mode.VIP
 
 
-def _retry_after_s(last: Choice, terms: Terms) -> float:
-    if last.predicted_s <= SHED * terms.target_s:
+def _retry_after_s(view: View, last: Choice, terms: Terms) -> float:
+    """Only while somebody waits: a prediction may rest on what was true once, and only a picture
+    that is drawn corrects it. Who is sent away from an empty line would be sent away for ever."""
+    if not view.live_waiting or last.predicted_s <= SHED * terms.target_s:
         return 0.0
     return float(ceil(last.predicted_s - terms.target_s))

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gpu_worker import cutout, pose
-from gpu_worker.contract import Category
+from gpu_worker.contract import Category, Tier
 from gpu_worker.engine import Order, Picture
 from gpu_worker.preview.checks import judge, refuse_grotesque
 from gpu_worker.preview.draw import Drawing, draw
@@ -41,6 +41,9 @@ class PreviewEngine:
     def warm_up(self) -> None:
         """Loads the pose models."""
         pose.warm_up()
+
+    def steps_of(self, _tier: Tier) -> int:
+        return 1
 
     def admit(self, order: Order) -> PreviewSample:
         """Reads both pictures, or takes what the tailor read.

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gpu_worker import contract, pose
+from gpu_worker.contract import Tier
 from gpu_worker.engine import Refusal
 from gpu_worker.tailor.garment import fit_garment
 from gpu_worker.tailor.orders import Fitted, GarmentOrder, PhotoOrder
@@ -38,6 +39,9 @@ class Tailor:
 
     def warm_up(self) -> None:
         pose.warm_up()
+
+    def steps_of(self, _tier: Tier) -> int:
+        return 1
 
     def admit(self, order: TailorOrder) -> Fitting:
         return Fitting(order)

@@ -274,6 +274,7 @@ class BatchWorker(RqSide):
     def _say_about(self) -> None:
         """The arbitrator reads it as often as it decides."""
         about: dict[Any, Any] = {
+            **self._expected_steps(),
             **self._runner.metrics.snapshot(),
             "engine": self._engine.name,
             "licence": self._engine.licence,
@@ -293,6 +294,11 @@ class BatchWorker(RqSide):
             pipeline.hset(key, mapping=about)
             pipeline.expire(key, contract.WORKER_TTL_S)
             pipeline.execute()
+
+    def _expected_steps(self) -> dict[str, int]:
+        """Until they are measured: after a restart the law remembers what a step takes, and without
+        these it would take an engine of one step for one of fifty."""
+        return {f"steps:{tier.name}": self._engine.steps_of(tier) for tier in self._settings.tiers}
 
     def _settle_the_bill(self) -> None:
         self._leases.charge(self._bill.take())

@@ -93,9 +93,9 @@ class Road:
         argv = module or ("-m", "gpu_worker", "work", ENGINE)
         return self.house.start(*argv, log=name, **{**env, **changes})
 
-    def arbitrate(self) -> Child:
+    def arbitrate(self, **changes: str) -> Child:
         name = f"arbitrator-{len(self.house.children)}.log"
-        return self.house.start("-m", "gpu_worker", "arbitrate", log=name)
+        return self.house.start("-m", "gpu_worker", "arbitrate", log=name, **changes)
 
     def serve(self, **changes: str) -> Child:
         return self.house.serve(PROTEUS_RATE_LIMIT="100000", **changes)
