@@ -62,6 +62,10 @@ bench-preview: $(VENV)/.tests ## Measure the preview engine's seconds and memory
 bench-overhead: $(VENV)/.tests ## Measure what the road costs beyond engine and store
 	@$(BIN)/python -m bench.overhead $(ARGS)
 
+.PHONY: bench-strangers
+bench-strangers: $(VENV)/.tests ## Measure what floods of one hostile site cost honest shoppers
+	@$(BIN)/python -m bench.strangers $(ARGS)
+
 .PHONY: bench-queue
 bench-queue: $(VENV)/.tests ## Measure the queue itself beside RQ's own workers
 	@$(BIN)/python -m bench.queue $(ARGS)

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import io
 import json
+import socket
 import threading
 import time
 import uuid
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 from PIL import Image
@@ -23,21 +26,41 @@ PATIENCE_S = 60.0
 Frame = dict[str, Any]
 
 
-class Shopper:
-    """One person in the fitting room. `frames` holds (arrival time, frame), oldest first."""
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """A site as its pages know it: its key, and the origin that they have."""
 
-    def __init__(self, stack: RunningStack):
+    publishable_key: str
+    origin: str
+
+    @classmethod
+    def of_demo(cls, stack: RunningStack) -> Shop:
+        return cls(stack.demo["publishable_key"], stack.origin)
+
+
+class Shopper:
+    """One person in the fitting room. `frames` holds (arrival time, frame), oldest first.
+
+    `address`: the loopback address from which she comes; all of 127.0.0.0/8 is this machine."""
+
+    def __init__(self, stack: RunningStack, shop: Shop | None = None, address: str = "127.0.0.1"):
         self._stack = stack
-        self._http = httpx.Client(base_url=stack.server_url, timeout=30)
+        self._shop = shop or Shop.of_demo(stack)
+        self._address = address
+        self._http = httpx.Client(
+            base_url=stack.server_url.replace("localhost", "127.0.0.1"),
+            headers={"Host": stack.server_url.partition("//")[2]},
+            transport=httpx.HTTPTransport(local_address=address),
+            timeout=30,
+        )
         self._token = self._enter()
         self._told = threading.Condition()
         self.frames: list[tuple[float, Frame]] = []
         self._socket: WebSocket | None = None
 
     def _enter(self) -> str:
-        key = self._stack.demo["publishable_key"]
-        origin = {"Origin": self._stack.origin}
-        boot = self._post(f"/v1/sites/{key}/boot", {}, headers=origin)
+        origin = {"Origin": self._shop.origin}
+        boot = self._post(f"/v1/sites/{self._shop.publishable_key}/boot", {}, headers=origin)
         own = {"Origin": self._stack.server_url}
         body = {"boot_token": boot["boot_token"]}
         return str(self._post("/v1/shopper-tokens", body, headers=own)["shopper_token"])
@@ -58,14 +81,20 @@ class Shopper:
         """Opens the live socket; frames are kept from now on."""
         ticket = self.call("POST", "/v1/live-tickets")["ticket"]
         url = self._stack.server_url.replace("http", "ws", 1) + "/v1/live"
-        self._socket = create_connection(url, timeout=PATIENCE_S, origin=self._stack.server_url)
+        self._socket = create_connection(
+            url, timeout=PATIENCE_S, origin=self._stack.server_url, socket=self._dial()
+        )
         self._socket.send(json.dumps({"type": "hello", "ticket": ticket, "format": "json"}))
         threading.Thread(target=self._receive, args=(self._socket,), daemon=True).start()
 
-    def _receive(self, socket: WebSocket) -> None:
+    def _dial(self) -> socket.socket:
+        port = urlsplit(self._stack.server_url).port or 80
+        return socket.create_connection(("127.0.0.1", port), PATIENCE_S, (self._address, 0))
+
+    def _receive(self, ws: WebSocket) -> None:
         while True:
             try:
-                text = socket.recv()
+                text = ws.recv()
             except (WebSocketConnectionClosedException, OSError):
                 return
             if text:

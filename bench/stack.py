@@ -54,7 +54,7 @@ def running_stack(**settings: str) -> Iterator[RunningStack]:
         try:
             _wait_until_ready(process)
             demo = json.loads((Path(home) / "demo.json").read_text())
-            yield RunningStack(demo, _environment_of(demo["processes"]["worker"]))
+            yield RunningStack(demo, environment_of(demo["processes"]["worker"]))
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(PATIENCE_S)
@@ -76,6 +76,6 @@ def _wait_until_ready(process: subprocess.Popen[str]) -> None:
         raise SystemExit(f"the stack did not start: exit code {process.wait(PATIENCE_S)}")
 
 
-def _environment_of(pid: int) -> dict[str, str]:
+def environment_of(pid: int) -> dict[str, str]:
     pairs = Path(f"/proc/{pid}/environ").read_bytes().decode().split("\0")
     return dict(pair.split("=", 1) for pair in pairs if "=" in pair)

@@ -1,0 +1,1 @@
+"""What hostile strangers cost honest shoppers: one hostile site beside three honest ones."""
