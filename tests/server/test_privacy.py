@@ -122,6 +122,9 @@ class Hers:
             "dashboard.revoke_secret_key": [{}],
             "dashboard.create_ticket": [{}],
             "dashboard.log_in": [{}],
+            "dashboard.change_password": [{"old": "wrong", "new": "x", "again": "x"}],
+            "dashboard.end_others": [{}],
+            "dashboard.end_session": [{}],
         }  # fmt: skip
         return known[endpoint]
 
