@@ -135,11 +135,19 @@ def begin(user: User) -> bool:
 @allow("anyone")
 def log_out() -> ResponseReturnValue:
     if current_user.is_authenticated:
-        me = person()
-        dashboard_sessions.end(current_services(), me.id, me.session_id)
+        _end(person())
     logout_user()
     session.clear()
     return redirect(url_for("dashboard.log_in"), 303)
+
+
+def _end(me: Person) -> None:
+    """Where something else ended it a moment ago, that is as good."""
+    try:
+        dashboard_sessions.end(current_services(), me.id, me.session_id)
+    except Problem as problem:
+        if problem.code != "not_found":
+            raise
 
 
 WRONG = {

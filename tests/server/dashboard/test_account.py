@@ -4,7 +4,7 @@ ended it; everybody ends their own alone; a new password."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -15,6 +15,7 @@ from server.credentials import hash_token
 from server.dashboard import browsers
 from server.errors import Problem
 from server.models import DashboardSession, User, now
+from server.services import Services
 from server.steward import expiry
 from tests.server.dashboard.conftest import PASSWORD, House, Person
 
@@ -148,20 +149,29 @@ def test_a_session_runs_out_however_often_it_is_used(house: House, ada: Person) 
     assert expiry.expire(house.services, began + 30 * day) == 1
     assert rows(house) == []
 
-
-def test_a_session_that_is_not_used_runs_out_after_a_week(house: House, ada: Person) -> None:
+    assert ada.log_in().status_code == 303
     seen = rows(house)[0].last_seen_at
-    assert expiry.expire(house.services, seen + timedelta(days=7, seconds=-1)) == 0
-    assert expiry.expire(house.services, seen + timedelta(days=7)) == 1
+    assert expiry.expire(house.services, seen + 7 * day - timedelta(seconds=1)) == 0
+    assert expiry.expire(house.services, seen + 7 * day) == 1  # unused
 
 
-def test_last_seen_is_written_once_a_minute(house: House, ada: Person) -> None:
+def test_last_seen_is_written_once_a_minute(
+    house: House, ada: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    note, noted = dashboard_sessions._note_seen, list[float]()
+
+    def noting(services: Services, row: DashboardSession, at: datetime) -> None:
+        noted.append((at - began).total_seconds())
+        note(services, row, at)
+
+    monkeypatch.setattr(dashboard_sessions, "_note_seen", noting)
     with ada.client.session_transaction(path="/dashboard") as cookie:
         token = cookie["_user_id"]
     began = rows(house)[0].last_seen_at
     for after_s, noted_s in ((0, 0), (59, 0), (60, 60), (119, 60), (3600, 3600)):
         dashboard_sessions.find(house.services, token, began + timedelta(seconds=after_s))
         assert rows(house)[0].last_seen_at == began + timedelta(seconds=noted_s)
+    assert noted == [60, 3600]
 
 
 def test_a_cookie_of_an_earlier_version_leads_to_the_login(house: House) -> None:
@@ -196,10 +206,16 @@ def test_a_login_under_way_does_not_outlive_a_new_password(house: House, ada: Pe
 def test_ada_sees_where_she_is_logged_in_and_ends_one(house: House, ada: Person) -> None:
     other = second_browser(house)
     _, row = rows(house)
+    house.add(
+        DashboardSession(
+            user_id=row.user_id, token_hash="-", browser="Opera on Linux", expires_at=now()
+        )
+    )
     page = ada.get("/dashboard/account").text
     assert "ada@example.com, owner of Linden &amp; Rye" in page
     assert page.count('<span class="tag">This browser</span>') == 1
     assert "Firefox on Windows" in page
+    assert "Opera on Linux" not in page
     ended = ada.post(f"/dashboard/account/sessions/{row.id}/end")
     assert (ended.status_code, ended.location) == (303, "/dashboard/account")
     assert "Firefox on Windows is logged out." in ada.get("/dashboard/account").text
