@@ -1,4 +1,4 @@
-"""Who calls, and which rows are theirs.
+"""Who calls, which rows are theirs, and what of a shopper's row they may see.
 
 Pure: acts and steward use it without a request. How a caller proves itself: server/auth.py.
 """
@@ -13,7 +13,7 @@ from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from server.errors import Problem
-from server.models import Base, Shopper, User
+from server.models import Base, Photo, Shopper, TryOn, Upload, User
 
 CallerKind = Literal["shopper", "secret", "user", "embed"]
 
@@ -51,6 +51,22 @@ class Caller:
         return cls(**json.loads(text))
 
 
+# Of these a merchant's side has its own alone: a shopper's are as unknown to it as a stranger's.
+HERS_ALONE: tuple[type[Base], ...] = (Photo, Upload)
+
+
+def sees_picture(kind: CallerKind, row: Photo | TryOn) -> bool:
+    """Whether a caller of this kind, whose row it is, gets what shows the person on it: photo,
+    boxes, picture and half-done picture. The one place that decides it.
+
+    What a secret key made itself has no shopper, and is its own. A dashboard's people see what
+    was shared and nothing else.
+    """
+    if kind == "shopper" or (kind == "secret" and row.shopper_id is None):
+        return True
+    return isinstance(row, TryOn) and row.shared
+
+
 def owned(query: Select[Row], model: type[Row], caller: Caller) -> Select[Row]:
     """Narrows a query to the caller's rows: a foreign id is as unknown as one that never was."""
     columns: Any = model
@@ -59,6 +75,8 @@ def owned(query: Select[Row], model: type[Row], caller: Caller) -> Select[Row]:
         query = query.where(columns.site_id == caller.site_id)
     if caller.kind == "shopper" and hasattr(model, "shopper_id"):
         query = query.where(columns.shopper_id == caller.shopper_id)
+    if caller.kind != "shopper" and model in HERS_ALONE:
+        query = query.where(columns.shopper_id.is_(None))
     if caller.kind in ("shopper", "secret") and hasattr(model, "mode"):
         query = query.where(columns.mode == caller.mode)
     return query

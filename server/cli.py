@@ -15,7 +15,7 @@ from typing import Any
 
 from redis.exceptions import RedisError
 
-from server import demo, log, migrate, sites, try_ons
+from server import demo, log, migrate, sites, try_ons, users
 from server.caller import Caller
 from server.config import Settings, SettingsError
 from server.errors import Problem, Unavailable
@@ -59,6 +59,19 @@ def _parser() -> argparse.ArgumentParser:
         ["merchant_id", "email", "role"],
     )
     command(
+        "password",
+        _password,
+        "give a dashboard user a new password and end all of their sessions; asks for it, or "
+        "takes PROTEUS_PASSWORD",
+        ["email"],
+    )
+    command(
+        "remove-user",
+        _remove_user,
+        "remove a dashboard user and end all of their sessions; never a merchant's last owner",
+        ["email"],
+    )
+    command(
         "site", _site, "make a site with its publishable keys", ["merchant_id", "name"], "origin"
     )
     command("retry", _retry, "put failed try-ons in line again", many="try_on_id")
@@ -97,11 +110,27 @@ def _merchant(services: Services, args: argparse.Namespace) -> dict[str, Any]:
 
 def _user(services: Services, args: argparse.Namespace) -> dict[str, Any]:
     _require(services, Merchant, args.merchant_id)
-    password = os.environ.get("PROTEUS_PASSWORD") or getpass.getpass()
     user = sites.create_user(
-        services, args.merchant_id, email=args.email, password=password, role=args.role
+        services, args.merchant_id, email=args.email, password=_told_password(), role=args.role
     )
     return {"user_id": user.id, "email": user.email, "role": user.role}
+
+
+def _password(services: Services, args: argparse.Namespace) -> dict[str, Any]:
+    return _ended(users.set_password(services, args.email, _told_password()))
+
+
+def _remove_user(services: Services, args: argparse.Namespace) -> dict[str, Any]:
+    return {"removed": True, **_ended(users.remove(services, args.email))}
+
+
+def _ended(ended: users.Ended) -> dict[str, Any]:
+    user = ended.user
+    return {"user_id": user.id, "email": user.email, "sessions_ended": ended.sessions}
+
+
+def _told_password() -> str:
+    return os.environ.get("PROTEUS_PASSWORD") or getpass.getpass()
 
 
 def _site(services: Services, args: argparse.Namespace) -> dict[str, Any]:

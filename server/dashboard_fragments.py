@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from gpu_worker.contract import Category, GarmentStatus, TryOnStatus
 from server import reasons
+from server.caller import sees_picture
 from server.models import Garment, TryOn
 from server.storage import Store
 
@@ -77,13 +78,14 @@ def garment_state(store: Store, row: Garment) -> Markup:
 
 
 def _try_on_row(store: Store, row: TryOn, garment: Garment | None) -> Markup:
-    shared = row.shared and row.status == TryOnStatus.SUCCEEDED and row.result_key
+    there = row.status == TryOnStatus.SUCCEEDED and row.result_key
+    shown = there and sees_picture("user", row)
     return _render(
         "_try_on_row",
         try_on=row,
         garment=garment,
         garment_url=_cutout_url(store, garment) if garment else None,
-        picture_url=store.presign_get(row.result_key or "") if shared else None,
+        picture_url=store.presign_get(row.result_key or "") if shown else None,
         reason=_sentence(row.error_code) if row.error_code else None,
     )
 

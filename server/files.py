@@ -1,4 +1,5 @@
-"""Files by key: which objects of the store a caller may download. Only what the rows name."""
+"""Files by key: which objects of the store a caller may download. Only what the rows name, and of
+a shopper's pictures only what the caller may see."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ import re
 
 from gpu_worker.contract import GarmentStatus, PhotoStatus
 from server import garments, photos, try_ons
-from server.caller import Caller
+from server.caller import Caller, sees_picture
 from server.errors import Problem
 from server.services import Services
 
@@ -41,4 +42,5 @@ def _keys(services: Services, caller: Caller, folder: str, row_id: str) -> list[
         garment = garments.get(services, caller, row_id)
         ready = garment.status == GarmentStatus.READY
         return [garment.clean_key, garment.cutout_key] if ready else []
-    return [try_ons.get(services, caller, row_id).result_key]
+    row = try_ons.get(services, caller, row_id)
+    return [row.result_key] if sees_picture(caller.kind, row) else []

@@ -88,6 +88,23 @@ class User(Base):
     merchant: Mapped[Merchant] = relationship()
 
 
+class DashboardSession(Base):
+    """A browser in which a user is logged in. Its cookie holds a token, the row only its hash.
+    `browser`: in our words. It ends at `expires_at`, or when it is unused for a week."""
+
+    __tablename__ = "dashboard_sessions"
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("ses"))
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
+    token_hash: Mapped[str] = mapped_column(unique=True)
+    browser: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    last_seen_at: Mapped[datetime] = mapped_column(default=now)
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+
+    user: Mapped[User] = relationship()
+
+
 class Site(Base):
     """One shop of a merchant, with its publishable keys and the origins that may use them."""
 

@@ -16,8 +16,9 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from server import users
 from server.caller import Caller
-from server.credentials import hash_password, hash_token
+from server.credentials import hash_token
 from server.errors import Problem
 from server.models import Merchant, SecretKey, Site, User, now
 from server.services import Services
@@ -69,9 +70,7 @@ def create_user(
     services: Services, merchant_id: str, *, email: str, password: str, role: Role
 ) -> User:
     """Raises `Problem` invalid for an e-mail that is taken or a password that is too short."""
-    if len(password) < 10:
-        raise Problem("invalid", "Use a password of at least 10 characters.", param="password")
-    password_hash = hash_password(password)
+    password_hash = users.hash_of_new(password)
     with services.work() as work:
         user = User(
             merchant_id=merchant_id,

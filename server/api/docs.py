@@ -26,8 +26,9 @@ PROBLEM = "application/problem+json"
 
 DESCRIPTION = (
     "Proteus puts a fitting room on a product page. Send Authorization: Bearer with a shopper "
-    "token (the widget) or a secret key (your own backend, never a browser). Every refusal has "
-    "one shape; unknown and foreign ids both answer 404."
+    "token (the widget) or a secret key (your own backend, never a browser). A shopper's photo is "
+    "hers alone, and so is her picture until she shares it. Every refusal has one shape; unknown "
+    "and foreign ids both answer 404."
 )
 TAGS = {
     "Shoppers": "From the shop's page to a shopper token, and forgetting her.",

@@ -18,6 +18,9 @@ blueprint = APIBlueprint("files", __name__, url_prefix="/v1", tag="Files")
 @allow("shopper", "secret")
 @blueprint.doc(responses={302: "To a presigned download, good for 5 minutes."})
 def read_file(caller: Caller, key: str) -> Response:
-    """Download a photo, cut-out or picture."""
+    """Download a photo, cut-out or picture.
+
+    A secret key never gets a shopper's photo, and her picture only where she shared it.
+    """
     services = current_services()
     return redirect(services.store.presign_get(files.find(services, caller, key)))

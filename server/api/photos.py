@@ -39,7 +39,10 @@ def create_photo(caller: Caller, json_data: PhotoIn) -> Response:
 @allow("shopper", "secret")
 @blueprint.output(PhotoOut)
 def read_photo(caller: Caller, photo_id: str) -> dict[str, Any]:
-    """See a photo's status, and the reasons of a rejected one."""
+    """See a photo's status, and the reasons of a rejected one.
+
+    A shopper sees her own; a secret key sees those that it handed over itself, and no shopper's.
+    """
     return _to_dict(photos.get(current_services(), caller, photo_id), caller)
 
 

@@ -286,7 +286,10 @@ class TryOnOut(BaseModel):
     photo_id: Id | None
     garment_id: Id | None
     category: Category
-    result_url: str | None = Field(description="Presigned, good for 5 minutes.")
+    result_url: str | None = Field(
+        description="Presigned, good for 5 minutes. For a secret key, null where a shopper's "
+        "picture is not shared."
+    )
     width: int | None
     height: int | None
     engine: str
@@ -298,7 +301,7 @@ class TryOnOut(BaseModel):
     error: FailureOut | None
     liked: bool | None
     reason: str | None
-    shared: bool
+    shared: bool = Field(description="Whether the shopper lets the shop see her picture.")
     created_at: Moment
     expires_at: Moment
 

@@ -41,7 +41,10 @@ def create_try_on(caller: Caller, json_data: TryOnIn) -> dict[str, Any]:
 @blueprint.input(TryOnsQuery, location="query")
 @blueprint.output(TryOnsOut)
 def list_try_ons(caller: Caller, query_data: TryOnsQuery) -> dict[str, Any]:
-    """List try-ons, newest first."""
+    """List try-ons, newest first.
+
+    For a secret key, shoppers' try-ons too; their pictures only where the shopper shared them.
+    """
     page = try_ons.listing(current_services(), caller, **query_data.model_dump())
     rows = [_to_dict(row, caller) for row in page.rows]
     return {"try_ons": rows, "next_cursor": page.next_cursor}
@@ -60,7 +63,10 @@ def read_try_on(caller: Caller, try_on_id: str) -> dict[str, Any]:
 @blueprint.input(TryOnChangeIn)
 @blueprint.output(TryOnOut)
 def change_try_on(caller: Caller, try_on_id: str, json_data: TryOnChangeIn) -> dict[str, Any]:
-    """Note what the shopper thinks of it."""
+    """Note what the shopper thinks of it.
+
+    `shared` is hers alone: for a shopper's try-on a secret key is refused with `not_allowed`.
+    """
     row = try_ons.change(current_services(), caller, try_on_id, **json_data.model_dump())
     return _to_dict(row, caller)
 
@@ -91,4 +97,4 @@ def _idempotency_key() -> str | None:
 
 def _to_dict(row: TryOn, caller: Caller) -> dict[str, Any]:
     store = current_services().store
-    return try_ons.to_dict(row, store, for_merchant=caller.kind != "shopper")
+    return try_ons.to_dict(row, store, reader=caller.kind)

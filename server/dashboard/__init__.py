@@ -5,7 +5,17 @@ from __future__ import annotations
 from flask import Blueprint, Flask
 
 from server.config import Settings
-from server.dashboard import frame, garments, home, install, login, tickets, try_ons, uploads
+from server.dashboard import (
+    account,
+    frame,
+    garments,
+    home,
+    install,
+    login,
+    tickets,
+    try_ons,
+    uploads,
+)
 from server.dashboard_fragments import BASE
 
 GET, POST = ["GET"], ["POST"]
@@ -44,6 +54,10 @@ def _blueprint() -> Blueprint:
         ("/sites/<site_id>/origins/remove", install.remove_origin, POST),
         ("/sites/<site_id>/keys", install.create_secret_key, POST),
         ("/sites/<site_id>/keys/<key_id>/revoke", install.revoke_secret_key, POST),
+        ("/account", account.account, GET),
+        ("/account/password", account.change_password, POST),
+        ("/account/sessions/end-others", account.end_others, POST),
+        ("/account/sessions/<session_id>/end", account.end_session, POST),
         ("/live-tickets", tickets.create_ticket, POST),
         ("/<path:rest>", frame.nothing_here, GET),
     ):

@@ -1,10 +1,12 @@
-"""Log in, log out, and who the person at the browser is. Knows no noun of the shop."""
+"""Log in, log out, and who the person at the browser is. Knows no noun of the shop.
+
+The cookie holds the token of a session that lives on the server: a copy of it is worth nothing once
+that session has ended (server/dashboard_sessions.py).
+"""
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, field
 from typing import Any, cast
 from urllib.parse import urlsplit
 
@@ -12,15 +14,14 @@ from flask import Flask, Response, redirect, render_template, request, session, 
 from flask.typing import ResponseReturnValue
 from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
 from sqlalchemy import select
-from sqlalchemy.orm import Session, joinedload
 
-from server import credentials, limits
+from server import credentials, dashboard_sessions, limits
 from server.auth import allow
+from server.dashboard import browsers
 from server.errors import Problem
-from server.models import User
+from server.models import DashboardSession, User, now
 from server.services import current_services
 
-SESSION_LIFETIME = timedelta(days=7)
 # Guessing is slowed by address, and by name from wherever it comes.
 TRIES_FROM = "30 per minute"
 TRIES_FOR = "10 per minute"
@@ -46,43 +47,32 @@ class Person(UserMixin):  # type: ignore[misc]
     role: str
     merchant_id: str
     merchant_name: str
-    fingerprint: str
+    session_id: str
+    token: str = field(repr=False)
 
     @classmethod
-    def of(cls, user: User) -> Person:
-        return cls(
-            user.id, user.email, user.role, user.merchant_id, user.merchant.name, _fingerprint(user)
-        )
+    def of(cls, row: DashboardSession, token: str) -> Person:
+        user = row.user
+        merchant = user.merchant
+        return cls(user.id, user.email, user.role, merchant.id, merchant.name, row.id, token)
 
     @property
     def is_owner(self) -> bool:
         return self.role == "owner"
 
     def get_id(self) -> str:
-        """What the session remembers. A new password ends every session that knew the old one."""
-        return f"{self.id}.{self.fingerprint}"
+        """What the cookie remembers."""
+        return self.token
 
 
 def person() -> Person:
     return cast(Person, current_user)
 
 
-def _fingerprint(user: User) -> str:
-    return hashlib.sha256(user.password_hash.encode()).hexdigest()[:16]
-
-
-def _find(db: Session, **by: str) -> User | None:
-    return db.scalar(select(User).filter_by(**by).options(joinedload(User.merchant)))
-
-
 @login_manager.user_loader  # type: ignore[untyped-decorator]
-def load(remembered: str) -> Person | None:
-    user_id, _, fingerprint = remembered.partition(".")
-    with current_services().read() as db:
-        user = _find(db, id=user_id)
-        if user is None or _fingerprint(user) != fingerprint:
-            return None
-        return Person.of(user)
+def load(token: str) -> Person | None:
+    row = dashboard_sessions.find(current_services(), token, now())
+    return Person.of(row, token) if row is not None else None
 
 
 def _tried_from() -> str:
@@ -90,11 +80,19 @@ def _tried_from() -> str:
 
 
 def _tried_name() -> str:
+    """Whose password is tried: hers who is logged in, or that of the name in the form."""
+    if current_user.is_authenticated:
+        return f"name:{person().email}"
     return "name:" + request.form.get("email", "").strip().lower()
 
 
+limited_by_address = limits.limiter.shared_limit(
+    TRIES_FROM, scope="passwords", key_func=_tried_from, methods=["POST"]
+)
+
+
 @allow("anyone")
-@limits.limiter.limit(TRIES_FROM, key_func=_tried_from, methods=["POST"])
+@limited_by_address
 def log_in() -> ResponseReturnValue:
     """The form, and its answer."""
     if current_user.is_authenticated:
@@ -102,29 +100,54 @@ def log_in() -> ResponseReturnValue:
     if request.method == "GET":
         return page()
     email = request.form.get("email", "").strip().lower()
-    found = _authenticated(email, request.form.get("password", ""))
-    if found is None:
+    user = check_password(email, request.form.get("password", ""))
+    if user is None or not begin(user):
         return page(email=email, problem=WRONG), 401
-    session.clear()  # whatever somebody planted before is not carried into the login
-    session.permanent = True
-    login_user(found)
     return redirect(next_page(request.args.get("next")), 303)
 
 
-@limits.limiter.limit(TRIES_FOR, key_func=_tried_name)
-def _authenticated(email: str, password: str) -> Person | None:
+@limits.limiter.shared_limit(TRIES_FOR, scope="passwords", key_func=_tried_name)
+def check_password(email: str, password: str) -> User | None:
+    """The user of this e-mail, if it is theirs. Each call counts as a try."""
     with current_services().read() as db:
-        user = _find(db, email=email)
-        found = Person.of(user) if user else None
-        password_hash = user.password_hash if user else None
-    return found if credentials.verify(password[:1024], password_hash) else None
+        user = db.scalar(select(User).where(User.email == email))
+    right = credentials.verify(password[:1024], user.password_hash if user else None)
+    return user if right else None
+
+
+def begin(user: User) -> bool:
+    """Logs this browser in; False where the password that was checked is no longer the user's."""
+    token = dashboard_sessions.begin(
+        current_services(),
+        user.id,
+        password_hash=user.password_hash,
+        browser=browsers.in_words(request.user_agent.string),
+    )
+    found = load(token) if token is not None else None
+    if found is None:
+        return False
+    session.clear()  # whatever somebody planted before is not carried into the login
+    session.permanent = True
+    login_user(found)
+    return True
 
 
 @allow("anyone")
 def log_out() -> ResponseReturnValue:
+    if current_user.is_authenticated:
+        _end(person())
     logout_user()
     session.clear()
     return redirect(url_for("dashboard.log_in"), 303)
+
+
+def _end(me: Person) -> None:
+    """Where something else ended it a moment ago, that is as good."""
+    try:
+        dashboard_sessions.end(current_services(), me.id, me.session_id)
+    except Problem as problem:
+        if problem.code != "not_found":
+            raise
 
 
 WRONG = {
@@ -169,7 +192,7 @@ def init_app(app: Flask, *, is_https: bool) -> None:
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=is_https,
-        PERMANENT_SESSION_LIFETIME=SESSION_LIFETIME,
+        PERMANENT_SESSION_LIFETIME=dashboard_sessions.IDLE,
     )
     # Its context processor would ask the database again for a page that says the database is away.
     login_manager.init_app(app, add_context_processor=False)

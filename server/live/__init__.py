@@ -160,6 +160,8 @@ def _hello(ws: Server, hub: Hub) -> tuple[Caller, Voice]:
         raise ClosingError(BAD_ORIGIN, "pages say their origin")
     if caller.kind == "secret" and wanted == "html":
         raise ClosingError(BAD_FRAME, "secret keys are spoken to in json")
+    if caller.kind == "user" and wanted == "json":
+        raise ClosingError(BAD_FRAME, "the dashboard's pages are spoken to in html")
     return caller, Voice(wanted, caller.kind)
 
 

@@ -200,7 +200,7 @@ def _breathe() -> None:
 
 def _rooms_of(nudge: Nudge) -> list[str]:
     try:
-        return reading.rooms_of(Owner.parse(nudge.owner))
+        return reading.rooms_of(nudge.id, Owner.parse(nudge.owner))
     except ContractError:
         log.warning("a nudge of nobody: %s", nudge.to_text())
         return []

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from gpu_worker.contract import TryOnStatus
 from server import dashboard_fragments, fragments, garments, photos, try_ons
+from server.caller import CallerKind, sees_picture
 from server.live.hub import Messages, Voice
 from server.live.rows import Row, is_gone
 from server.models import Garment, Photo, TryOn, now
@@ -39,7 +40,7 @@ class Speaker:
         if is_gone(row):
             return self.gone(row.id, row.version, voice)
         if voice.format == "json":
-            return self._events(row, for_merchant=voice.kind != "shopper")
+            return self._events(row, voice.kind)
         return [] if isinstance(row, Garment) else [fragments.changed(session, row, self._store)]
 
     def gone(self, row_id: str, version: int, voice: Voice) -> Messages:
@@ -76,17 +77,20 @@ class Speaker:
             return [dashboard_fragments.garment(self._store, row)]
         return []
 
-    def _events(self, row: Row, *, for_merchant: bool) -> Messages:
+    def _events(self, row: Row, reader: CallerKind) -> Messages:
+        for_merchant = reader != "shopper"
         if isinstance(row, Photo):
+            if not sees_picture(reader, row):
+                return []
             body = photos.to_dict(row, for_merchant=for_merchant)
             return [_event(f"photo.{row.status.value}", row.id, row.version, body)]
         if isinstance(row, Garment):
             body = garments.to_dict(row, self._store, for_merchant=for_merchant)
             return [_event(f"garment.{row.status.value}", row.id, row.version, body)]
-        body = try_ons.to_dict(row, self._store, for_merchant=for_merchant)
+        body = try_ons.to_dict(row, self._store, reader=reader)
         body |= body["error"] or {}
         said = [_event(row.status.value, row.id, row.version, body)]
-        if row.status is TryOnStatus.RUNNING and row.preview_key:
+        if row.status is TryOnStatus.RUNNING and row.preview_key and sees_picture(reader, row):
             url = self._store.presign_get(row.preview_key)
             said.append(_event("preview", row.id, row.version, {"url": url}))
         return said

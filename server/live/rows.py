@@ -13,9 +13,9 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from server.caller import Caller
+from server.caller import HERS_ALONE, Caller
 from server.models import Garment, Photo, TryOn
-from server.nudges import Owner
+from server.nudges import Owner, owner_of
 
 Row = TryOn | Photo | Garment
 
@@ -41,17 +41,17 @@ def room_of(caller: Caller) -> str:
 
 def rooms_for(row: Row) -> list[str]:
     """Who may hear of a row. A garment is the shop's; shoppers hear of their own alone."""
-    modes = [row.mode] if hasattr(row, "mode") else ["live", "test"]
-    rooms = [f"merchant:{row.merchant_id}", *(f"site:{row.site_id}:{mode}" for mode in modes)]
-    shopper_id = getattr(row, "shopper_id", None)
-    return [*rooms, f"shopper:{shopper_id}"] if shopper_id else rooms
+    modes = (row.mode,) if hasattr(row, "mode") else ("live", "test")
+    return rooms_of(row.id, owner_of(row), modes)
 
 
-def rooms_of(owner: Owner) -> list[str]:
-    """Who may hear that a row of this owner is gone: an id and nothing else."""
-    rooms = [f"merchant:{owner.merchant_id}"]
-    rooms += [f"site:{owner.site_id}:{mode}" for mode in ("live", "test")]
-    return [*rooms, f"shopper:{owner.shopper_id}"] if owner.shopper_id else rooms
+def rooms_of(row_id: str, owner: Owner, modes: Sequence[str] = ("live", "test")) -> list[str]:
+    """Who may hear of a row, or that it is gone. Of a shopper's photo nobody but she."""
+    hers = [f"shopper:{owner.shopper_id}"] if owner.shopper_id else []
+    if hers and _BY_PREFIX.get(row_id.partition("_")[0]) is Photo:
+        return hers
+    sites = [f"site:{owner.site_id}:{mode}" for mode in modes]
+    return [f"merchant:{owner.merchant_id}", *sites, *hers]
 
 
 def by_id(session: Session, ids: Iterable[str]) -> dict[str, Row]:
@@ -101,4 +101,5 @@ def _in_room(model: Any, room: str) -> list[Any]:
         return [model.merchant_id == name]
     site_id, _, mode = name.partition(":")
     narrowed = [model.mode == mode] if hasattr(model, "mode") else []
+    narrowed += [model.shopper_id.is_(None)] if model in HERS_ALONE else []
     return [model.site_id == site_id, *narrowed]

@@ -1,5 +1,6 @@
 """Lets go of what is due: try-ons that never finished, photos and pictures past their time,
-shoppers, uploads nobody took over, answers kept for repetition, and objects already doomed.
+shoppers, uploads nobody took over, answers kept for repetition, sessions of the dashboard, and
+objects already doomed.
 
 Each act takes a bounded number of rows and returns how many; the next turn takes the rest.
 """
@@ -15,9 +16,18 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from gpu_worker.contract import TAILOR, GarmentStatus, Lane, PhotoStatus, Reason, TryOnStatus
-from server import photos, shoppers, try_ons, uploads
+from server import dashboard_sessions, photos, shoppers, try_ons, uploads
 from server.errors import Unavailable
-from server.models import DoomedObject, Garment, IdempotencyKey, Photo, Shopper, TryOn, Upload
+from server.models import (
+    DashboardSession,
+    DoomedObject,
+    Garment,
+    IdempotencyKey,
+    Photo,
+    Shopper,
+    TryOn,
+    Upload,
+)
 from server.services import Services, Work
 from server.storage import partial_key, picture_key
 
@@ -87,11 +97,12 @@ def expire(services: Services, now: datetime) -> int:
         (TryOn, (TryOn.expires_at <= now) & TryOn.deleted_at.is_(None), try_ons.bury),
         (Upload, Upload.expires_at <= now, uploads.bury),
         (IdempotencyKey, IdempotencyKey.created_at <= now - REPEATABLE_FOR, _forget),
+        (DashboardSession, dashboard_sessions.is_over(now), _forget),
     ]
     return sum(_each_due(services, now, *which) for which in due)
 
 
-def _forget(work: Work, row: IdempotencyKey) -> None:
+def _forget(work: Work, row: IdempotencyKey | DashboardSession) -> None:
     work.session.delete(row)
 
 

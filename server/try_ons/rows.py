@@ -8,7 +8,7 @@ from sqlalchemy import select, update
 
 from gpu_worker.contract import Lane, TryOnJob, TryOnStatus
 from server import paging, reasons
-from server.caller import Caller, get_owned, owned
+from server.caller import Caller, CallerKind, get_owned, owned, sees_picture
 from server.errors import Problem
 from server.models import Garment, Photo, TryOn, now
 from server.paging import Page
@@ -58,9 +58,15 @@ def change(
     reason: str | None = None,
     shared: bool | None = None,
 ) -> TryOn:
-    """Notes what the shopper thinks of it; None leaves a thing as it is."""
+    """Notes what the shopper thinks of it; None leaves a thing as it is.
+
+    Raises:
+        Problem: try_on_not_found, gone; not_allowed where another than she would share her picture.
+    """
     with services.work() as work:
         row = _get_locked(work, caller, try_on_id)
+        if shared is not None and caller.kind != "shopper" and row.shopper_id is not None:
+            raise Problem("not_allowed", "Only the shopper can share her picture.", param="shared")
         row.liked = row.liked if liked is None else liked
         row.like_reason = row.like_reason if reason is None else reason
         row.shared = row.shared if shared is None else shared
@@ -153,10 +159,11 @@ def job_of(row: TryOn, photo: Photo, garment: Garment) -> TryOnJob:
     )
 
 
-def to_dict(row: TryOn, store: Store, *, for_merchant: bool = False) -> dict[str, Any]:
-    """A try-on as it stands in JSON."""
+def to_dict(row: TryOn, store: Store, *, reader: CallerKind = "shopper") -> dict[str, Any]:
+    """A try-on as it stands in JSON, for a reader whose row it is."""
     gone = row.deleted_at is not None or row.expires_at <= now()
     there = row.status == TryOnStatus.SUCCEEDED and row.result_key is not None and not gone
+    shown = there and sees_picture(reader, row)
     return {
         "id": row.id,
         "status": row.status.value,
@@ -167,7 +174,7 @@ def to_dict(row: TryOn, store: Store, *, for_merchant: bool = False) -> dict[str
         "photo_id": row.photo_id,
         "garment_id": row.garment_id,
         "category": row.category.value,
-        "result_url": store.presign_get(row.result_key or "") if there else None,
+        "result_url": store.presign_get(row.result_key or "") if shown else None,
         "width": row.width,
         "height": row.height,
         "engine": row.engine,
@@ -176,7 +183,7 @@ def to_dict(row: TryOn, store: Store, *, for_merchant: bool = False) -> dict[str
         "seed": row.seed,
         "timings_ms": {"queue": row.queue_ms, "model": row.model_ms, "total": row.total_ms},
         "ai_generated": True,
-        "error": _error(row, for_merchant),
+        "error": _error(row, for_merchant=reader != "shopper"),
         "liked": row.liked,
         "reason": row.like_reason,
         "shared": row.shared,
@@ -185,7 +192,7 @@ def to_dict(row: TryOn, store: Store, *, for_merchant: bool = False) -> dict[str
     }
 
 
-def _error(row: TryOn, for_merchant: bool) -> dict[str, Any] | None:
+def _error(row: TryOn, *, for_merchant: bool) -> dict[str, Any] | None:
     if row.error_code is None:
         return None
     words = reasons.to_dict(row.error_code, for_merchant=for_merchant)

@@ -25,6 +25,7 @@ def test_photo_and_garment_too(world: World) -> None:
     photo, garment = world.photo(world.sam), world.garment()
     for key in (photo.clean_key, garment.clean_key, garment.cutout_key):
         assert world.sam.get(f"/v1/files/{key}").status_code == 302
+    for key in (garment.clean_key, garment.cutout_key):
         assert world.ada.get(f"/v1/files/{key}").status_code == 302
 
 
@@ -33,7 +34,7 @@ def test_nobody_else_does(any_world: World) -> None:
     photo, garment = world.photo(world.sam), world.garment()
     row = world.finished(photo, garment)
     for key in (photo.clean_key, picture_key(row.id)):
-        for stranger in (world.kim, world.cleo):
+        for stranger in (world.kim, world.cleo, world.ada):
             assert code(stranger.get(f"/v1/files/{key}")) == (404, "file_not_found")
     foreign = world.cleo.get(f"/v1/files/{garment.clean_key}")
     assert code(foreign) == (404, "file_not_found")

@@ -89,3 +89,35 @@ def test_the_demo_seeds_once(command: Any, empty_database_url: str) -> None:
         "ada@example.com": "owner", "ben@example.com": "staff",
     }  # fmt: skip
     assert credentials.verify(first["password"], people["ada@example.com"].password_hash)
+
+
+def test_a_new_password_and_a_removal(command: Any, empty_database_url: str) -> None:
+    merchant = command("merchant", "Ada's")["merchant_id"]
+    ada = command("user", merchant, "ada@example.com", "owner")
+    ben = command("user", merchant, "ben@example.com", "staff")
+    with reading(empty_database_url) as session:
+        before = session.get_one(User, ada["user_id"]).password_hash
+    answer = command("password", " Ada@example.com ")
+    ended = {"email": "ada@example.com", "sessions_ended": 0}
+    assert answer == {"user_id": ada["user_id"], **ended}
+    with reading(empty_database_url) as session:
+        after = session.get_one(User, ada["user_id"]).password_hash
+    assert after != before
+    assert credentials.verify("correct horse", after)
+
+    assert "last owner" in command("remove-user", "ada@example.com", code=1)
+    command("user", merchant, "dora@example.com", "owner")
+    for gone in (ada, ben):
+        assert command("remove-user", gone["email"])["removed"] is True
+    assert "last owner" in command("remove-user", "dora@example.com", code=1)
+    with reading(empty_database_url) as session:
+        assert [user.email for user in session.query(User)] == ["dora@example.com"]
+
+
+def test_refusals_of_passwords_and_removals(command: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    merchant = command("merchant", "Ada's")["merchant_id"]
+    command("user", merchant, "ada@example.com", "owner")
+    for name in ("password", "remove-user"):
+        assert "There is no user" in command(name, "nobody@example.com", code=1)
+    monkeypatch.setenv("PROTEUS_PASSWORD", "too short")
+    assert "at least 10 characters" in command("password", "ada@example.com", code=1)

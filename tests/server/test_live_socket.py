@@ -128,7 +128,7 @@ def test_nobody_hears_of_what_is_not_theirs(house: Stage) -> None:
     others = {
         "another shopper": house.listen(house.tom),
         "a shopper elsewhere": house.listen(house.zoe),
-        "Cleo": house.listen(house.cleo),
+        "Cleo": house.listen(house.cleo, "html"),
         "Cleo's backend": house.listen(house.other_shop, suppress_origin=True, origin=None),
     }
     sam = house.listen(house.sam)
@@ -254,9 +254,10 @@ def test_a_pages_ticket_without_an_origin_is_refused(house: Stage, who: str) -> 
     assert ear.close_code() == 4403
 
 
-def test_html_is_for_pages(house: Stage) -> None:
+def test_backends_hear_json_and_the_dashboard_html(house: Stage) -> None:
     ear = house.listen(house.shop, "html", suppress_origin=True, origin=None)
     assert ear.close_code() == 4400
+    assert house.listen(house.ada, "json").close_code() == 4400
 
 
 def test_after_a_while_it_must_show_who_it_is_again(

@@ -1,14 +1,11 @@
-"""Who gets in, where to, how often somebody may guess, and what ends a session."""
+"""Who gets in, where to, and how often somebody may guess. What ends a session: test_account."""
 
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import update
 
-from server.credentials import hash_password
 from server.dashboard.login import next_page
-from server.models import User
-from tests.server.dashboard.conftest import PASSWORD, House, Person
+from tests.server.dashboard.conftest import PASSWORD, House
 
 
 def test_ada_logs_in_and_out(house: House) -> None:
@@ -61,13 +58,6 @@ def test_login_starts_a_new_session(house: House) -> None:
     with ada.client.session_transaction(path="/dashboard") as after:
         assert "planted" not in after
         assert after["csrf_token"] != token
-
-
-def test_new_password_ends_old_sessions(house: House, ada: Person) -> None:
-    with house.services.work() as work:
-        new = update(User).where(User.email == ada.email)
-        work.session.execute(new.values(password_hash=hash_password("another long password")))
-    assert ada.get("/dashboard/").status_code == 302
 
 
 @pytest.mark.parametrize(

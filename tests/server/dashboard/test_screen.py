@@ -23,7 +23,7 @@ from tests.waiting import DEADLINE_S, wait_for
 ROOT = Path(__file__).parents[3]
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 PASSWORD = "a long enough password"
-PAGES = ["", "garments", "garments/add", "try-ons", "install"]
+PAGES = ["", "garments", "garments/add", "try-ons", "install", "account"]
 PHONE, DESK = {"width": 360, "height": 640}, {"width": 1440, "height": 900}
 
 pytestmark = pytest.mark.browser

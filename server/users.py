@@ -1,0 +1,83 @@
+"""The people of a dashboard: a new password, and removal. Each ends their sessions at once.
+
+Knows no request. What a session is: server/dashboard_sessions.py; making a user: server/sites.py.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from server import dashboard_sessions
+from server.credentials import hash_password
+from server.errors import Problem
+from server.models import Merchant, User
+from server.services import Services
+
+SHORTEST_PASSWORD = 10
+LONGEST_PASSWORD = 256  # what the form takes
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """Whose sessions ended, and how many they were."""
+
+    user: User
+    sessions: int
+
+
+def hash_of_new(password: str) -> str:
+    """Raises `Problem` invalid for a password that is too short or too long."""
+    if len(password) < SHORTEST_PASSWORD:
+        sentence = f"Use a password of at least {SHORTEST_PASSWORD} characters."
+        raise Problem("invalid", sentence, param="password")
+    if len(password) > LONGEST_PASSWORD:
+        sentence = f"Use a password of at most {LONGEST_PASSWORD} characters."
+        raise Problem("invalid", sentence, param="password")
+    return hash_password(password)
+
+
+def set_password(
+    services: Services, email: str, password: str, *, known_hash: str | None = None
+) -> Ended:
+    """Raises `Problem` invalid; not_found where nobody has the e-mail; not_allowed where the
+    password is no longer the one of `known_hash`, which somebody proved to know."""
+    password_hash = hash_of_new(password)
+    with services.work() as work:
+        user = _locked(work.session, email)
+        if known_hash not in (None, user.password_hash):
+            raise Problem("not_allowed", "The password was changed meanwhile. Log in again.")
+        user.password_hash = password_hash
+        return Ended(user, dashboard_sessions.end_all(work.session, user.id))
+
+
+def remove(services: Services, email: str) -> Ended:
+    """Raises `Problem` not_found, or not_allowed for a merchant's last owner."""
+    with services.work() as work:
+        user = _locked(work.session, email)
+        # Of two owners who remove each other at the same moment, the second waits here.
+        work.session.get(Merchant, user.merchant_id, with_for_update=True)
+        if user.role == "owner" and _owners(work.session, user.merchant_id) == 1:
+            raise Problem(
+                "not_allowed",
+                f"{user.email} is the last owner of this merchant. Make another owner first: "
+                f"nobody else could change its origins and keys.",
+            )
+        ended = Ended(user, dashboard_sessions.end_all(work.session, user.id))
+        work.session.delete(user)
+    return ended
+
+
+def _locked(session: Session, email: str) -> User:
+    query = select(User).where(User.email == email.strip().lower()).with_for_update()
+    user = session.scalar(query)
+    if user is None:
+        raise Problem("not_found", f"There is no user {email}.")
+    return user
+
+
+def _owners(session: Session, merchant_id: str) -> int:
+    owners = select(func.count()).where(User.merchant_id == merchant_id, User.role == "owner")
+    return session.scalar(owners) or 0
