@@ -6,8 +6,8 @@ truth and the steward enqueues again what is missing here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import cast
 
 from redis import Redis
@@ -43,9 +43,11 @@ def connect(url: str) -> Redis:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """What waited for one engine at one moment, by merchant in the order of their turns."""
+    """What waited for one engine at one moment, by merchant in the order of their turns.
+    `whose`: by shopper, of the one merchant who was asked for."""
 
     waiting: Sequence[tuple[str, Sequence[str]]]
+    whose: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def depth(self) -> int:
@@ -58,12 +60,12 @@ class Line:
         order = (ids[n] for n in range(rounds) for _, ids in self.waiting if n < len(ids))
         return {job_id: place for place, job_id in enumerate(order, start=1)}
 
-    def next_position(self, merchant_id: str) -> int:
-        """The place that a new job of this merchant would get."""
-        with_new = [(m, [*ids, ""] if m == merchant_id else ids) for m, ids in self.waiting]
-        if merchant_id not in dict(self.waiting):
-            with_new.append((merchant_id, [""]))
-        return Line(with_new).positions()[""]
+    def next_position(self, merchant_id: str, shopper_id: str | None = None) -> int:
+        """The place that a new job of this merchant's shopper would get."""
+        whose = {**self.whose, "": _owner(shopper_id)}
+        line = dict(self.waiting)
+        line[merchant_id] = contract.in_turns([*line.get(merchant_id, ()), ""], whose)
+        return Line(list(line.items())).positions()[""]
 
 
 class Jobs:
@@ -73,7 +75,8 @@ class Jobs:
         self._redis = redis
 
     def enqueue(self, job: Job, engine: str, lane: Lane = Lane.LIVE, *, anew: bool = False) -> bool:
-        """Puts a job in its merchant's queue, the merchant in the ring, and rings, all at once.
+        """Puts a job in its merchant's queue by its shopper's turn, the merchant in the ring, and
+        rings, all at once.
 
         A job whose id stands there already is left alone: that is the same success.
         `anew` forgets what RQ still knows of an earlier run under this id.
@@ -91,6 +94,11 @@ class Jobs:
                 UNIQUE_ENQUEUE_SCRIPT,
                 2, rq_job.key, queue.key, job.id, "R", -1, *_hash_fields(rq_job),
             )  # fmt: skip
+            pipe.eval(
+                contract.TAKE_TURN,
+                2, queue.key, contract.turns_key(queue.name),
+                job.id, _owner(job.shopper_id), contract.TURNS_TTL_S,
+            )  # fmt: skip
             pipe.sadd(queue.redis_queues_keys, queue.key)
             pipe.eval(contract.JOIN_RING, 1, contract.ring_key(engine, lane), job.merchant_id)
             pipe.lpush(contract.bell_key(engine), "1")
@@ -107,22 +115,29 @@ class Jobs:
         queue = self._queue(contract.queue_name(engine, lane, merchant_id))
         with self._redis.pipeline(transaction=True) as pipe:
             pipe.set(contract.cancel_key(job_id), "1", ex=contract.CANCEL_TTL_S)
+            pipe.hdel(contract.turns_key(queue.name), job_id)
             pipe.lrem(queue.key, 0, job_id)
-            _, removed = pipe.execute()
+            *_, removed = pipe.execute()
         if removed:
             self._redis.delete(RqJob.key_for(job_id))
 
-    def line(self, engine: str, lane: Lane = Lane.LIVE) -> Line:
-        """Everything that waits for an engine on one lane."""
+    def line(self, engine: str, lane: Lane = Lane.LIVE, *, turns_of: str | None = None) -> Line:
+        """Everything that waits for an engine on one lane; with whose it is of one merchant."""
         members = cast(list[bytes], self._redis.lrange(contract.ring_key(engine, lane), 0, -1))
         merchants = [member.decode() for member in members]
         with self._redis.pipeline(transaction=True) as pipe:
             for merchant_id in merchants:
                 queue = self._queue(contract.queue_name(engine, lane, merchant_id))
                 pipe.lrange(queue.key, 0, -1)
+            if turns_of is not None:
+                pipe.hgetall(contract.turns_key(contract.queue_name(engine, lane, turns_of)))
             lists = pipe.execute()
+        whose = lists.pop() if turns_of is not None else {}
         waiting = [(m, [i.decode() for i in ids]) for m, ids in zip(merchants, lists, strict=True)]
-        return Line([(m, ids) for m, ids in waiting if ids])
+        return Line(
+            [(m, ids) for m, ids in waiting if ids],
+            {job_id.decode(): owner.decode() for job_id, owner in whose.items()},
+        )
 
     def claimed(self, engine: str) -> set[str]:
         """Ids of an engine's jobs that workers hold: what they run, and what they fetch next."""
@@ -169,6 +184,11 @@ class Jobs:
             serializer=JSONSerializer,
             default_timeout=JOB_TIMEOUT_S,
         )
+
+
+def _owner(shopper_id: str | None) -> str:
+    """Whose turn a job takes; all that have no shopper are one."""
+    return shopper_id or ""
 
 
 def _prepared(queue: Queue, job: Job) -> RqJob:

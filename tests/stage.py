@@ -64,6 +64,13 @@ class Stage:
             "PROTEUS_WEB_WORKERS": "1",
             "PORT": str(self.port),
             "PROTEUS_INTERNAL_PORT": str(self.internal_port),
+            # Everybody on a stage calls from one address.
+            "PROTEUS_SHOPPER_LIMIT": "100000",
+            "PROTEUS_ADDRESS_LIMIT": "100000",
+            "PROTEUS_SITE_LIMIT": "100000",
+            "PROTEUS_BOOT_LIMIT": "100000",
+            "PROTEUS_SOCKETS_PER_SHOPPER": "1000",
+            "PROTEUS_SOCKETS_PER_ADDRESS": "1000",
             "DATABASE_URL": self.database_url,
             "REDIS_URL": self.redis_url,
             **self.s3.env(),

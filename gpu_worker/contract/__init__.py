@@ -44,6 +44,7 @@ from gpu_worker.contract.names import (
     queue_name,
     ring_key,
     shares_key,
+    turns_key,
     worker_key,
 )
 from gpu_worker.contract.policy import (
@@ -53,6 +54,7 @@ from gpu_worker.contract.policy import (
     Policy,
     Tier,
 )
+from gpu_worker.contract.turns import TAKE_TURN, TURNS_TTL_S, in_turns
 from gpu_worker.contract.words import (
     Category,
     GarmentStatus,
@@ -79,6 +81,8 @@ __all__ = [
     "STEWARDS",
     "STEWARD_TTL_S",
     "TAILOR",
+    "TAKE_TURN",
+    "TURNS_TTL_S",
     "VERSION",
     "WORKER_TTL_S",
     "Category",
@@ -106,6 +110,7 @@ __all__ = [
     "cancel_key",
     "curve_key",
     "function_name",
+    "in_turns",
     "job_from_json",
     "lease_key",
     "override_key",
@@ -113,5 +118,6 @@ __all__ = [
     "queue_name",
     "ring_key",
     "shares_key",
+    "turns_key",
     "worker_key",
 ]

@@ -86,7 +86,7 @@ def load(remembered: str) -> Person | None:
 
 
 def _tried_from() -> str:
-    return f"from:{request.remote_addr}"
+    return f"from:{limits.network()}"
 
 
 def _tried_name() -> str:
