@@ -291,9 +291,9 @@ class Ear:
         """Reads until the server closes; the code it gives."""
         self.ws.settimeout(within_s)
         while True:
-            opcode, data = self.ws.recv_data()
-            if opcode == websocket.ABNF.OPCODE_CLOSE:
-                return int.from_bytes(data[:2], "big")
+            frame = self.ws.recv_frame()  # unanswered: there may be nobody any more
+            if frame is not None and frame.opcode == websocket.ABNF.OPCODE_CLOSE:
+                return int.from_bytes(frame.data[:2], "big")
 
     def close(self) -> None:
         with suppress(OSError, websocket.WebSocketException):

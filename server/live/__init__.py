@@ -115,6 +115,7 @@ live.callers = CALLERS  # type: ignore[attr-defined]  # as `auth.allow` leaves t
 def _attend(ws: Server, shared: Live) -> None:
     """Of an address from the handshake on: one that says nothing is open as well."""
     services, seats = current_services(), shared.seats
+    seats.start()
     with _seated(seats, f"at:{auth.address_mark(services)}", services.settings.sockets_per_address):
         _refuse_foreign_pages()
         caller, voice = _hello(ws, shared.hub)

@@ -74,7 +74,6 @@ class Seats:
         if not self._is_known_room(seat, most):
             self._forget(seat)
             return None
-        self._start()
         return seat
 
     def leave(self, seat: Seat) -> None:
@@ -111,8 +110,8 @@ class Seats:
             if not self._here[seat.caller]:
                 del self._here[seat.caller]
 
-    def _start(self) -> None:
-        """With the first seat, and so after the server has forked."""
+    def start(self) -> None:
+        """Renews from now on: with the first socket, and so after the server has forked."""
         with self._lock:
             if self._is_renewing:
                 return
