@@ -6,8 +6,8 @@ truth and the steward enqueues again what is missing here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import cast
 
 from redis import Redis
@@ -43,11 +43,9 @@ def connect(url: str) -> Redis:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """What waited for one engine at one moment, by merchant in the order of their turns.
-    `whose`: by shopper, of the one merchant who was asked for."""
+    """What waited for one engine at one moment, by merchant in the order of their turns."""
 
     waiting: Sequence[tuple[str, Sequence[str]]]
-    whose: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def depth(self) -> int:
@@ -60,12 +58,25 @@ class Line:
         order = (ids[n] for n in range(rounds) for _, ids in self.waiting if n < len(ids))
         return {job_id: place for place, job_id in enumerate(order, start=1)}
 
-    def next_position(self, merchant_id: str, shopper_id: str | None = None) -> int:
-        """The place that a new job of this merchant's shopper would get."""
-        whose = {**self.whose, "": _owner(shopper_id)}
-        line = dict(self.waiting)
-        line[merchant_id] = contract.in_turns([*line.get(merchant_id, ()), ""], whose)
-        return Line(list(line.items())).positions()[""]
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """Where one more job would stand: how many wait of each merchant, in the order of their turns;
+    which of them is the newcomer's, and how many of that one's would come before it."""
+
+    lengths: Sequence[int]
+    mine: int
+    before: int
+
+    @property
+    def depth(self) -> int:
+        return sum(self.lengths)
+
+    @property
+    def position(self) -> int:
+        """As `Line.positions` will tell it."""
+        others = [(n, place) for place, n in enumerate(self.lengths) if place != self.mine]
+        return 1 + self.before + sum(min(n, self.before + (p < self.mine)) for n, p in others)
 
 
 class Jobs:
@@ -121,23 +132,36 @@ class Jobs:
         if removed:
             self._redis.delete(RqJob.key_for(job_id))
 
-    def line(self, engine: str, lane: Lane = Lane.LIVE, *, turns_of: str | None = None) -> Line:
-        """Everything that waits for an engine on one lane; with whose it is of one merchant."""
-        members = cast(list[bytes], self._redis.lrange(contract.ring_key(engine, lane), 0, -1))
-        merchants = [member.decode() for member in members]
+    def opening(
+        self, engine: str, merchant_id: str, shopper_id: str | None, lane: Lane = Lane.LIVE
+    ) -> Opening:
+        """Where one more job of this shopper would stand."""
+        merchants = self._ring(engine, lane)
+        if merchant_id not in merchants:
+            merchants.append(merchant_id)
+        own = self._queue(contract.queue_name(engine, lane, merchant_id))
+        with self._redis.pipeline(transaction=True) as pipe:
+            for merchant in merchants:
+                pipe.llen(self._queue(contract.queue_name(engine, lane, merchant)).key)
+            turns = contract.turns_key(own.name)
+            pipe.eval(contract.BEFORE_NEXT, 2, own.key, turns, _owner(shopper_id))
+            *lengths, before = pipe.execute()
+        return Opening(lengths, merchants.index(merchant_id), before)
+
+    def line(self, engine: str, lane: Lane = Lane.LIVE) -> Line:
+        """Everything that waits for an engine on one lane."""
+        merchants = self._ring(engine, lane)
         with self._redis.pipeline(transaction=True) as pipe:
             for merchant_id in merchants:
                 queue = self._queue(contract.queue_name(engine, lane, merchant_id))
                 pipe.lrange(queue.key, 0, -1)
-            if turns_of is not None:
-                pipe.hgetall(contract.turns_key(contract.queue_name(engine, lane, turns_of)))
             lists = pipe.execute()
-        whose = lists.pop() if turns_of is not None else {}
         waiting = [(m, [i.decode() for i in ids]) for m, ids in zip(merchants, lists, strict=True)]
-        return Line(
-            [(m, ids) for m, ids in waiting if ids],
-            {job_id.decode(): owner.decode() for job_id, owner in whose.items()},
-        )
+        return Line([(m, ids) for m, ids in waiting if ids])
+
+    def _ring(self, engine: str, lane: Lane) -> list[str]:
+        members = cast(list[bytes], self._redis.lrange(contract.ring_key(engine, lane), 0, -1))
+        return [member.decode() for member in members]
 
     def claimed(self, engine: str) -> set[str]:
         """Ids of an engine's jobs that workers hold: what they run, and what they fetch next."""
@@ -214,4 +238,4 @@ def _hash_fields(rq_job: RqJob) -> list[str | bytes]:
     return fields
 
 
-__all__ = ["Jobs", "Line", "RedisError", "connect"]
+__all__ = ["Jobs", "Line", "Opening", "RedisError", "connect"]

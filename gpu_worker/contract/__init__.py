@@ -54,7 +54,7 @@ from gpu_worker.contract.policy import (
     Policy,
     Tier,
 )
-from gpu_worker.contract.turns import TAKE_TURN, TURNS_TTL_S, in_turns
+from gpu_worker.contract.turns import BEFORE_NEXT, TAKE_TURN, TURNS_TTL_S
 from gpu_worker.contract.words import (
     Category,
     GarmentStatus,
@@ -67,6 +67,7 @@ from gpu_worker.contract.words import (
 
 __all__ = [
     "ARBITRATOR",
+    "BEFORE_NEXT",
     "CANCEL_TTL_S",
     "DEFAULT_BATCH_SIZE",
     "EVENTS",
@@ -110,7 +111,6 @@ __all__ = [
     "cancel_key",
     "curve_key",
     "function_name",
-    "in_turns",
     "job_from_json",
     "lease_key",
     "override_key",

@@ -18,7 +18,7 @@ from server import nudges, waiting
 from server.caller import Caller, get_owned
 from server.errors import RETRY_AFTER_S, Problem
 from server.fair_share import admits
-from server.jobs import Line
+from server.jobs import Opening
 from server.models import Garment, IdempotencyKey, Photo, TryOn, new_id, now
 from server.pace import Pace, learn
 from server.services import Services, Work
@@ -53,16 +53,16 @@ class NewTryOn:
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """What a newcomer finds: the line, how many jobs workers hold, what is wanted of them."""
+    """What a newcomer finds: her place, how many jobs workers hold, what is wanted of them."""
 
-    line: Line
+    opening: Opening
     claimed: int
     policy: Policy | None
 
     @property
     def sheds_s(self) -> float:
         """When who is refused may come back; 0 where nobody waits, whatever the policy says."""
-        return self.policy.retry_after_s if self.policy and self.line.depth else 0.0
+        return self.policy.retry_after_s if self.policy and self.opening.depth else 0.0
 
 
 def create(
@@ -115,8 +115,8 @@ def _answered(services: Services, caller: Caller, new: NewTryOn, key: str) -> Tr
 def _look_at_line(services: Services, caller: Caller, engine: str) -> Outlook | None:
     jobs = services.jobs
     try:
-        line = jobs.line(engine, turns_of=caller.merchant_id)
-        return Outlook(line, len(jobs.claimed(engine)), jobs.policy(engine))
+        opening = jobs.opening(engine, caller.merchant_id, caller.shopper_id)
+        return Outlook(opening, len(jobs.claimed(engine)), jobs.policy(engine))
     except RedisError as error:
         log.warning("accepting blind, Redis is away", error=str(error))
         return None
@@ -201,8 +201,7 @@ def _refuse_where_full(work: Work, row: TryOn, outlook: Outlook | None, pace: Pa
 
 
 def _place(work: Work, row: TryOn, outlook: Outlook, pace: Pace) -> None:
-    position = outlook.line.next_position(row.merchant_id, row.shopper_id)
-    row.position = position + max(0, outlook.claimed - pace.running)
+    row.position = outlook.opening.position + max(0, outlook.claimed - pace.running)
     wait_s = pace.wait(row.position)
     row.ready_at = None if wait_s is None else work.now + timedelta(seconds=wait_s)
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from redis import Redis
 
 from gpu_worker import contract
-from gpu_worker.contract import Lane, PhotoJob, in_turns
+from gpu_worker.contract import Lane, PhotoJob
 from gpu_worker.leases import Leases, Room
 from server.jobs import Jobs, connect
 
@@ -52,12 +52,11 @@ def waiting(jobs: Jobs) -> list[str]:
 
 def test_a_flood_of_one_shopper_stands_behind_the_first_of_another(jobs: Jobs) -> None:
     for job_id in ("a1", "a2", "a3", "b1", "c1", "b2"):
-        line = jobs.line("tailor", turns_of="mer_a")
-        told = line.next_position("mer_a", job_id[0])
+        told = jobs.opening("tailor", "mer_a", job_id[0]).position
         assert jobs.enqueue(job(job_id), "tailor")
         assert waiting(jobs).index(job_id) + 1 == told
     assert waiting(jobs) == ["a1", "b1", "c1", "a2", "b2", "a3"]
-    assert jobs.line("tailor").next_position("mer_b", "z") == 2  # of another merchant: its own turn
+    assert jobs.opening("tailor", "mer_b", "z").position == 2  # of another merchant: its own turn
 
 
 def test_jobs_without_a_shopper_take_turns_as_one(jobs: Jobs) -> None:
@@ -110,8 +109,10 @@ def test_no_turn_comes_before_an_earlier_one_and_nothing_is_lost(
         if what == "asks":
             counts[shopper] += 1
             job_id = f"{shopper}{counts[shopper]}"
+            told = jobs.opening("tailor", "mer_a", shopper).position
             jobs.enqueue(job(job_id), "tailor")
-            expected = in_turns([*expected, job_id], {i: i[0] for i in [*expected, job_id]})
+            expected = in_turns([*expected, job_id])
+            assert expected.index(job_id) + 1 == told
             assert rounds(expected) == sorted(rounds(expected))
         elif what == "is drawn" and expected:
             for claim in Leases(redis, "tailor", "w", 20).claim(ONE):
@@ -120,6 +121,11 @@ def test_no_turn_comes_before_an_earlier_one_and_nothing_is_lost(
             jobs.cancel(expected.pop(), "tailor", Lane.LIVE, "mer_a")
         assert waiting(jobs) == expected
         assert redis.hlen(contract.turns_key(QUEUE)) == len(expected)
+
+
+def in_turns(ids: Sequence[str]) -> list[str]:
+    rounds_of = dict(zip(ids, rounds(ids), strict=True))
+    return sorted(ids, key=rounds_of.__getitem__)
 
 
 def rounds(ids: Sequence[str]) -> list[int]:
