@@ -107,9 +107,7 @@ def percentile(values: list[float], share: float) -> float:
 
 
 def run(sockets: tuple[int, int], rounds: int, each: int) -> None:
-    with running_stack(
-        PROTEUS_ENGINE="null", PROTEUS_NULL_CURVE=CURVE, PROTEUS_RATE_LIMIT="1000000"
-    ) as stack:
+    with running_stack(PROTEUS_ENGINE="null", PROTEUS_NULL_CURVE=CURVE) as stack:
         active, diary = Shopper(stack), Diary(stack.env["REDIS_URL"])
         active.listen()
         photo_id = active.give_photo(small_photo(str(PHOTO)))

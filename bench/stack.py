@@ -38,11 +38,22 @@ class RunningStack:
         return str(self.demo["shop_url"]).rstrip("/")
 
 
+# A bench's shoppers are many and call from one address.
+UNLIMITED = dict.fromkeys(
+    (
+        "PROTEUS_RATE_LIMIT", "PROTEUS_SHOPPER_LIMIT", "PROTEUS_ADDRESS_LIMIT",
+        "PROTEUS_SITE_LIMIT", "PROTEUS_BOOT_LIMIT", "PROTEUS_SOCKETS_PER_ADDRESS",
+    ),
+    "1000000",
+)  # fmt: skip
+
+
 @contextmanager
 def running_stack(**settings: str) -> Iterator[RunningStack]:
     """Starts `python -m server.local` with these settings; ready when this yields."""
     with tempfile.TemporaryDirectory(prefix="proteus-bench-") as home:
-        env = {**os.environ, "PROTEUS_HOME": home, **_free_ports("PORT", "SHOP_PORT"), **settings}
+        env = {**os.environ, "PROTEUS_HOME": home, **_free_ports("PORT", "SHOP_PORT")}
+        env |= UNLIMITED | settings
         process = subprocess.Popen(
             [sys.executable, "-m", "server.local", "--parent", str(os.getpid())],
             cwd=ROOT,

@@ -134,6 +134,8 @@ for lane, word in ipairs({'live', 'bulk'}) do
     redis.call('LREM', line(engine, word), 1, merchant)
     local name = engine .. ':' .. word .. ':' .. merchant
     local id = redis.call('LPOP', 'rq:queue:' .. name)
+    -- Its turn is over: handed back it stands before all turns.
+    if id then redis.call('HDEL', 'proteus:turns:' .. name, id) end
     if redis.call('LLEN', 'rq:queue:' .. name) > 0 then
       redis.call('RPUSH', line(engine, word), merchant)
     end

@@ -25,6 +25,7 @@ from server.caller import Caller, CallerKind
 from server.credentials import hash_token
 from server.errors import Problem
 from server.models import SecretKey, Shopper, Site
+from server.network import mark
 from server.services import Services, current_services
 
 BOOT_TOKEN_S = 120
@@ -71,6 +72,17 @@ def allow(
         return cast(View, checked)
 
     return decorate
+
+
+def asked_from(services: Services, caller: Caller) -> str | None:
+    """A mark of where a shopper calls from, by which those who wait are counted. None for a
+    merchant's backend."""
+    return address_mark(services) if caller.kind == "shopper" else None
+
+
+def address_mark(services: Services) -> str:
+    """Stands for the address of the request where that itself must not be kept."""
+    return mark(signing_key(services, "asked from"), limits.network())
 
 
 def current_caller() -> Caller | None:

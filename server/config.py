@@ -96,8 +96,20 @@ class Settings(BaseModel):
     max_sockets: int = Field(2_000, ge=1, validation_alias="PROTEUS_MAX_SOCKETS")
     # After this an open socket must show who it is again, as a shopper's token must be renewed.
     socket_life_s: int = Field(900, ge=1, validation_alias="PROTEUS_SOCKET_LIFE_S")
+    sockets_per_shopper: int = Field(5, ge=1, validation_alias="PROTEUS_SOCKETS_PER_SHOPPER")
+    sockets_per_address: int = Field(20, ge=1, validation_alias="PROTEUS_SOCKETS_PER_ADDRESS")
+    # What an open socket may say within 10 s after its hello, though it has nothing to say.
+    socket_messages: int = Field(20, ge=1, validation_alias="PROTEUS_SOCKET_MESSAGES")
     # Requests a minute from one caller; the doors that cost more allow a part of it.
     rate_limit: int = Field(600, ge=10, validation_alias="PROTEUS_RATE_LIMIT")
+    # A minute, of uploads, of photos, and of try-ons, each.
+    shopper_limit: int = Field(30, ge=1, validation_alias="PROTEUS_SHOPPER_LIMIT")
+    address_limit: int = Field(300, ge=1, validation_alias="PROTEUS_ADDRESS_LIMIT")
+    site_limit: int = Field(1_200, ge=1, validation_alias="PROTEUS_SITE_LIMIT")
+    # Fitting rooms opened in a minute from one address.
+    boot_limit: int = Field(120, ge=1, validation_alias="PROTEUS_BOOT_LIMIT")
+    unfinished_photos: int = Field(3, ge=1, validation_alias="PROTEUS_UNFINISHED_PHOTOS")
+    unfinished_try_ons: int = Field(12, ge=1, validation_alias="PROTEUS_UNFINISHED_TRY_ONS")
     trusted_proxies: int = Field(0, ge=0, le=5, validation_alias="PROTEUS_TRUSTED_PROXIES")
 
     host: str = Field("127.0.0.1", validation_alias="PROTEUS_HOST")

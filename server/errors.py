@@ -95,6 +95,9 @@ KINDS: dict[str, Kind] = {
     "too_many_try_ons": Kind(
         429, "Too many try-ons at once", "Wait until one of them is finished."
     ),
+    "too_many_photos": Kind(
+        429, "Too many photos at once", "Wait until one of them has been checked."
+    ),
     "internal": Kind(500, "Internal error", "It is our fault. Quote request_id to us."),
     "unavailable": Kind(
         503, "Temporarily unavailable", "A part of the service is away. Try again shortly."

@@ -123,6 +123,10 @@ PROBLEMS: dict[str, tuple[str, str]] = {
         _("Several of your pictures are still being made."),
         _("Wait for one of them, then try again."),
     ),
+    "too_many_photos": (
+        _("Several of your photos are still being checked."),
+        _("Wait a few seconds, then try again."),
+    ),
     "rate_limited": (_("That was a lot at once."), _("Wait a minute, then try again.")),
     "unavailable": (_("The fitting room is not available right now."), _("Try again in a moment.")),
     "internal": (_("Something went wrong on our side."), _("Try again in a moment.")),

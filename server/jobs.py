@@ -58,12 +58,25 @@ class Line:
         order = (ids[n] for n in range(rounds) for _, ids in self.waiting if n < len(ids))
         return {job_id: place for place, job_id in enumerate(order, start=1)}
 
-    def next_position(self, merchant_id: str) -> int:
-        """The place that a new job of this merchant would get."""
-        with_new = [(m, [*ids, ""] if m == merchant_id else ids) for m, ids in self.waiting]
-        if merchant_id not in dict(self.waiting):
-            with_new.append((merchant_id, [""]))
-        return Line(with_new).positions()[""]
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """Where one more job would stand: how many wait of each merchant, in the order of their turns;
+    which of them is the newcomer's, and how many of that one's would come before it."""
+
+    lengths: Sequence[int]
+    mine: int
+    before: int
+
+    @property
+    def depth(self) -> int:
+        return sum(self.lengths)
+
+    @property
+    def position(self) -> int:
+        """As `Line.positions` will tell it."""
+        others = [(n, place) for place, n in enumerate(self.lengths) if place != self.mine]
+        return 1 + self.before + sum(min(n, self.before + (p < self.mine)) for n, p in others)
 
 
 class Jobs:
@@ -73,7 +86,8 @@ class Jobs:
         self._redis = redis
 
     def enqueue(self, job: Job, engine: str, lane: Lane = Lane.LIVE, *, anew: bool = False) -> bool:
-        """Puts a job in its merchant's queue, the merchant in the ring, and rings, all at once.
+        """Puts a job in its merchant's queue by its shopper's turn, the merchant in the ring, and
+        rings, all at once.
 
         A job whose id stands there already is left alone: that is the same success.
         `anew` forgets what RQ still knows of an earlier run under this id.
@@ -91,6 +105,11 @@ class Jobs:
                 UNIQUE_ENQUEUE_SCRIPT,
                 2, rq_job.key, queue.key, job.id, "R", -1, *_hash_fields(rq_job),
             )  # fmt: skip
+            pipe.eval(
+                contract.TAKE_TURN,
+                2, queue.key, contract.turns_key(queue.name),
+                job.id, _owner(job.shopper_id), contract.TURNS_TTL_S,
+            )  # fmt: skip
             pipe.sadd(queue.redis_queues_keys, queue.key)
             pipe.eval(contract.JOIN_RING, 1, contract.ring_key(engine, lane), job.merchant_id)
             pipe.lpush(contract.bell_key(engine), "1")
@@ -107,15 +126,31 @@ class Jobs:
         queue = self._queue(contract.queue_name(engine, lane, merchant_id))
         with self._redis.pipeline(transaction=True) as pipe:
             pipe.set(contract.cancel_key(job_id), "1", ex=contract.CANCEL_TTL_S)
+            pipe.hdel(contract.turns_key(queue.name), job_id)
             pipe.lrem(queue.key, 0, job_id)
-            _, removed = pipe.execute()
+            *_, removed = pipe.execute()
         if removed:
             self._redis.delete(RqJob.key_for(job_id))
 
+    def opening(
+        self, engine: str, merchant_id: str, shopper_id: str | None, lane: Lane = Lane.LIVE
+    ) -> Opening:
+        """Where one more job of this shopper would stand."""
+        merchants = self._ring(engine, lane)
+        if merchant_id not in merchants:
+            merchants.append(merchant_id)
+        own = self._queue(contract.queue_name(engine, lane, merchant_id))
+        with self._redis.pipeline(transaction=True) as pipe:
+            for merchant in merchants:
+                pipe.llen(self._queue(contract.queue_name(engine, lane, merchant)).key)
+            turns = contract.turns_key(own.name)
+            pipe.eval(contract.BEFORE_NEXT, 2, own.key, turns, _owner(shopper_id))
+            *lengths, before = pipe.execute()
+        return Opening(lengths, merchants.index(merchant_id), before)
+
     def line(self, engine: str, lane: Lane = Lane.LIVE) -> Line:
         """Everything that waits for an engine on one lane."""
-        members = cast(list[bytes], self._redis.lrange(contract.ring_key(engine, lane), 0, -1))
-        merchants = [member.decode() for member in members]
+        merchants = self._ring(engine, lane)
         with self._redis.pipeline(transaction=True) as pipe:
             for merchant_id in merchants:
                 queue = self._queue(contract.queue_name(engine, lane, merchant_id))
@@ -123,6 +158,10 @@ class Jobs:
             lists = pipe.execute()
         waiting = [(m, [i.decode() for i in ids]) for m, ids in zip(merchants, lists, strict=True)]
         return Line([(m, ids) for m, ids in waiting if ids])
+
+    def _ring(self, engine: str, lane: Lane) -> list[str]:
+        members = cast(list[bytes], self._redis.lrange(contract.ring_key(engine, lane), 0, -1))
+        return [member.decode() for member in members]
 
     def claimed(self, engine: str) -> set[str]:
         """Ids of an engine's jobs that workers hold: what they run, and what they fetch next."""
@@ -171,6 +210,11 @@ class Jobs:
         )
 
 
+def _owner(shopper_id: str | None) -> str:
+    """Whose turn a job takes; all that have no shopper are one."""
+    return shopper_id or ""
+
+
 def _prepared(queue: Queue, job: Job) -> RqJob:
     rq_job = queue.create_job(
         contract.function_name(job.KIND),
@@ -194,4 +238,4 @@ def _hash_fields(rq_job: RqJob) -> list[str | bytes]:
     return fields
 
 
-__all__ = ["Jobs", "Line", "RedisError", "connect"]
+__all__ = ["Jobs", "Line", "Opening", "RedisError", "connect"]

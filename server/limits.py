@@ -1,13 +1,13 @@
 """Rate limits, counted in Redis; in memory while Redis is away, so that a limit never is an error.
 
-Knows who calls by `g.caller` (or the address, before anybody has proved anything), and no noun.
+Knows who calls by `g.caller`, and where from. Of nouns it knows the names of the budgets only.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any, Literal, TypeVar, cast
 
 from flask import Flask, g, request
 from flask_limiter import Limiter
@@ -16,15 +16,35 @@ from redis.retry import Retry
 
 from server.config import Settings
 from server.jobs import TIMEOUT_S
+from server.network import network_of
 from server.services import current_services
 
 View = TypeVar("View", bound=Callable[..., Any])
+Budget = Literal["uploads", "photos", "try-ons"]
+
+
+def network() -> str:
+    """Where the request comes from: one IPv4 address, or one /64 of IPv6."""
+    return network_of(request.remote_addr)
 
 
 def who() -> str:
     """The caller, or where the request comes from."""
     caller = g.get("caller")
-    return caller.owner if caller is not None else f"at {request.remote_addr}"
+    return caller.owner if caller is not None else _address()
+
+
+def _address() -> str:
+    return f"at {network()}"
+
+
+def _site() -> str:
+    return f"of {g.caller.site_id}"
+
+
+def _is_no_shopper() -> bool:
+    """Of a merchant's backend all requests come from one address."""
+    return bool(g.caller.kind != "shopper")
 
 
 def _per_minute() -> str:
@@ -33,6 +53,24 @@ def _per_minute() -> str:
 
 def _fewer_per_minute() -> str:
     return f"{max(5, current_services().settings.rate_limit // 5)} per minute"
+
+
+def _of_caller() -> str:
+    if _is_no_shopper():
+        return _fewer_per_minute()
+    return f"{current_services().settings.shopper_limit} per minute"
+
+
+def _of_address() -> str:
+    return f"{current_services().settings.address_limit} per minute"
+
+
+def _of_site() -> str:
+    return f"{current_services().settings.site_limit} per minute"
+
+
+def _boots() -> str:
+    return f"{current_services().settings.boot_limit} per minute"
 
 
 limiter = Limiter(who, strategy="fixed-window", in_memory_fallback_enabled=True)
@@ -54,8 +92,31 @@ def limited(view: View) -> View:
 
 
 def limited_strictly(view: View) -> View:
-    """A fifth of that for what costs a job, a row or a file."""
+    """A fifth of that for what costs a row or a file."""
     return cast(View, limiter.limit(_fewer_per_minute)(view))
+
+
+def limited_by_address(view: View) -> View:
+    """For the door by which new shoppers come: each of them is a new budget."""
+    return cast(View, limiter.limit(_boots, key_func=_address)(view))
+
+
+def budgeted(budget: Budget) -> Callable[[View], View]:
+    """What costs a job: one budget for all doors of a noun, by shopper, by address, and by site.
+
+    The innermost is asked first and refuses alone: what one shopper was refused does not count
+    against her neighbours, nor against her shop.
+    """
+
+    def decorate(view: View) -> View:
+        by_caller = limiter.shared_limit(_of_caller, scope=budget)
+        by_address = limiter.shared_limit(
+            _of_address, scope=budget, key_func=_address, exempt_when=_is_no_shopper
+        )
+        by_site = limiter.shared_limit(_of_site, scope=budget, key_func=_site)
+        return cast(View, by_site(by_address(by_caller(view))))
+
+    return decorate
 
 
 def retry_after_s() -> float:

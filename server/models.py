@@ -176,6 +176,7 @@ class Photo(Base):
     """A shopper's photo. `clean_key` is the checked copy; engines read only that."""
 
     __tablename__ = "photos"
+    __table_args__ = (Index("ix_photos_status", "status", "queued_at"),)
 
     id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("pho"))
     merchant_id: Mapped[str]
@@ -194,6 +195,7 @@ class Photo(Base):
     parts_key: Mapped[str]
     width_px: Mapped[int | None]
     height_px: Mapped[int | None]
+    asked_from: Mapped[str | None]  # as of a try-on
     version: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[datetime] = mapped_column(default=now)
     queued_at: Mapped[datetime] = mapped_column(default=now)
@@ -271,6 +273,7 @@ class TryOn(Base):
     liked: Mapped[bool | None]
     like_reason: Mapped[str | None]
     shared: Mapped[bool] = mapped_column(default=False)
+    asked_from: Mapped[str | None]  # a mark of the address, while it is unfinished
     version: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[datetime] = mapped_column(default=now, index=True)
     queued_at: Mapped[datetime] = mapped_column(default=now)

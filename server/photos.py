@@ -11,25 +11,34 @@ from typing import Any
 from sqlalchemy import select, update
 
 from gpu_worker.contract import TAILOR, Lane, PhotoJob, PhotoStatus, Reason
-from server import nudges, reasons, try_ons, uploads
+from server import nudges, reasons, try_ons, uploads, waiting
 from server.caller import Caller, get_owned, owned
-from server.errors import Problem
+from server.errors import RETRY_AFTER_S, Problem
+from server.fair_share import admits
 from server.models import Photo, Shopper, TryOn, new_id, now
 from server.services import Services, Work
 from server.storage import photo_keys
 
 
-def create(services: Services, caller: Caller, *, key: str, consent_version: str) -> Photo:
+def create(
+    services: Services,
+    caller: Caller,
+    *,
+    key: str,
+    consent_version: str,
+    asked_from: str | None = None,
+) -> Photo:
     """Takes over an uploaded file and has it checked. The same key again gives the same photo.
+    `asked_from`: `auth.asked_from`.
 
     Raises:
-        Problem: upload_not_found, upload_missing, type_mismatch.
+        Problem: upload_not_found, upload_missing, type_mismatch, too_many_photos, queue_full.
     """
     known = _made_from(services, caller, key)
     if known is not None:
         return known
     try:
-        return _take_over(services, caller, key, consent_version)
+        return _take_over(services, caller, key, consent_version, asked_from)
     except Problem as problem:
         # Perhaps another window was faster by a moment.
         known = _made_from(services, caller, key) if problem.code == "upload_not_found" else None
@@ -38,7 +47,9 @@ def create(services: Services, caller: Caller, *, key: str, consent_version: str
         return known
 
 
-def _take_over(services: Services, caller: Caller, key: str, consent_version: str) -> Photo:
+def _take_over(
+    services: Services, caller: Caller, key: str, consent_version: str, asked_from: str | None
+) -> Photo:
     upload = uploads.find(services, caller, key, purpose="photo", param="key")
     with services.work() as work:
         photo_id = new_id("pho")
@@ -54,11 +65,13 @@ def _take_over(services: Services, caller: Caller, key: str, consent_version: st
             content_type=upload.content_type,
             clean_key=keys.clean,
             parts_key=keys.parts,
+            asked_from=asked_from,
             created_at=work.now,
             queued_at=work.now,
             expires_at=work.now + timedelta(seconds=services.settings.photo_ttl_s),
         )
         _note_consent(work, photo)
+        _refuse_flood(work, caller, photo)
         uploads.take_over(work, upload, param="key")
         work.session.add(photo)
         work.session.flush()
@@ -86,7 +99,7 @@ def choose_person(services: Services, caller: Caller, photo_id: str, person: int
     """Picks one of several people, and has the photo checked again for that one.
 
     Raises:
-        Problem: photo_not_found, photo_settled, person_unknown.
+        Problem: photo_not_found, photo_settled, person_unknown, too_many_photos, queue_full.
     """
     with services.work() as work:
         photo = get_owned(
@@ -96,6 +109,7 @@ def choose_person(services: Services, caller: Caller, photo_id: str, person: int
             raise Problem("photo_settled")
         if person >= len(photo.people):
             raise Problem("person_unknown", param="person")
+        _refuse_flood(work, caller, photo)
         photo.person, photo.reasons = person, []
         photo.status, photo.queued_at = PhotoStatus.CHECKING, work.now
         work.nudge(photo)
@@ -135,6 +149,7 @@ def job_of(photo: Photo) -> PhotoJob:
     return PhotoJob(
         merchant_id=photo.merchant_id,
         site_id=photo.site_id,
+        shopper_id=photo.shopper_id,
         accepted_at_ms=_ms(photo.queued_at),
         photo_id=photo.id,
         upload_key=photo.upload_key,
@@ -164,6 +179,18 @@ def to_dict(photo: Photo, *, for_merchant: bool = False) -> dict[str, Any]:
 def _made_from(services: Services, caller: Caller, key: str) -> Photo | None:
     with services.read() as session:
         return session.scalar(owned(select(Photo).where(Photo.upload_key == key), Photo, caller))
+
+
+def _refuse_flood(work: Work, caller: Caller, photo: Photo) -> None:
+    """By the rows: whoever has less than a fair share of a full line is let in all the same."""
+    session, settings = work.session, work.services.settings
+    checking = Photo.status == PhotoStatus.CHECKING
+    waiting.refuse_more_than(
+        settings.unfinished_photos, session, caller, Photo, checking, code="too_many_photos"
+    )
+    place = (photo.merchant_id, photo.site_id, photo.asked_from)
+    if not admits(waiting.photos(session), place, settings.max_queue, sheds=False):
+        raise Problem("queue_full", retry_after_s=RETRY_AFTER_S)
 
 
 def _note_consent(work: Work, photo: Photo) -> None:

@@ -64,6 +64,13 @@ class Stage:
             "PROTEUS_WEB_WORKERS": "1",
             "PORT": str(self.port),
             "PROTEUS_INTERNAL_PORT": str(self.internal_port),
+            # Everybody on a stage calls from one address.
+            "PROTEUS_SHOPPER_LIMIT": "100000",
+            "PROTEUS_ADDRESS_LIMIT": "100000",
+            "PROTEUS_SITE_LIMIT": "100000",
+            "PROTEUS_BOOT_LIMIT": "100000",
+            "PROTEUS_SOCKETS_PER_SHOPPER": "1000",
+            "PROTEUS_SOCKETS_PER_ADDRESS": "1000",
             "DATABASE_URL": self.database_url,
             "REDIS_URL": self.redis_url,
             **self.s3.env(),
@@ -284,9 +291,9 @@ class Ear:
         """Reads until the server closes; the code it gives."""
         self.ws.settimeout(within_s)
         while True:
-            opcode, data = self.ws.recv_data()
-            if opcode == websocket.ABNF.OPCODE_CLOSE:
-                return int.from_bytes(data[:2], "big")
+            frame = self.ws.recv_frame()  # unanswered: there may be nobody any more
+            if frame is not None and frame.opcode == websocket.ABNF.OPCODE_CLOSE:
+                return int.from_bytes(frame.data[:2], "big")
 
     def close(self) -> None:
         with suppress(OSError, websocket.WebSocketException):

@@ -44,6 +44,7 @@ from gpu_worker.contract.names import (
     queue_name,
     ring_key,
     shares_key,
+    turns_key,
     worker_key,
 )
 from gpu_worker.contract.policy import (
@@ -53,6 +54,7 @@ from gpu_worker.contract.policy import (
     Policy,
     Tier,
 )
+from gpu_worker.contract.turns import BEFORE_NEXT, TAKE_TURN, TURNS_TTL_S
 from gpu_worker.contract.words import (
     Category,
     GarmentStatus,
@@ -65,6 +67,7 @@ from gpu_worker.contract.words import (
 
 __all__ = [
     "ARBITRATOR",
+    "BEFORE_NEXT",
     "CANCEL_TTL_S",
     "DEFAULT_BATCH_SIZE",
     "EVENTS",
@@ -79,6 +82,8 @@ __all__ = [
     "STEWARDS",
     "STEWARD_TTL_S",
     "TAILOR",
+    "TAKE_TURN",
+    "TURNS_TTL_S",
     "VERSION",
     "WORKER_TTL_S",
     "Category",
@@ -113,5 +118,6 @@ __all__ = [
     "queue_name",
     "ring_key",
     "shares_key",
+    "turns_key",
     "worker_key",
 ]

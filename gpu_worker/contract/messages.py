@@ -32,13 +32,15 @@ def _decode(text: str | bytes) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Job:
-    """What every job carries. `KIND` names the job on the wire and in RQ's function name."""
+    """What every job carries. `KIND` names the job on the wire and in RQ's function name;
+    `shopper_id` says whose turn it takes among its merchant's."""
 
     KIND: ClassVar[str]
 
     merchant_id: str
     site_id: str
     accepted_at_ms: int
+    shopper_id: str | None = None
 
     def to_json(self) -> str:
         return json.dumps({"version": VERSION, "kind": self.KIND, **asdict(self)})

@@ -32,6 +32,11 @@ def queue_name(engine: str, lane: Lane, merchant_id: str) -> str:
     return f"{engine}:{lane.value}:{merchant_id}"
 
 
+def turns_key(queue: str) -> str:
+    """Redis hash: whose each waiting job of a queue is, by shopper; its order follows from it."""
+    return f"proteus:turns:{queue}"
+
+
 def ring_key(engine: str, lane: Lane) -> str:
     """Redis list of the merchants that have jobs, in the order of their turns."""
     return f"proteus:ring:{engine}:{lane.value}"

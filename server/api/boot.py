@@ -19,7 +19,7 @@ from server.auth import (
     issue_boot_token,
     require_allowed_origin,
 )
-from server.limits import limited_strictly
+from server.limits import limited_by_address
 from server.services import current_services
 
 blueprint = APIBlueprint("boot", __name__, url_prefix="/v1", tag="Shoppers")
@@ -47,7 +47,7 @@ def let_the_shop_read(response: Response) -> Response:
 
 @blueprint.post("/sites/<pk>/boot", provide_automatic_options=False)
 @allow("embed")
-@limited_strictly
+@limited_by_address
 @blueprint.input(BootIn)
 @blueprint.output(BootOut)
 def boot(pk: str, json_data: BootIn) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from server import auth, photos
 from server.api.schemas import PhotoChangeIn, PhotoIn, PhotoOut
 from server.auth import allow
 from server.caller import Caller
-from server.limits import limited_strictly
+from server.limits import budgeted
 from server.models import Photo
 from server.services import current_services
 
@@ -20,7 +20,7 @@ blueprint = APIBlueprint("photos", __name__, url_prefix="/v1", tag="Photos")
 
 @blueprint.post("/photos")
 @allow("shopper", "secret")
-@limited_strictly
+@budgeted("photos")
 @blueprint.input(PhotoIn)
 @blueprint.output(PhotoOut, status_code=202)
 def create_photo(caller: Caller, json_data: PhotoIn) -> Response:
@@ -29,7 +29,9 @@ def create_photo(caller: Caller, json_data: PhotoIn) -> Response:
     `consent_version` names the words that the shopper agreed to.
     """
     services = current_services()
-    photo = photos.create(services, caller, **json_data.model_dump())
+    photo = photos.create(
+        services, caller, asked_from=auth.asked_from(services, caller), **json_data.model_dump()
+    )
     response = make_response(_to_dict(photo, caller), 202)
     auth.set_resume_cookie(response, services, caller)
     return response
@@ -48,7 +50,7 @@ def read_photo(caller: Caller, photo_id: str) -> dict[str, Any]:
 
 @blueprint.patch("/photos/<photo_id>")
 @allow("shopper", "secret")
-@limited_strictly
+@budgeted("photos")
 @blueprint.input(PhotoChangeIn)
 @blueprint.output(PhotoOut, status_code=202)
 def choose_person(caller: Caller, photo_id: str, json_data: PhotoChangeIn) -> dict[str, Any]:

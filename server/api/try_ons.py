@@ -10,10 +10,10 @@ from flask import request
 
 from server import try_ons
 from server.api.schemas import TryOnChangeIn, TryOnIn, TryOnOut, TryOnsOut, TryOnsQuery
-from server.auth import allow
+from server.auth import allow, asked_from
 from server.caller import Caller
 from server.errors import Problem
-from server.limits import limited_strictly
+from server.limits import budgeted
 from server.models import TryOn
 from server.services import current_services
 
@@ -23,15 +23,20 @@ _IDEMPOTENCY_KEY = re.compile(r"^[\x21-\x7e]{1,128}$")
 
 @blueprint.post("/try-ons")
 @allow("shopper", "secret")
-@limited_strictly
+@budgeted("try-ons")
 @blueprint.input(TryOnIn)
 @blueprint.output(TryOnOut, status_code=202)
 def create_try_on(caller: Caller, json_data: TryOnIn) -> dict[str, Any]:
     """Ask for a picture of this photo in this garment."""
     if len(json_data.garment_ids or []) > 1:
         raise Problem("one_garment_only", param="garment_ids")
+    services = current_services()
     row = try_ons.create(
-        current_services(), caller, json_data.to_new(), idempotency_key=_idempotency_key()
+        services,
+        caller,
+        json_data.to_new(),
+        idempotency_key=_idempotency_key(),
+        asked_from=asked_from(services, caller),
     )
     return _to_dict(row, caller)
 

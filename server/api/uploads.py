@@ -11,7 +11,7 @@ from server.api.schemas import UploadIn, UploadOut
 from server.auth import allow
 from server.caller import Caller
 from server.errors import Problem
-from server.limits import limited_strictly
+from server.limits import budgeted
 from server.services import current_services
 
 blueprint = APIBlueprint("uploads", __name__, url_prefix="/v1", tag="Files")
@@ -19,7 +19,7 @@ blueprint = APIBlueprint("uploads", __name__, url_prefix="/v1", tag="Files")
 
 @blueprint.post("/uploads")
 @allow("shopper", "secret")
-@limited_strictly
+@budgeted("uploads")
 @blueprint.input(UploadIn)
 @blueprint.output(UploadOut, status_code=201)
 def create_upload(caller: Caller, json_data: UploadIn) -> dict[str, Any]:

@@ -76,7 +76,7 @@ def load(token: str) -> Person | None:
 
 
 def _tried_from() -> str:
-    return f"from:{request.remote_addr}"
+    return f"from:{limits.network()}"
 
 
 def _tried_name() -> str:

@@ -11,7 +11,8 @@ import logging
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,9 +25,11 @@ from server import auth, jobs
 from server.caller import Caller
 from server.config import Settings
 from server.errors import Unavailable
+from server.live.chatter import Pace, Window
 from server.live.feed import Feed
 from server.live.hub import Format, Hub, Outbox, Voice
 from server.live.rows import room_of
+from server.live.seats import Seats
 from server.services import EXTENSION as SERVICES
 from server.services import Services, current_services
 
@@ -62,6 +65,7 @@ class Live:
 
     hub: Hub
     feed: Feed
+    seats: Seats
 
     def watch(self, is_ending: Callable[[], bool]) -> None:
         """The server's process says how to find out that it ends (gunicorn: `not worker.alive`)."""
@@ -73,7 +77,7 @@ def register(app: Flask, settings: Settings) -> None:
     hub = Hub(settings.max_sockets)
     # A client of its own: its one connection is held for ever.
     feed = Feed(services, hub, jobs.connect(settings.redis_url))
-    app.extensions[EXTENSION] = Live(hub, feed)
+    app.extensions[EXTENSION] = Live(hub, feed, Seats(services.redis))
     app.config["SOCK_SERVER_OPTIONS"] = {
         "ping_interval": PING_S,
         "max_message_size": LARGEST_FRAME_BYTES,
@@ -109,36 +113,70 @@ live.callers = CALLERS  # type: ignore[attr-defined]  # as `auth.allow` leaves t
 
 
 def _attend(ws: Server, shared: Live) -> None:
-    _refuse_foreign_pages()
-    caller, voice = _hello(ws, shared.hub)
-    outbox = Outbox(room_of(caller), voice, ws.event.set)
+    """Of an address from the handshake on: one that says nothing is open as well."""
+    services, seats = current_services(), shared.seats
+    seats.start()
+    with _seated(seats, f"at:{auth.address_mark(services)}", services.settings.sockets_per_address):
+        _refuse_foreign_pages()
+        caller, voice = _hello(ws, shared.hub)
+        with _seat_of(seats, caller, services.settings.sockets_per_shopper):
+            _tell(ws, shared, Outbox(room_of(caller), voice, ws.event.set))
+
+
+@contextmanager
+def _seated(seats: Seats, caller: str, most: int) -> Iterator[None]:
+    seat = seats.take(caller, most)
+    if seat is None:
+        raise ClosingError(TOO_MANY, "too many open sockets, close one or try again later")
+    try:
+        yield
+    finally:
+        seats.leave(seat)
+
+
+def _seat_of(seats: Seats, caller: Caller, most: int) -> AbstractContextManager[None]:
+    """People of the dashboard and backends are counted by address alone."""
+    if caller.shopper_id is None:
+        return nullcontext()
+    return _seated(seats, f"of:{caller.shopper_id}", most)
+
+
+def _tell(ws: Server, shared: Live, outbox: Outbox) -> None:
     shared.hub.join(outbox)
     shared.feed.start()
     try:
         shared.feed.tell_state(outbox)
-        _send_until_closed(ws, outbox, shared.hub, current_services().settings.socket_life_s)
+        _send_until_closed(ws, outbox, shared.hub, current_services().settings)
     finally:
         shared.hub.leave(outbox)
 
 
-def _send_until_closed(ws: Server, outbox: Outbox, hub: Hub, life_s: float) -> None:
+def _send_until_closed(ws: Server, outbox: Outbox, hub: Hub, settings: Settings) -> None:
     """Waits on the socket's own event, which its end sets too: a dead socket leaves its slot.
 
-    After `life_s` it must come again with a new ticket: who was let in may since have logged out,
+    After a while it must come again with a new ticket: who was let in may since have logged out,
     or lost her key.
     """
-    until = time.monotonic() + life_s
+    until, said = time.monotonic() + settings.socket_life_s, Window()
     while ws.connected and not hub.closing and time.monotonic() < until:
         ws.event.clear()
         for message in outbox.take():
             ws.send(message)
-        ws.input_buffer.clear()  # after its hello a client has nothing to say
+        _pass_over(ws, said, settings.socket_messages)
         if ws.connected and not hub.closing:
             ws.event.wait(max(0.0, min(IDLE_S, until - time.monotonic())))
     if hub.closing:
         raise ClosingError(COME_AGAIN, "the server restarts")
     if ws.connected:
         raise ClosingError(COME_AGAIN, "come again with a new ticket")
+
+
+def _pass_over(ws: Server, said: Window, most: int) -> None:
+    """After its hello a client has nothing to say."""
+    heard = len(ws.input_buffer)
+    del ws.input_buffer[:heard]
+    if said.count(heard, time.monotonic()) > most:
+        raise ClosingError(TOO_MANY, "too many messages")
 
 
 # --- who is there --------------------------------------------------------------------------------
@@ -194,7 +232,7 @@ def _parse_hello(frame: str | bytes) -> tuple[str, Format]:
 
 
 class _WholeFrames:
-    """A socket whose `send` sends everything, one frame after another.
+    """A socket whose `send` sends everything, one frame after another, and which is read at a pace.
 
     simple_websocket calls `send` once and looks away: a full buffer would cut a frame short, and
     a ping could go out in the middle of one.
@@ -203,6 +241,11 @@ class _WholeFrames:
     def __init__(self, sock: socket.socket):
         self._sock = sock
         self._lock = threading.Lock()
+        self._pace = Pace()
+
+    def recv(self, size: int) -> bytes:
+        self._pace.wait()
+        return self._sock.recv(size)
 
     def send(self, data: bytes) -> int:
         with self._lock:

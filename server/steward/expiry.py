@@ -71,6 +71,8 @@ def _each_due(
 
 def _end(work: Work, row: TryOn | Photo | Garment) -> None:
     engine, lane = TAILOR, Lane.LIVE
+    if not isinstance(row, Garment):
+        row.asked_from = None
     if isinstance(row, TryOn):
         engine, lane = row.engine, row.lane
         row.status, row.finished_at = TryOnStatus.EXPIRED, work.now

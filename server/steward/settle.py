@@ -177,6 +177,7 @@ def _final(
     return {
         "status": status,
         "position": None,
+        "asked_from": None,
         "started_at": started,
         "finished_at": finished,
         "queue_ms": _ms(started - row.queued_at),
@@ -195,6 +196,7 @@ def _photo_ready(row: Photo, event: Event) -> Change:
         "height_px": _int(event, "height"),
         "people": _list(event, "people"),
         "hints": _list(event, "hints"),
+        "asked_from": None,
     }
     # The raw upload may say where she lives; nobody needs it any more.
     return Change(values, [row.upload_key]) if row.status is PhotoStatus.CHECKING else NOTHING
@@ -209,6 +211,7 @@ def _photo_rejected(row: Photo, event: Event) -> Change:
     people = _list(event, "people") or row.people
     can_choose = reasons == [Reason.SEVERAL_PEOPLE.value]
     values = {"status": PhotoStatus.REJECTED, "reasons": reasons, "people": people}
+    values["asked_from"] = None
     return Change(values, [] if can_choose else [row.upload_key])
 
 

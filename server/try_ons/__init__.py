@@ -4,7 +4,7 @@
 own unit of work; `bury`, `enqueue` and `job_of` are for acts and steward.
 """
 
-from server.try_ons.accept import MOST_UNFINISHED, NewTryOn, Options, create
+from server.try_ons.accept import NewTryOn, Options, create
 from server.try_ons.rows import (
     UNFINISHED,
     bury,
@@ -20,7 +20,6 @@ from server.try_ons.rows import (
 )
 
 __all__ = [
-    "MOST_UNFINISHED",
     "UNFINISHED",
     "NewTryOn",
     "Options",

@@ -10,23 +10,21 @@ from datetime import timedelta
 
 import structlog
 from redis.exceptions import RedisError
-from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from gpu_worker.contract import Category, GarmentStatus, Lane, PhotoStatus, Policy, TryOnStatus
-from server import nudges
+from server import nudges, waiting
 from server.caller import Caller, get_owned
 from server.errors import RETRY_AFTER_S, Problem
-from server.jobs import Line
+from server.fair_share import admits
+from server.jobs import Opening
 from server.models import Garment, IdempotencyKey, Photo, TryOn, new_id, now
-from server.pace import learn
+from server.pace import Pace, learn
 from server.services import Services, Work
 from server.try_ons.rows import UNFINISHED, enqueue, job_of
 
 log = structlog.get_logger(__name__)
-
-MOST_UNFINISHED = 12  # of one shopper
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,18 +53,28 @@ class NewTryOn:
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """What a newcomer finds: the line, how many jobs workers hold, what is wanted of them."""
+    """What a newcomer finds: her place, how many jobs workers hold, what is wanted of them."""
 
-    line: Line
+    opening: Opening
     claimed: int
     policy: Policy | None
 
+    @property
+    def sheds_s(self) -> float:
+        """When who is refused may come back; 0 where nobody waits, whatever the policy says."""
+        return self.policy.retry_after_s if self.policy and self.opening.depth else 0.0
+
 
 def create(
-    services: Services, caller: Caller, new: NewTryOn, *, idempotency_key: str | None = None
+    services: Services,
+    caller: Caller,
+    new: NewTryOn,
+    *,
+    idempotency_key: str | None = None,
+    asked_from: str | None = None,
 ) -> TryOn:
     """Accepts a try-on and puts it in line. Once accepted it is never lost: where Redis is away,
-    `position` is None and the steward enqueues it later.
+    `position` is None and the steward enqueues it later. `asked_from`: `auth.asked_from`.
 
     Raises:
         Problem: photo_not_found, photo_not_ready, photo_rejected, garment_not_found,
@@ -78,9 +86,9 @@ def create(
         if known is not None:
             return known
     engine = services.settings.engine_for(caller.mode)
-    outlook = _look_at_line(services, engine)
+    outlook = _look_at_line(services, caller, engine)
     try:
-        return _insert(services, caller, new, idempotency_key, engine, outlook)
+        return _insert(services, caller, new, idempotency_key, engine, outlook, asked_from)
     except IntegrityError:
         # Somebody else answered this key a moment ago.
         if idempotency_key is None:
@@ -104,10 +112,11 @@ def _answered(services: Services, caller: Caller, new: NewTryOn, key: str) -> Tr
     return row
 
 
-def _look_at_line(services: Services, engine: str) -> Outlook | None:
+def _look_at_line(services: Services, caller: Caller, engine: str) -> Outlook | None:
     jobs = services.jobs
     try:
-        return Outlook(jobs.line(engine), len(jobs.claimed(engine)), jobs.policy(engine))
+        opening = jobs.opening(engine, caller.merchant_id, caller.shopper_id)
+        return Outlook(opening, len(jobs.claimed(engine)), jobs.policy(engine))
     except RedisError as error:
         log.warning("accepting blind, Redis is away", error=str(error))
         return None
@@ -120,16 +129,20 @@ def _insert(
     idempotency_key: str | None,
     engine: str,
     outlook: Outlook | None,
+    asked_from: str | None,
 ) -> TryOn:
     with services.work() as work:
         photo = _ready_photo(work.session, caller, new.photo_id)
         garment = _ready_garment(work.session, caller, new.garment_id)
         _refuse_flood(work, caller)
         row = _row(work, caller, new, photo, garment, engine)
+        row.asked_from = asked_from
+        pace = learn(work.session, engine, outlook.policy if outlook else None, work.now)
+        _refuse_where_full(work, row, outlook, pace)
         if outlook is None:
             work.redis_is_away = True
         else:
-            _place(work, row, outlook)
+            _place(work, row, outlook, pace)
         work.session.add(row)
         if idempotency_key is not None:
             work.session.add(
@@ -177,14 +190,18 @@ def _row(
     )
 
 
-def _place(work: Work, row: TryOn, outlook: Outlook) -> None:
-    line, policy = outlook.line, outlook.policy
-    pace = learn(work.session, row.engine, policy, work.now)
-    if line.depth >= work.services.settings.max_queue:
-        raise Problem("queue_full", retry_after_s=pace.wait(line.depth) or RETRY_AFTER_S)
-    if policy is not None and policy.retry_after_s > 0:
-        raise Problem("queue_full", retry_after_s=policy.retry_after_s)
-    row.position = line.next_position(row.merchant_id) + max(0, outlook.claimed - pace.running)
+def _refuse_where_full(work: Work, row: TryOn, outlook: Outlook | None, pace: Pace) -> None:
+    """By the rows: whoever has less than a fair share of a full line is let in all the same."""
+    shed_s = outlook.sheds_s if outlook else 0.0
+    held = waiting.try_ons(work.session, row.engine, row.lane)
+    place = (row.merchant_id, row.site_id, row.asked_from)
+    if not admits(held, place, work.services.settings.max_queue, sheds=shed_s > 0):
+        wait_s = shed_s or pace.wait(sum(held.values())) or RETRY_AFTER_S
+        raise Problem("queue_full", retry_after_s=wait_s)
+
+
+def _place(work: Work, row: TryOn, outlook: Outlook, pace: Pace) -> None:
+    row.position = outlook.opening.position + max(0, outlook.claimed - pace.running)
     wait_s = pace.wait(row.position)
     row.ready_at = None if wait_s is None else work.now + timedelta(seconds=wait_s)
 
@@ -210,8 +227,5 @@ def _ready_garment(session: Session, caller: Caller, garment_id: str) -> Garment
 
 
 def _refuse_flood(work: Work, caller: Caller) -> None:
-    if caller.kind != "shopper":
-        return
-    mine = select(func.count()).select_from(TryOn).where(TryOn.shopper_id == caller.shopper_id)
-    if (work.session.scalar(mine.where(TryOn.status.in_(UNFINISHED))) or 0) >= MOST_UNFINISHED:
-        raise Problem("too_many_try_ons", retry_after_s=5)
+    most, unfinished = work.services.settings.unfinished_try_ons, TryOn.status.in_(UNFINISHED)
+    waiting.refuse_more_than(most, work.session, caller, TryOn, unfinished, code="too_many_try_ons")

@@ -130,7 +130,7 @@ def bury(work: Work, row: TryOn) -> None:
     _stop(work, row)
     work.doom([picture_key(row.id), partial_key(row.id)])
     row.deleted_at = row.deleted_at or work.now
-    row.result_key = row.preview_key = row.photo_id = row.like_reason = None
+    row.result_key = row.preview_key = row.photo_id = row.like_reason = row.asked_from = None
     row.shared = False
     work.nudge(row)
 
@@ -144,6 +144,7 @@ def job_of(row: TryOn, photo: Photo, garment: Garment) -> TryOnJob:
     return TryOnJob(
         merchant_id=row.merchant_id,
         site_id=row.site_id,
+        shopper_id=row.shopper_id,
         accepted_at_ms=round(row.queued_at.timestamp() * 1000),
         try_on_id=row.id,
         engine=row.engine,
@@ -217,6 +218,7 @@ def _stop(work: Work, row: TryOn) -> None:
             finished_at=work.now,
             position=None,
             preview_key=None,
+            asked_from=None,
         )
         .returning(TryOn.id)
     ).first()

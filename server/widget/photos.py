@@ -9,13 +9,13 @@ from server.auth import allow
 from server.caller import Caller
 from server.errors import Problem
 from server.fragments import CONSENT_VERSION
-from server.limits import limited_strictly
+from server.limits import budgeted
 from server.services import current_services
 from server.widget.scope import own_site
 
 
 @allow("shopper")
-@limited_strictly
+@budgeted("photos")
 def create_photo(pk: str, caller: Caller) -> Response:
     """An uploaded photo is handed over to be checked; the first that follows her consent."""
     services = current_services()
@@ -23,14 +23,17 @@ def create_photo(pk: str, caller: Caller) -> Response:
     if request.form.get("consent_version") != CONSENT_VERSION:
         raise Problem("invalid", "She has to agree to the present words.", param="consent_version")
     key = request.form.get("key", "")
-    photo = photos.create(services, caller, key=key, consent_version=CONSENT_VERSION)
+    photo = photos.create(
+        services, caller, key=key, consent_version=CONSENT_VERSION,
+        asked_from=auth.asked_from(services, caller),
+    )  # fmt: skip
     response = Response(fragments.photo_card(photo, services.store))
     auth.set_resume_cookie(response, services, caller)
     return response
 
 
 @allow("shopper")
-@limited_strictly
+@budgeted("photos")
 def choose_person(pk: str, photo_id: str, caller: Caller) -> Response:
     services = current_services()
     own_site(services, pk, caller)

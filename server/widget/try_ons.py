@@ -5,16 +5,16 @@ from __future__ import annotations
 from flask import Response, request
 
 from server import fragments, garments, try_ons
-from server.auth import allow
+from server.auth import allow, asked_from
 from server.caller import Caller
 from server.errors import Problem
-from server.limits import limited_strictly
+from server.limits import budgeted
 from server.services import current_services
 from server.widget.scope import answer, card, own_site, ready_photo
 
 
 @allow("shopper")
-@limited_strictly
+@budgeted("try-ons")
 def create_try_on(pk: str, caller: Caller) -> Response:
     services = current_services()
     own_site(services, pk, caller)
@@ -23,7 +23,9 @@ def create_try_on(pk: str, caller: Caller) -> Response:
     key = request.headers.get("Idempotency-Key")
     # The page's key names photo and attempt; the garment makes it the key of this wish.
     key = f"{key}-{garment.id}"[:128] if key else None
-    row = try_ons.create(services, caller, new, idempotency_key=key)
+    row = try_ons.create(
+        services, caller, new, idempotency_key=key, asked_from=asked_from(services, caller)
+    )
     return card(services, row)
 
 

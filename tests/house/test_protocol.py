@@ -76,6 +76,7 @@ def test_it_tells_every_code() -> None:
         contract.override_key("<engine>"),
         contract.arrivals_key("<engine>"),
         contract.curve_key("<device>", "<model>", "<size>"),
+        contract.turns_key("<engine>:<lane>:<merchant>"),
         contract.SCALE,
         contract.ARBITRATOR,
         contract.queue_name("<engine>", Lane.LIVE, "<merchant>").replace("live", "<lane>"),

@@ -45,6 +45,10 @@ def settings(redis_url: str, database_url: str, store: S3Settings, **more: Any) 
         "aws_secret_access_key": store.secret_access_key,
         "aws_default_region": store.region,
         "rate_limit": 100_000,
+        "shopper_limit": 100_000,
+        "address_limit": 100_000,
+        "site_limit": 100_000,
+        "boot_limit": 100_000,
     }
     return Settings(**(known | more))
 

@@ -370,6 +370,7 @@ def test_who_would_wait_far_too_long_is_told_when_to_come_back(world: World, sam
     policy = Policy(batch_size=1, retry_after_s=42.0)
     key = contract.policy_key("preview")
     world.services.redis.hset(key, mapping=policy.to_redis())  # type: ignore[arg-type]
+    assert sam.post("/v1/try-ons", body_of(world, sam)).status_code == 202  # nobody waits yet
     refused = sam.post("/v1/try-ons", body_of(world, sam))
     assert code(refused) == (429, "queue_full")
     assert refused.headers["Retry-After"] == "42"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given
@@ -15,7 +16,7 @@ from rq.serializers import JSONSerializer
 
 from gpu_worker import contract
 from gpu_worker.contract import Lane, PhotoJob
-from server.jobs import Jobs, Line, connect
+from server.jobs import Jobs, Line, Opening, connect
 
 
 @pytest.fixture
@@ -100,8 +101,8 @@ def test_merchants_take_turns(jobs: Jobs) -> None:
     jobs.enqueue(job(9, "mer_b"), "tailor")
     line = jobs.line("tailor")
     assert list(line.positions()) == ["pho_0", "pho_9", "pho_1", "pho_2"]
-    assert line.next_position("mer_b") == 4
-    assert line.next_position("mer_c") == 3
+    assert jobs.opening("tailor", "mer_b", None).position == 4
+    assert jobs.opening("tailor", "mer_c", None).position == 3
     assert line.depth == 4
 
 
@@ -130,12 +131,25 @@ lines = st.dictionaries(st.sampled_from("abcd"), st.integers(1, 6)).map(
 )
 
 
-@given(lines, st.sampled_from("abcde"))
-def test_places_are_one_to_n_in_each_merchants_order(line: Line, merchant: str) -> None:
+@given(lines, st.sampled_from("abcde"), st.integers(0, 6))
+def test_a_newcomer_is_told_the_place_that_the_line_will_tell(
+    line: Line, merchant: str, before: int
+) -> None:
+    waiting: dict[str, Sequence[str]] = {merchant: [], **dict(line.waiting)}
+    order = [m for m, _ in line.waiting] + [merchant] * (merchant not in dict(line.waiting))
+    before = min(before, len(waiting[merchant]))
+    opening = Opening([len(waiting[m]) for m in order], order.index(merchant), before)
+    with_new = [
+        (m, [*waiting[m][:before], "new", *waiting[m][before:]] if m == merchant else waiting[m])
+        for m in order
+    ]
+    assert opening.position == Line(with_new).positions()["new"]
+    assert opening.depth == line.depth
+
+
+@given(lines)
+def test_places_are_one_to_n_in_each_merchants_order(line: Line) -> None:
     places = line.positions()
     assert sorted(places.values()) == list(range(1, line.depth + 1))
     for _, ids in line.waiting:
         assert [places[i] for i in ids] == sorted(places[i] for i in ids)
-    own = [places[i] for m, ids in line.waiting if m == merchant for i in ids]
-    assert line.next_position(merchant) > max(own, default=0)
-    assert line.next_position(merchant) <= line.depth + 1

@@ -302,7 +302,7 @@ def test_a_socket_may_talk_on_without_being_answered(house: Stage) -> None:
     row = house.try_on()
     ear = house.listen(house.sam)
     ear.until("queued", row)
-    for _ in range(50):
+    for _ in range(20):
         ear.ws.send(json.dumps({"type": "anything"}))
     house.change(row, status=TryOnStatus.RUNNING)
     ear.until("running", row)

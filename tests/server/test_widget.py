@@ -10,7 +10,6 @@ import pytest
 from werkzeug.test import TestResponse
 
 from gpu_worker.contract import GarmentStatus, PhotoStatus, Reason, TryOnStatus
-from server import try_ons
 from server.fragments import CONSENT_VERSION
 from server.models import Garment, Photo, Shopper, Site, TryOn, now
 from server.widget import policy
@@ -388,7 +387,7 @@ def test_another_shoppers_picture_is_not_there(world: World, method: str) -> Non
 
 def test_a_refusal_is_a_card_with_words(world: World) -> None:
     photo, garment = world.photo(world.sam), world.garment()
-    for _ in range(try_ons.MOST_UNFINISHED):
+    for _ in range(world.services.settings.unfinished_try_ons):
         world.try_on(photo, garment)
     answer = ask(world, world.sam, photo, garment)
     assert answer.status_code == 429

@@ -1,0 +1,127 @@
+"""How many live sockets one caller has open, over all server processes.
+
+Counted in Redis, by members that run out unless they are renewed: those of a process that died
+are soon forgotten. While Redis is away each process counts its own. Knows no socket and no row.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from redis.exceptions import RedisError
+
+if TYPE_CHECKING:
+    from redis import Redis
+
+log = logging.getLogger(__name__)
+
+RENEW_S = 5.0
+SEAT_TTL_S = 20  # by Redis's own clock
+
+# KEYS: of one caller. ARGV: seat, most, TTL. Returns whether there was room.
+_TAKE = """
+local now = tonumber(redis.call('TIME')[1])
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
+if redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[2]) then return 0 end
+redis.call('ZADD', KEYS[1], now + tonumber(ARGV[3]), ARGV[1])
+redis.call('EXPIRE', KEYS[1], ARGV[3])
+return 1
+"""
+# KEYS: of one caller. ARGV: TTL, then its seats here. A Redis that was emptied learns them anew.
+_RENEW = """
+local till = tonumber(redis.call('TIME')[1]) + tonumber(ARGV[1])
+for i = 2, #ARGV do redis.call('ZADD', KEYS[1], till, ARGV[i]) end
+redis.call('EXPIRE', KEYS[1], ARGV[1])
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """One open socket in one caller's count. `caller`: a mark of an address, or a shopper's id."""
+
+    caller: str
+    id: str
+
+
+def seats_key(caller: str) -> str:
+    return f"proteus:sockets:{caller}"
+
+
+class Seats:
+    """The seats that are taken in this process, and what Redis knows of the others'."""
+
+    def __init__(self, redis: Redis):
+        self._redis = redis
+        self._lock = threading.Lock()
+        self._taken: set[Seat] = set()
+        self._here: Counter[str] = Counter()
+        self._is_renewing = False
+
+    def take(self, caller: str, most: int) -> Seat | None:
+        """None where this caller has `most` already."""
+        seat = Seat(caller, secrets.token_hex(8))
+        with self._lock:
+            if self._here[caller] >= most:
+                return None
+            self._taken.add(seat)
+            self._here[caller] += 1
+        if not self._is_known_room(seat, most):
+            self._forget(seat)
+            return None
+        return seat
+
+    def leave(self, seat: Seat) -> None:
+        self._forget(seat)
+        try:
+            self._redis.zrem(seats_key(seat.caller), seat.id)
+        except RedisError as error:
+            log.warning("a socket's seat runs out by itself: %s", error)
+
+    def renew(self) -> None:
+        """Keeps this process's seats for another while. Raises RedisError."""
+        with self._lock:
+            taken = sorted((seat.caller, seat.id) for seat in self._taken)
+        by_caller: dict[str, list[str]] = {}
+        for caller, seat_id in taken:
+            by_caller.setdefault(caller, []).append(seat_id)
+        with self._redis.pipeline(transaction=False) as pipe:
+            for caller, ids in by_caller.items():
+                pipe.eval(_RENEW, 1, seats_key(caller), SEAT_TTL_S, *ids)
+            pipe.execute()
+
+    def _is_known_room(self, seat: Seat, most: int) -> bool:
+        key = seats_key(seat.caller)
+        try:
+            return bool(self._redis.eval(_TAKE, 1, key, seat.id, most, SEAT_TTL_S))
+        except RedisError as error:
+            log.warning("sockets are counted in this process alone: %s", error)
+            return True
+
+    def _forget(self, seat: Seat) -> None:
+        with self._lock:
+            self._taken.discard(seat)
+            self._here[seat.caller] -= 1
+            if not self._here[seat.caller]:
+                del self._here[seat.caller]
+
+    def start(self) -> None:
+        """Renews from now on: with the first socket, and so after the server has forked."""
+        with self._lock:
+            if self._is_renewing:
+                return
+            self._is_renewing = True
+        threading.Thread(target=self._renew_for_ever, daemon=True).start()
+
+    def _renew_for_ever(self) -> None:
+        while True:
+            time.sleep(RENEW_S)
+            try:
+                self.renew()
+            except RedisError as error:
+                log.warning("sockets' seats are renewed later: %s", error)

@@ -1,0 +1,51 @@
+"""Who waits, counted from the rows by merchant, site and address: true while Redis is away, too.
+
+Owns the queries and the limit on one shopper's own; whether there is room is fair_share's to say.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.orm import Session
+
+from gpu_worker.contract import Lane, PhotoStatus, TryOnStatus
+from server.caller import Caller
+from server.errors import RETRY_AFTER_S, Problem
+from server.fair_share import Place
+from server.models import Photo, TryOn
+
+
+def try_ons(session: Session, engine: str, lane: Lane = Lane.LIVE) -> dict[Place, int]:
+    """Try-ons that wait for an engine on one lane."""
+    waits = (TryOn.engine == engine) & (TryOn.status == TryOnStatus.QUEUED)
+    return _counted(session, TryOn, waits & (TryOn.lane == lane))
+
+
+def photos(session: Session) -> dict[Place, int]:
+    """Photos that wait for their check or are in it."""
+    return _counted(session, Photo, Photo.status == PhotoStatus.CHECKING)
+
+
+def refuse_more_than(
+    most: int,
+    session: Session,
+    caller: Caller,
+    model: Any,
+    unfinished: ColumnElement[bool],
+    *,
+    code: str,
+) -> None:
+    """Raises `Problem` of this code for a shopper who has as many unfinished rows already."""
+    if caller.kind != "shopper":
+        return
+    mine = select(func.count()).where(model.shopper_id == caller.shopper_id, unfinished)
+    if (session.scalar(mine) or 0) >= most:
+        raise Problem(code, retry_after_s=RETRY_AFTER_S)
+
+
+def _counted(session: Session, model: Any, waits: ColumnElement[bool]) -> dict[Place, int]:
+    place = (model.merchant_id, model.site_id, model.asked_from)
+    rows = session.execute(select(*place, func.count()).where(waits).group_by(*place))
+    return {(merchant, site, asked_from): count for merchant, site, asked_from, count in rows}
