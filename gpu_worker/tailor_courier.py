@@ -18,7 +18,6 @@ from gpu_worker import images
 from gpu_worker.contract import EventType, GarmentJob, Job, PhotoJob, Reason
 from gpu_worker.courier import Outcome, read_object
 from gpu_worker.engine import Parts, Pixels, Refusal
-from gpu_worker.fetch import Fetcher
 from gpu_worker.storage import Store
 from gpu_worker.tailor.orders import Fitted, GarmentOrder, PhotoOrder
 
@@ -38,14 +37,15 @@ class Limits:
 class TailorCourier:
     """Photos and garments."""
 
-    def __init__(self, store: Store, fetcher: Fetcher, limits: Limits):
+    def __init__(self, store: Store, limits: Limits):
         self._store = store
-        self._fetcher = fetcher
         self._limits = limits
 
     def outcome(self, job: Job) -> Outcome | None:
         """What an earlier worker stored in answer to this very question."""
         job = _tailored(job)
+        if isinstance(job, GarmentJob) and job.upload_key is None:
+            return Outcome(EventType.CANCELLED, {})  # an earlier version's: the fetcher's turn now
         metadata = self._store.metadata(_last_key(job)) or {}
         return Outcome.from_metadata(metadata) if metadata.get(QUESTION) == question(job) else None
 
@@ -97,13 +97,9 @@ class TailorCourier:
         return PhotoOrder(job.id, self._decode(data).pixels)
 
     def _garment(self, job: GarmentJob) -> GarmentOrder:
-        if job.image_url is not None:
-            data = self._fetcher.fetch(job.image_url)
-        elif job.upload_key is not None:
-            data = self._upload_or_clean(job, job.upload_key)
-        else:
-            raise Refusal(Reason.UPLOAD_MISSING, "neither key nor URL")
-        found = self._decode(data)
+        if job.upload_key is None:
+            raise Refusal(Reason.UPLOAD_MISSING, "no key")
+        found = self._decode(self._upload_or_clean(job, job.upload_key))
         return GarmentOrder(job.id, found.pixels, found.alpha, job.category, job.clean)
 
     def _upload_or_clean(self, job: GarmentJob, upload_key: str) -> bytes:
@@ -138,11 +134,11 @@ def save_parts(parts: Parts) -> bytes:
 
 
 def question(job: PhotoJob | GarmentJob) -> str:
-    """What a job asks, in short: another upload, URL, person or category is another question."""
+    """What a job asks, in short: another upload, person or category is another question."""
     if isinstance(job, PhotoJob):
         asked: tuple[object, ...] = (job.upload_key, job.person)
     else:
-        asked = (job.upload_key, job.image_url, job.category.value, job.clean)
+        asked = (job.upload_key, job.category.value, job.clean)
     return hashlib.sha256(repr(asked).encode()).hexdigest()[:32]
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from redis.exceptions import RedisError
 from rq.job import Job as RqJob
 
-from gpu_worker.contract import EventType, Job, Reason, Subject
+from gpu_worker.contract import EventType, Job, Reason
 from gpu_worker.courier import Courier, Outcome
 from gpu_worker.engine import Pixels, Refusal
 from gpu_worker.events import Events
@@ -185,4 +185,4 @@ class Carrier:
                 time.sleep(0.1)
 
     def _send(self, job: Job, kind: EventType, data: dict[str, Any]) -> None:
-        self._events.send(Subject(job.KIND), job.id, kind, data)
+        self._events.send(job.SUBJECT, job.row_id, kind, data)

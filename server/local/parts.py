@@ -90,7 +90,7 @@ def _store_environment(stack: Stack) -> dict[str, str]:
 
 def workers(engine: str) -> dict[str, str]:
     """Name and engine of each worker. Test keys are drawn by the preview whatever live keys use."""
-    named = {"worker": engine, "tailor": "tailor"}
+    named = {"worker": engine, "tailor": "tailor", "fetcher": "fetcher"}
     return named if engine == "preview" else {**named, "worker-preview": "preview"}
 
 
