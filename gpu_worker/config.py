@@ -55,6 +55,8 @@ class Settings:
     max_pixels: int = 50_000_000
     max_upload_bytes: int = 10_485_760
     allow_loopback_image_urls: bool = False
+    fetches: int = 8
+    fetches_per_merchant: int = 2
     null_curve: NullCurve = NullCurve(5, 15, 4)
     weights_dir: str | None = None  # the hub's cache
     weights_lock: str = ".proteus/weights.lock.json"
@@ -225,6 +227,8 @@ READERS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "max_pixels": ("PROTEUS_MAX_PIXELS", _number(int, 65_536, 500_000_000)),
     "max_upload_bytes": ("PROTEUS_MAX_UPLOAD_BYTES", _number(int, 1024, 1 << 30)),
     "allow_loopback_image_urls": ("PROTEUS_ALLOW_LOOPBACK_IMAGE_URLS", _switch),
+    "fetches": ("PROTEUS_FETCHES", _number(int, 1, 12)),
+    "fetches_per_merchant": ("PROTEUS_FETCHES_PER_MERCHANT", _number(int, 1, 12)),
     "null_curve": ("PROTEUS_NULL_CURVE", _curve),
     "weights_dir": ("PROTEUS_WEIGHTS_DIR", _text()),
     "weights_lock": ("PROTEUS_WEIGHTS_LOCK", _text()),
