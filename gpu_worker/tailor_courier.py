@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from gpu_worker import images
 from gpu_worker.contract import EventType, GarmentJob, Job, PhotoJob, Reason
-from gpu_worker.courier import Outcome, read_object
+from gpu_worker.courier import Charge, Outcome, read_object
 from gpu_worker.engine import Parts, Pixels, Refusal
 from gpu_worker.storage import Store
 from gpu_worker.tailor.orders import Fitted, GarmentOrder, PhotoOrder
@@ -49,7 +49,7 @@ class TailorCourier:
         metadata = self._store.metadata(_last_key(job)) or {}
         return Outcome.from_metadata(metadata) if metadata.get(QUESTION) == question(job) else None
 
-    def fetch(self, job: Job) -> PhotoOrder | GarmentOrder:
+    def fetch(self, job: Job, charge: Charge) -> PhotoOrder | GarmentOrder:
         job = _tailored(job)
         return self._photo(job) if isinstance(job, PhotoJob) else self._garment(job)
 

@@ -74,9 +74,7 @@ class Process:
     def cpu_s(self) -> float:
         """CPU time it has used in all; of one that has ended too, until it is reaped."""
         try:
-            return time.clock_gettime(
-                (~self.pid << 3) | 2
-            )  # its CPU clock, as in clock_getcpuclockid
+            return time.clock_gettime((~self.pid << 3) | 2)  # as clock_getcpuclockid(3) counts
         except OSError:
             return 0.0
 

@@ -65,7 +65,11 @@ class BatchWorker(RqSide):
         self._leases = Leases(connection, engine.name, self.name, settings.lease_s, each)
         self._pace = Pace()
         self._bill = Bill()
-        self._book = Book(lambda held: self._bill.close(held.claim, held.spent_ms), self._beside)
+        self._book = Book(
+            on_forget=lambda held: self._bill.close(held.claim, held.spent_ms),
+            beside=self._beside,
+            on_late=lambda held, ms: self._bill.add(held.claim, ms),
+        )
         self._carrier = Carrier(
             courier,
             self._book,

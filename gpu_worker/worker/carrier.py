@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from redis.exceptions import RedisError
@@ -58,7 +59,7 @@ class Carrier:
             began = time.monotonic()
             outcome = self._courier.outcome(held.job)
             if outcome is None:
-                order = self._courier.fetch(held.job)
+                order = self._courier.fetch(held.job, partial(self._book.charge, held))
                 held.carry_s = time.monotonic() - began
                 self._book.arrive(held, order)
             elif self._book.start_leaving(held):  # an earlier worker died after it had stored it
