@@ -68,9 +68,7 @@ def fetcher_parts(settings: Settings, store: Store) -> Parts:
     from gpu_worker.fetcher.download import Bounds  # noqa: PLC0415
     from gpu_worker.fetcher.fetcher import Fetcher  # noqa: PLC0415
 
-    bounds = Bounds(
-        settings.max_upload_bytes, HEAD_S, TOTAL_S, settings.allow_loopback_image_urls
-    )
+    bounds = Bounds(settings.max_upload_bytes, HEAD_S, TOTAL_S, settings.allow_loopback_image_urls)
     pool = children(settings.fetches, bounds)
     engine = Fetcher(settings.fetches, settings.fetches_per_merchant)
     return engine, FetchCourier(store, pool, bounds)

@@ -51,7 +51,7 @@ class NotFetchedError(Exception):
         self.detail = detail
 
 
-class _TimeIsUp(BaseException):  # noqa: N818 - no library may take it for an error of its own
+class _TimeIsUp(BaseException):  # no library may take it for an error of its own
     """Raised in the middle of whatever waits."""
 
 

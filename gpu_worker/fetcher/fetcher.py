@@ -28,7 +28,7 @@ class Passing:
 
 
 class Fetcher:
-    """It waits for others' networks, so no curve says how many may wait together: `at_once` does."""
+    """It waits for others' networks, so no curve says how many may do so: `at_once` does."""
 
     name = contract.FETCHER
     licence = "Apache-2.0"

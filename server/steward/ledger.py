@@ -124,7 +124,7 @@ def _settle_row(
         settled.nudges.append(nudges.of(row))
         if isinstance(row, TryOn) and row.status is not seen[0]:
             settled.engines.add(row.engine)
-        if "upload_key" in change.values and row.status is GarmentStatus.CLEANING:
+        if isinstance(row, Garment) and "upload_key" in change.values:
             settled.fetched.append(row)
     settled.unreadable += unreadable
     doom(session, change.doomed, now)

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from gpu_worker.fetch import Fetcher
 from gpu_worker.tailor import Tailor
 from gpu_worker.tailor_courier import Limits, TailorCourier
 from tests.services import S3Settings
@@ -24,6 +23,5 @@ def shop(redis_url: str, store: S3Settings, tmp_path: Path) -> Iterator[Workshop
 def tailor(shop: Workshop) -> Iterator[Workshop]:
     """The workshop while a tailor works in it."""
     limits = Limits(max_upload_bytes=2**20, min_side_px=256, max_side_px=2048)
-    fetcher = Fetcher(2**20, allow_loopback=True)
-    with working(shop, Tailor(), TailorCourier(shop.store, fetcher, limits)):
+    with working(shop, Tailor(), TailorCourier(shop.store, limits)):
         yield shop
