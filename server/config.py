@@ -92,8 +92,8 @@ class Settings(BaseModel):
     max_upload_bytes: int = Field(
         10_485_760, ge=1024, le=52_428_800, validation_alias="PROTEUS_MAX_UPLOAD_BYTES"
     )
-    allow_loopback_image_urls: bool = Field(
-        False, validation_alias="PROTEUS_ALLOW_LOOPBACK_IMAGE_URLS"
+    allow_loopback_image_urls: int = Field(
+        0, ge=0, le=1, validation_alias="PROTEUS_ALLOW_LOOPBACK_IMAGE_URLS"
     )
     max_queue: int = Field(500, ge=1, validation_alias="PROTEUS_MAX_QUEUE")
     max_sockets: int = Field(2_000, ge=1, validation_alias="PROTEUS_MAX_SOCKETS")

@@ -170,7 +170,7 @@ def to_dict(garment: Garment, store: Store, *, for_merchant: bool = True) -> dic
 
 
 def _refuse_hopeless(services: Services, address: str | None) -> None:
-    any_port = services.settings.allow_loopback_image_urls
+    any_port = bool(services.settings.allow_loopback_image_urls)
     fault = None if address is None else address_fault(address, any_port=any_port)
     if fault is not None:
         raise Problem("invalid", fault, param="image_url")

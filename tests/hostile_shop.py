@@ -71,6 +71,7 @@ class HostileShop:
         coded, chunked = "Content-Encoding: gzip", "Transfer-Encoding: chunked"
         return {
             "tee.jpg": _head("200 OK", f"Content-Length: {len(self.body)}", body=self.body),
+            "held.jpg": _then(self._drip(b""), _head("200 OK", body=self.body)),
             "until-closed.jpg": _head("200 OK", body=self.body),
             "relative": self._redirect("tee.jpg"),
             "loop": self._redirect("/loop"),
