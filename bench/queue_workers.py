@@ -93,6 +93,9 @@ class NoCourier:
     def tidy(self, _job: Job) -> None:
         """Nothing lingers."""
 
+    def close(self) -> None:
+        """Nothing is held."""
+
 
 def ours(url: str, batch: int) -> None:
     settings = Settings(redis_url=url, batch_size=batch)

@@ -54,13 +54,17 @@ def preview_parts(_settings: Settings, store: Store) -> Parts:
 
 
 def tailor_parts(settings: Settings, store: Store) -> Parts:
+    from gpu_worker.decoders import Decoders  # noqa: PLC0415
     from gpu_worker.tailor import Tailor  # noqa: PLC0415
     from gpu_worker.tailor_courier import Limits, TailorCourier  # noqa: PLC0415
 
     limits = Limits(
         settings.max_upload_bytes, settings.min_photo_side_px, settings.max_photo_side_px
     )
-    return Tailor(), TailorCourier(store, limits)
+    decoders = Decoders(
+        settings.decoders, settings.decode_cpu_s, settings.decode_memory_bytes, settings.max_pixels
+    )
+    return Tailor(), TailorCourier(store, decoders, limits)
 
 
 def fetcher_parts(settings: Settings, store: Store) -> Parts:
@@ -152,6 +156,8 @@ def work(engine_name: str, settings: Settings) -> int:
     except DeviceLostError as error:
         logging.critical("the device is lost: %s", error)
         return EXIT_DEVICE_LOST
+    finally:
+        courier.close()
     return 0
 
 

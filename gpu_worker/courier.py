@@ -82,6 +82,10 @@ class Courier(Protocol):
         """After the event was sent: removes what must not linger."""
         ...
 
+    def close(self) -> None:
+        """At the worker's end."""
+        ...
+
 
 class TryOnCourier:
     """Photo and garment in, picture out."""
@@ -151,6 +155,9 @@ class TryOnCourier:
 
     def tidy(self, job: Job) -> None:
         """Nothing lingers: photo and garment are the server's to keep or delete."""
+
+    def close(self) -> None:
+        """Nothing is held."""
 
     def _picture(self, key: str) -> Pixels:
         return images.decode(read_object(self._store, key)).pixels

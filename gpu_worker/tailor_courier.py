@@ -1,4 +1,4 @@
-"""Carries for the tailor: uploads in, decoded under guards; clean pictures and parts out.
+"""Carries for the tailor: uploads in, decoded in confined children; clean pictures and parts out.
 
 Knows store, pictures and the contract. The upload, which may hold a place and a name, is deleted
 as soon as its fate has been told.
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from gpu_worker import images
 from gpu_worker.contract import EventType, GarmentJob, Job, PhotoJob, Reason
 from gpu_worker.courier import Charge, Outcome, read_object
+from gpu_worker.decoders import Decoders
 from gpu_worker.engine import Parts, Pixels, Refusal
 from gpu_worker.storage import Store
 from gpu_worker.tailor.orders import Fitted, GarmentOrder, PhotoOrder
@@ -37,8 +38,9 @@ class Limits:
 class TailorCourier:
     """Photos and garments."""
 
-    def __init__(self, store: Store, limits: Limits):
+    def __init__(self, store: Store, decoders: Decoders, limits: Limits):
         self._store = store
+        self._decoders = decoders
         self._limits = limits
 
     def outcome(self, job: Job) -> Outcome | None:
@@ -51,7 +53,9 @@ class TailorCourier:
 
     def fetch(self, job: Job, charge: Charge) -> PhotoOrder | GarmentOrder:
         job = _tailored(job)
-        return self._photo(job) if isinstance(job, PhotoJob) else self._garment(job)
+        if isinstance(job, PhotoJob):
+            return self._photo(job, charge)
+        return self._garment(job, charge)
 
     def renew(self, order: PhotoOrder | GarmentOrder) -> PhotoOrder | GarmentOrder:
         return order  # nothing in it changes
@@ -88,18 +92,21 @@ class TailorCourier:
         if key is not None:
             self._store.delete(key)
 
-    def _photo(self, job: PhotoJob) -> PhotoOrder:
+    def close(self) -> None:
+        self._decoders.close()
+
+    def _photo(self, job: PhotoJob, charge: Charge) -> PhotoOrder:
         if job.person is not None:  # she points at herself: the clean copy is already there
             kept = read_object(self._store, job.clean_key)
             return PhotoOrder(job.id, images.decode(kept).pixels, job.person)
         data = read_object(self._store, job.upload_key, self._limits.max_upload_bytes)
         refuse_other_type(data, job.content_type)
-        return PhotoOrder(job.id, self._decode(data).pixels)
+        return PhotoOrder(job.id, self._decode(data, charge).pixels)
 
-    def _garment(self, job: GarmentJob) -> GarmentOrder:
+    def _garment(self, job: GarmentJob, charge: Charge) -> GarmentOrder:
         if job.upload_key is None:
             raise Refusal(Reason.UPLOAD_MISSING, "no key")
-        found = self._decode(self._upload_or_clean(job, job.upload_key))
+        found = self._decode(self._upload_or_clean(job, job.upload_key), charge)
         return GarmentOrder(job.id, found.pixels, found.alpha, job.category, job.clean)
 
     def _upload_or_clean(self, job: GarmentJob, upload_key: str) -> bytes:
@@ -111,8 +118,9 @@ class TailorCourier:
                 raise
         return read_object(self._store, job.clean_key)
 
-    def _decode(self, data: bytes) -> images.Decoded:
-        return images.decode(data, self._limits.min_side_px, self._limits.max_side_px)
+    def _decode(self, data: bytes, charge: Charge) -> images.Decoded:
+        limits = self._limits
+        return self._decoders.decode(data, limits.min_side_px, limits.max_side_px, charge)
 
 
 def refuse_other_type(data: bytes, content_type: str) -> None:

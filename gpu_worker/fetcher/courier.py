@@ -87,6 +87,9 @@ class FetchCourier:
     def tidy(self, job: Job) -> None:
         """What was fetched is the tailor's, who deletes it."""
 
+    def close(self) -> None:
+        self._pool.close()
+
     def _asked(self, job: FetchJob) -> dict[str, Any]:
         return {
             "address": job.image_url,

@@ -65,8 +65,8 @@ class Held:
 
 class Book:
     """Thread-safe. A job leaves once: whoever gets True from `start_leaving` tells its end.
-    `on_forget` hears of each that is ours no more, `on_late` what it cost after that; `beside(live, slots)`: how many bulk samples
-    may run beside so many live ones."""
+    `on_forget` hears of each that is ours no more, `on_late` what it cost after that;
+    `beside(live, slots)`: how many bulk samples may run beside so many live ones."""
 
     def __init__(
         self,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from gpu_worker.config import Settings
 from gpu_worker.confined import Pool
 from gpu_worker.contract import (
     EventType,
@@ -18,6 +19,7 @@ from gpu_worker.contract import (
     PhotoJob,
     queue_name,
 )
+from gpu_worker.decoders import Decoders
 from gpu_worker.fetcher.courier import FetchCourier, children
 from gpu_worker.fetcher.fetcher import Fetcher
 from gpu_worker.leases import Claim
@@ -33,6 +35,7 @@ from tests.workshop import Workshop, working, workshop
 
 PATIENT = replace(BOUNDS, head_s=120, total_s=120)  # only the test ends what is slow
 AT_ONCE, EACH = 4, 2
+SETTINGS = Settings()
 SLOW = 15
 
 
@@ -43,13 +46,22 @@ def patient() -> Iterator[Pool]:
     pool.close()
 
 
+@pytest.fixture(scope="module")
+def decoders() -> Iterator[Decoders]:
+    made = Decoders(1, 30, SETTINGS.decode_memory_bytes, SETTINGS.max_pixels)
+    yield made
+    made.close()
+
+
 @pytest.fixture
-def shop(redis_url: str, store: S3Settings, tmp_path: Path, patient: Pool) -> Iterator[Workshop]:
+def shop(
+    redis_url: str, store: S3Settings, tmp_path: Path, patient: Pool, decoders: Decoders
+) -> Iterator[Workshop]:
     limits = Limits(max_upload_bytes=2**22, min_side_px=256, max_side_px=2048)
     with workshop(redis_url, store, tmp_path, engine="fetcher") as made, ExitStack() as at_work:
         fetching = FetchCourier(made.store, patient, PATIENT)
         at_work.enter_context(working(made, Fetcher(AT_ONCE, EACH), fetching))
-        at_work.enter_context(working(made, Tailor(), TailorCourier(made.store, limits)))
+        at_work.enter_context(working(made, Tailor(), TailorCourier(made.store, decoders, limits)))
         yield made
 
 
