@@ -133,17 +133,19 @@ def _rows(
 
 
 def _in_line(model: Any, row: tuple[Any, ...], place: tuple[Any, ...]) -> Unfinished:
-    return Unfinished(model, *row, (place,), frozenset({row[0]}))
+    row_id, version, status, merchant_id = row
+    return Unfinished(model, row_id, version, status, merchant_id, (place,), frozenset({row_id}))
 
 
 def _garment(row: tuple[Any, ...]) -> Unfinished:
     """To be fetched or to be cleaned. An earlier version had all garments in the live lane."""
-    *who, upload_key, image_url = row
+    row_id, version, status, merchant_id, upload_key, image_url = row
     fetch = FetchJob.ENGINE, FetchJob.LANE
     clean = GarmentJob.ENGINE, GarmentJob.LANE
     first = fetch if upload_key is None and image_url is not None else clean
-    places = dict.fromkeys([first, fetch, clean, (GarmentJob.ENGINE, Lane.LIVE)])
-    return Unfinished(Garment, *who, tuple(places), frozenset({who[0], fetch_id(who[0])}))
+    places = tuple(dict.fromkeys([first, fetch, clean, (GarmentJob.ENGINE, Lane.LIVE)]))
+    job_ids = frozenset({row_id, fetch_id(row_id)})
+    return Unfinished(Garment, row_id, version, status, merchant_id, places, job_ids)
 
 
 def _try_on_job(work: Work, row: TryOn) -> Job | None:
