@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from gpu_worker.confined import Pool
 from gpu_worker.contract import EventType, Reason
 from gpu_worker.courier import Outcome
 from gpu_worker.engine import Refusal
-from gpu_worker.fetcher.courier import FetchCourier, children
+from gpu_worker.fetcher.courier import LATE_S, FetchCourier, children
 from tests.gpu_worker.fetcher.conftest import BOUNDS
 from tests.hostile_shop import BODY, HostileShop
 from tests.services import S3Settings
@@ -63,7 +64,8 @@ def test_a_refusal_costs_the_time_it_took(courier: FetchCourier, merchant: Hosti
 def test_a_child_that_hangs_or_fills_its_memory_is_ended_and_another_goes_on(
     shop: Workshop, merchant: HostileShop
 ) -> None:
-    pool, charged = children(1, BOUNDS, "tests.gpu_worker.fetcher.broken_child"), list[float]()
+    bounds, charged = replace(BOUNDS, total_s=0.3), list[float]()
+    pool = children(1, bounds, "tests.gpu_worker.fetcher.broken_child")
     courier = FetchCourier(shop.store, pool, BOUNDS)
     try:
         for name, why in (("hangs", "wall"), ("fills", "memory")):
@@ -76,7 +78,7 @@ def test_a_child_that_hangs_or_fills_its_memory_is_ended_and_another_goes_on(
     finally:
         pool.close()
     assert len(charged) == 4
-    assert charged[0] >= BOUNDS.total_s * 1000
+    assert charged[0] >= (0.3 + LATE_S) * 1000
 
 
 def test_a_job_of_another_kind_is_refused(courier: FetchCourier) -> None:
