@@ -64,10 +64,7 @@ REFUSED = [
     ("file", "image_url_unreachable"),
     ("credentials", "image_url_unreachable"),
     # slow
-    ("silent", "image_url_unreachable"),
-    ("drip-header", "image_url_unreachable"),
     ("drip-body.jpg", "image_url_unreachable"),
-    ("continue", "image_url_unreachable"),
     # without end
     ("endless-header", "image_url_unreachable"),
     ("endless-headers", "image_url_unreachable"),
@@ -91,6 +88,13 @@ def test_refusals(pool: Pool, merchant: HostileShop, path: str, reason: str) -> 
     assert fetched(pool, f"{merchant.url}/{path}") == reason
     assert peak_bytes() < MOST_BYTES
     assert fetched(pool, f"{merchant.url}/tee.jpg") == BODY  # the next one meets nothing of it
+
+
+@pytest.mark.parametrize("path", ["drip-header", "continue", "silent"])
+def test_headers_have_a_time_of_their_own(pool: Pool, merchant: HostileShop, path: str) -> None:
+    """The pool would kill its child before this total is over."""
+    patient = replace(BOUNDS, head_s=0.3, total_s=600)
+    assert fetched(pool, f"{merchant.url}/{path}", patient) == "image_url_unreachable"
 
 
 def test_every_hop_is_checked_as_the_first(
