@@ -6,16 +6,16 @@ A child is used again and again, and replaced only when it overran a limit or en
 from __future__ import annotations
 
 import logging
-import queue
 import signal
 import threading
 import time
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 
 from gpu_worker.confined.child import EXIT_MEMORY
 from gpu_worker.confined.process import GoneError, LateError, Process
+from gpu_worker.confined.turns import Turns
 from gpu_worker.confined.wire import GarbledError, Head
 
 log = logging.getLogger("proteus.confined")
@@ -90,28 +90,25 @@ class Pool:
         self._closed = False
         self._lock = threading.Lock()
         self._places = [_Place(self._start()) for _ in range(size)]
-        self._free: queue.LifoQueue[_Place] = queue.LifoQueue()
-        for place in self._places:
-            self._free.put(place)
+        self._turns = Turns(self._places)
 
-    def run(self, head: Head, body: bytes = b"") -> Answer:
-        """Waits for a free child, and for its answer.
+    def run(self, head: Head, body: bytes = b"", owner: str | None = None) -> Answer:
+        """Waits for a free child, and for its answer. Where an owner is named, one child is always
+        left to others.
 
         Raises:
             OverrunError: it went beyond a limit; what it cost is said.
             WorkFailedError: it raised what it does not expect, or no child will start.
             PoolClosedError: there is no child any more.
         """
-        place = self._free.get()
-        try:
-            for _ in range(TRIES - 1):
-                with suppress(_KilledError):  # not by us, so it is no fault of this work
-                    return self._once(place, head, body)
-            return self._once(place, head, body)
-        except _KilledError as error:
-            raise OverrunError("crash", error.cpu_ms, error.wall_ms) from error
-        finally:
-            self._free.put(place)
+        with self._turns.place(owner) as place:
+            try:
+                for _ in range(TRIES - 1):
+                    with suppress(_KilledError):  # not by us, so it is no fault of this work
+                        return self._once(place, head, body)
+                return self._once(place, head, body)
+            except _KilledError as error:
+                raise OverrunError("crash", error.cpu_ms, error.wall_ms) from error
 
     def close(self) -> None:
         """Ends all children, whatever they do."""
@@ -119,10 +116,9 @@ class Pool:
             self._closed = True
         for place in self._places:
             place.child.end()
-        held = [self._free.get() for _ in self._places]  # whoever is at work hears of it at once
-        for place in held:
-            place.child.reap()
-            self._free.put(place)
+        with ExitStack() as held:  # whoever is at work hears of it at once
+            for _ in self._places:
+                held.enter_context(self._turns.place(None)).child.reap()
 
     def _once(self, place: _Place, head: Head, body: bytes) -> Answer:
         if self._closed:

@@ -32,9 +32,16 @@ class Decoders:
         self._pool = Pool(MODULE, size=places, limits=limits, no_files=True)
 
     def decode(
-        self, data: bytes, min_side_px: int, max_side_px: int, charge: Callable[[float], None]
+        self,
+        data: bytes,
+        min_side_px: int,
+        max_side_px: int,
+        *,
+        owner: str,
+        charge: Callable[[float], None],
     ) -> Decoded:
-        """As `images.decode`; `charge` hears of the CPU time, however it ends.
+        """As `images.decode`; `charge` hears of the CPU time, however it ends. An `owner` never has
+        all places, so that whatever hers take, another's picture is decoded meanwhile.
 
         Raises:
             Refusal: what `images.decode` refuses; picture_too_complex where it takes too much.
@@ -45,7 +52,7 @@ class Decoders:
             "max_pixels": self._max_pixels,
         }
         try:
-            answer = self._pool.run(asked, data)
+            answer = self._pool.run(asked, data, owner)
         except OverrunError as overrun:
             charge(overrun.cpu_ms)
             raise Refusal(Reason.PICTURE_TOO_COMPLEX, str(overrun)) from overrun
@@ -61,17 +68,24 @@ def _decoded(answer: Answer, max_side_px: int) -> Decoded:
     """The child read hostile bytes: it may say anything."""
     said = answer.head
     if "refused" in said:
-        raise Refusal(Reason(said["refused"]), str(said.get("detail")))
+        raise _refusal(said["refused"], said.get("detail"))
     high, wide = (_side(said.get(name), max_side_px) for name in ("height", "width"))
-    if said.get("format") not in CONTENT_TYPES:
-        raise BadAnswerError("an unknown format")
+    kind = said.get("format")
+    if not isinstance(kind, str) or kind not in CONTENT_TYPES:
+        raise BadAnswerError(f"a format {kind!r}")
     flat = np.frombuffer(answer.body, np.uint8)
     flat.flags.writeable = False
     size = high * wide
     if flat.size not in (3 * size, 4 * size):
         raise BadAnswerError(f"{flat.size} bytes for {wide} x {high}")
     alpha = flat[3 * size :].reshape(high, wide) if flat.size > 3 * size else None
-    return Decoded(flat[: 3 * size].reshape(high, wide, 3), alpha, said["format"])
+    return Decoded(flat[: 3 * size].reshape(high, wide, 3), alpha, kind)
+
+
+def _refusal(said: Any, detail: Any) -> Refusal:
+    if said not in list(Reason):
+        raise BadAnswerError(f"a reason {said!r}")
+    return Refusal(Reason(said), str(detail))
 
 
 def _side(said: Any, max_side_px: int) -> int:
