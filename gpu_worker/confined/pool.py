@@ -29,7 +29,7 @@ _FROM_OUTSIDE = (-signal.SIGKILL, -signal.SIGTERM)
 @dataclass(frozen=True, slots=True)
 class Limits:
     """Of one piece of work: CPU and wall time. Of a child: what it may write to in memory.
-    `answer_bytes`: the most that an answer's body may be."""
+    `answer_bytes`: the most that a body may be, of what is asked too."""
 
     cpu_s: float
     wall_s: float
@@ -100,6 +100,7 @@ class Pool:
             OverrunError: it went beyond a limit; what it cost is said.
             WorkFailedError: it raised what it does not expect, or no child will start.
             PoolClosedError: there is no child any more.
+            ValueError: the body is larger than any may be.
         """
         with self._turns.place(owner) as place:
             try:
@@ -129,7 +130,7 @@ class Pool:
         until = began + self._limits.wall_s
         try:
             child.write({"asked": head, "cpu_s": self._limits.cpu_s}, body, until)
-            told, found = child.read(self._limits.answer_bytes, until)
+            told, found = child.read(until)
         except (GoneError, LateError, GarbledError) as error:
             child.end()
             cost = (child.cpu_s() - cpu_s) * 1000, (time.monotonic() - began) * 1000
@@ -157,7 +158,7 @@ class Pool:
         if place.is_warm:
             return
         try:
-            place.child.read(0, time.monotonic() + START_S)
+            place.child.read(time.monotonic() + START_S)
         except (GoneError, LateError, GarbledError) as error:
             ended = self._replace(place, error, 0, 0)
             if isinstance(ended, OverrunError):
@@ -166,7 +167,7 @@ class Pool:
         place.is_warm = True
 
     def _start(self) -> Process:
-        return Process(self._module, self._terms, self._env)
+        return Process(self._module, self._terms, self._limits.answer_bytes, self._env)
 
 
 @dataclass(slots=True)

@@ -19,6 +19,9 @@ MODULE = "gpu_worker.decoders"
 WALL_FOR_CPU = 6  # a machine so busy that a child gets a sixth of a core
 
 
+LEAST_BODY_BYTES = 1 << 26  # of an upload, however few pixels it may have
+
+
 class BadAnswerError(Exception):
     """A child told what no picture can be."""
 
@@ -27,7 +30,12 @@ class Decoders:
     """Thread-safe. `places`: how many pictures are decoded at a time."""
 
     def __init__(self, places: int, cpu_s: float, memory_bytes: int, max_pixels: int):
-        limits = Limits(cpu_s, cpu_s * WALL_FOR_CPU, memory_bytes, answer_bytes=4 * max_pixels)
+        limits = Limits(
+            cpu_s,
+            cpu_s * WALL_FOR_CPU,
+            memory_bytes,
+            answer_bytes=max(4 * max_pixels, LEAST_BODY_BYTES),
+        )
         self._max_pixels = max_pixels
         self._pool = Pool(MODULE, size=places, limits=limits, no_files=True)
 
