@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from gpu_worker.contract import Reason
 from gpu_worker.engine import Refusal
 
-MAX_SCANS = 100  # encoders write 1 to 20; 100 over 50 megapixels take 3 s
+MAX_SCANS = 100  # encoders write 1 to 20; 100 over 50 megapixels take 5 s
 MAX_SEGMENTS = 1000  # 10 MB of metadata are 160 full ones; each scan may bring a few
 MAX_JUNK_BYTES = 65_536  # between a JPEG's segments: Pillow reads it byte by byte
 MAX_CHUNKS = 20_000  # 10 MB in pieces of 512 bytes

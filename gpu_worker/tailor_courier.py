@@ -101,12 +101,12 @@ class TailorCourier:
             return PhotoOrder(job.id, images.decode(kept).pixels, job.person)
         data = read_object(self._store, job.upload_key, self._limits.max_upload_bytes)
         refuse_other_type(data, job.content_type)
-        return PhotoOrder(job.id, self._decode(data, charge).pixels)
+        return PhotoOrder(job.id, self._decode(job, data, charge).pixels)
 
     def _garment(self, job: GarmentJob, charge: Charge) -> GarmentOrder:
         if job.upload_key is None:
             raise Refusal(Reason.UPLOAD_MISSING, "no key")
-        found = self._decode(self._upload_or_clean(job, job.upload_key), charge)
+        found = self._decode(job, self._upload_or_clean(job, job.upload_key), charge)
         return GarmentOrder(job.id, found.pixels, found.alpha, job.category, job.clean)
 
     def _upload_or_clean(self, job: GarmentJob, upload_key: str) -> bytes:
@@ -118,9 +118,9 @@ class TailorCourier:
                 raise
         return read_object(self._store, job.clean_key)
 
-    def _decode(self, data: bytes, charge: Charge) -> images.Decoded:
-        limits = self._limits
-        return self._decoders.decode(data, limits.min_side_px, limits.max_side_px, charge)
+    def _decode(self, job: Job, data: bytes, charge: Charge) -> images.Decoded:
+        sides = self._limits.min_side_px, self._limits.max_side_px
+        return self._decoders.decode(data, *sides, owner=job.merchant_id, charge=charge)
 
 
 def refuse_other_type(data: bytes, content_type: str) -> None:

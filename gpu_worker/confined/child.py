@@ -7,7 +7,6 @@ pipes only; it ends with its parent, whatever it is doing.
 from __future__ import annotations
 
 import fcntl
-import io
 import json
 import os
 import resource
@@ -18,10 +17,10 @@ from collections.abc import Callable
 from typing import IO
 
 from gpu_worker.confined import wire
+from gpu_worker.confined.shared import Shared
 from gpu_worker.confined.wire import Head
 
 EXIT_MEMORY = 75
-MAX_BODY_BYTES = 1 << 30
 Work = Callable[[Head, bytes], tuple[Head, bytes | memoryview]]
 
 
@@ -29,21 +28,23 @@ def serve(work: Work) -> None:
     """Says that it is ready, then works until its parent is gone. Call it when all is imported
     and has run once: afterwards the process may be unable to open anything."""
     terms = json.loads(sys.argv[1])
+    shared = Shared(terms["shared_fd"], terms["shared_bytes"])
     requests, answers = _take_the_pipes()
     _end_with_parent(terms["parent_fd"])
     _confine(terms["memory_bytes"], terms["no_files"])
-    _answer(answers, {"ready": True}, b"")
+    answers.write(wire.line({"ready": True}, 0))
     while said := requests.readline(wire.MAX_LINE_BYTES):
-        head, follows = wire.read_line(said, MAX_BODY_BYTES)
-        body = requests.read(follows)
-        _answer(answers, *_limited(work, head["cpu_s"], head["asked"], body))
+        head, count = wire.read_line(said, shared.size_bytes)
+        told, body = _limited(work, head["cpu_s"], head["asked"], bytes(shared.get(count)))
+        answers.write(wire.line(told, shared.put(body)))
 
 
 def _take_the_pipes() -> tuple[IO[bytes], IO[bytes]]:
-    """What a library prints goes to our log, never between the answers."""
+    """What a library prints goes to our log, never between the answers, which are less than a pipe
+    holds."""
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)
-    return io.BufferedReader(io.FileIO(0), 1 << 20), answers
+    return os.fdopen(0, "rb"), answers
 
 
 def _end_with_parent(parent_fd: int) -> None:
@@ -82,11 +83,3 @@ def _limited(work: Work, cpu_s: float, head: Head, body: bytes) -> tuple[Head, b
         return {"failed": f"{type(error).__name__}: {error}"[:1000]}, b""
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
-
-
-def _answer(answers: IO[bytes], head: Head, body: bytes | memoryview) -> None:
-    flat = memoryview(body).cast("B")
-    for part in (memoryview(wire.line(head, len(flat))), flat):
-        sent = 0
-        while sent < len(part):
-            sent += answers.write(part[sent:])

@@ -6,16 +6,16 @@ A child is used again and again, and replaced only when it overran a limit or en
 from __future__ import annotations
 
 import logging
-import queue
 import signal
 import threading
 import time
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 
 from gpu_worker.confined.child import EXIT_MEMORY
 from gpu_worker.confined.process import GoneError, LateError, Process
+from gpu_worker.confined.turns import Turns
 from gpu_worker.confined.wire import GarbledError, Head
 
 log = logging.getLogger("proteus.confined")
@@ -29,7 +29,7 @@ _FROM_OUTSIDE = (-signal.SIGKILL, -signal.SIGTERM)
 @dataclass(frozen=True, slots=True)
 class Limits:
     """Of one piece of work: CPU and wall time. Of a child: what it may write to in memory.
-    `answer_bytes`: the most that an answer's body may be."""
+    `answer_bytes`: the most that a body may be, of what is asked too."""
 
     cpu_s: float
     wall_s: float
@@ -90,28 +90,26 @@ class Pool:
         self._closed = False
         self._lock = threading.Lock()
         self._places = [_Place(self._start()) for _ in range(size)]
-        self._free: queue.LifoQueue[_Place] = queue.LifoQueue()
-        for place in self._places:
-            self._free.put(place)
+        self._turns = Turns(self._places)
 
-    def run(self, head: Head, body: bytes = b"") -> Answer:
-        """Waits for a free child, and for its answer.
+    def run(self, head: Head, body: bytes = b"", owner: str | None = None) -> Answer:
+        """Waits for a free child, and for its answer. Where an owner is named, one child is always
+        left to others.
 
         Raises:
             OverrunError: it went beyond a limit; what it cost is said.
             WorkFailedError: it raised what it does not expect, or no child will start.
             PoolClosedError: there is no child any more.
+            ValueError: the body is larger than any may be.
         """
-        place = self._free.get()
-        try:
-            for _ in range(TRIES - 1):
-                with suppress(_KilledError):  # not by us, so it is no fault of this work
-                    return self._once(place, head, body)
-            return self._once(place, head, body)
-        except _KilledError as error:
-            raise OverrunError("crash", error.cpu_ms, error.wall_ms) from error
-        finally:
-            self._free.put(place)
+        with self._turns.place(owner) as place:
+            try:
+                for _ in range(TRIES - 1):
+                    with suppress(_KilledError):  # not by us, so it is no fault of this work
+                        return self._once(place, head, body)
+                return self._once(place, head, body)
+            except _KilledError as error:
+                raise OverrunError("crash", error.cpu_ms, error.wall_ms) from error
 
     def close(self) -> None:
         """Ends all children, whatever they do."""
@@ -119,10 +117,9 @@ class Pool:
             self._closed = True
         for place in self._places:
             place.child.end()
-        held = [self._free.get() for _ in self._places]  # whoever is at work hears of it at once
-        for place in held:
-            place.child.reap()
-            self._free.put(place)
+        with ExitStack() as held:  # whoever is at work hears of it at once
+            for _ in self._places:
+                held.enter_context(self._turns.place(None)).child.reap()
 
     def _once(self, place: _Place, head: Head, body: bytes) -> Answer:
         if self._closed:
@@ -133,7 +130,7 @@ class Pool:
         until = began + self._limits.wall_s
         try:
             child.write({"asked": head, "cpu_s": self._limits.cpu_s}, body, until)
-            told, found = child.read(self._limits.answer_bytes, until)
+            told, found = child.read(until)
         except (GoneError, LateError, GarbledError) as error:
             child.end()
             cost = (child.cpu_s() - cpu_s) * 1000, (time.monotonic() - began) * 1000
@@ -161,7 +158,7 @@ class Pool:
         if place.is_warm:
             return
         try:
-            place.child.read(0, time.monotonic() + START_S)
+            place.child.read(time.monotonic() + START_S)
         except (GoneError, LateError, GarbledError) as error:
             ended = self._replace(place, error, 0, 0)
             if isinstance(ended, OverrunError):
@@ -170,7 +167,7 @@ class Pool:
         place.is_warm = True
 
     def _start(self) -> Process:
-        return Process(self._module, self._terms, self._env)
+        return Process(self._module, self._terms, self._limits.answer_bytes, self._env)
 
 
 @dataclass(slots=True)

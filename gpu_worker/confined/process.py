@@ -6,7 +6,6 @@ nothing that it says: lengths are bounded, and the CPU time is the kernel's.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import select
@@ -16,15 +15,14 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 
 import gpu_worker
 from gpu_worker.confined import wire
+from gpu_worker.confined.shared import Shared, open_sealed
 from gpu_worker.confined.wire import GarbledError, Head
 
 ROOT = Path(gpu_worker.__file__).parent.parent  # from where its module is found
-PIPE_BYTES = 1 << 20  # the most that anybody may ask for
 ENVIRONMENT = {
     "PATH": "/usr/local/bin:/usr/bin:/bin",
     "LANG": "C.UTF-8",
@@ -43,12 +41,15 @@ class LateError(Exception):
 class Process:
     """`terms`: what `gpu_worker.confined.child` reads: memory_bytes, no_files."""
 
-    def __init__(self, module: str, terms: Head, env: Mapping[str, str]):
+    def __init__(self, module: str, terms: Head, shared_bytes: int, env: Mapping[str, str]):
         self._ending = threading.Lock()
+        shared_fd = open_sealed(shared_bytes)
+        self._shared = Shared(os.dup(shared_fd), shared_bytes)
         theirs, ours = os.pipe()
         self._life = os.fdopen(ours, "wb", buffering=0)  # closed when we end: then it ends too
+        fds = {"parent_fd": theirs, "shared_fd": shared_fd, "shared_bytes": shared_bytes}
         try:
-            argv = [sys.executable, "-m", module, json.dumps({**terms, "parent_fd": theirs})]
+            argv = [sys.executable, "-m", module, json.dumps({**terms, **fds})]
             self._popen = subprocess.Popen(
                 argv,
                 bufsize=0,
@@ -56,16 +57,15 @@ class Process:
                 stdout=subprocess.PIPE,
                 cwd=ROOT,
                 env={**ENVIRONMENT, **env},
-                pass_fds=(theirs,),
+                pass_fds=(theirs, shared_fd),
             )
         finally:
             os.close(theirs)
+            os.close(shared_fd)
         self._pipes = [self._life, *filter(None, (self._popen.stdin, self._popen.stdout))]
         self._in, self._out = (pipe.fileno() for pipe in self._pipes[1:])
         for fd in (self._in, self._out):
             os.set_blocking(fd, False)
-            with suppress(OSError):  # this user's share of large pipes may be used up
-                fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
 
     @property
     def pid(self) -> int:
@@ -79,27 +79,22 @@ class Process:
             return 0.0
 
     def write(self, said: Head, body: bytes, until: float) -> None:
-        """Raises GoneError, LateError."""
-        for part in (memoryview(wire.line(said, len(body))), memoryview(body)):
-            sent = 0
-            while sent < len(part):
-                self._wait(self._in, select.POLLOUT, until)
-                with suppress(BlockingIOError):
-                    sent += self._write(part[sent:])
+        """Raises GoneError, LateError; ValueError where the body does not fit."""
+        left = memoryview(wire.line(said, self._shared.put(body)))
+        while left:
+            self._wait(self._in, select.POLLOUT, until)
+            left = left[self._write(left) :]
 
-    def read(self, max_body_bytes: int, until: float) -> tuple[Head, bytearray]:
+    def read(self, until: float) -> tuple[Head, bytearray]:
         """Raises GoneError, LateError, GarbledError."""
-        said, body = self._line(until)
-        head, follows = wire.read_line(said, max_body_bytes)
-        if len(body) > follows:
-            raise GarbledError("more bytes than it said")
-        found = bytearray(follows)
-        found[: len(body)] = body
-        view = memoryview(found)[len(body) :]
-        while view:
+        said = bytearray()
+        while not said.endswith(b"\n"):
+            if len(said) > wire.MAX_LINE_BYTES:
+                raise GarbledError("a line without end")
             self._wait(self._out, select.POLLIN, until)
-            view = view[self._read_into(view) :]
-        return head, found
+            said += self._read()
+        head, count = wire.read_line(said, self._shared.size_bytes)
+        return head, self._shared.get(count)
 
     def end(self) -> None:
         """Kills it if it still runs. Not reaped yet: its CPU clock can be read."""
@@ -113,19 +108,10 @@ class Process:
         itself before keeps its own code."""
         self.end()
         with self._ending:
+            self._shared.close()
             for pipe in self._pipes:
                 pipe.close()
             return self._popen.wait()
-
-    def _line(self, until: float) -> tuple[bytes, bytes]:
-        said = bytearray()
-        while (end := said.find(b"\n")) < 0:
-            if len(said) > wire.MAX_LINE_BYTES:
-                raise GarbledError("a line without end")
-            self._wait(self._out, select.POLLIN, until)
-            piece = bytearray(wire.MAX_LINE_BYTES)
-            said += piece[: self._read_into(memoryview(piece))]
-        return bytes(said[:end]), bytes(said[end + 1 :])
 
     def _wait(self, fd: int, events: int, until: float) -> None:
         poll = select.poll()
@@ -133,14 +119,16 @@ class Process:
         if not poll.poll(max(0.0, until - time.monotonic()) * 1000):
             raise LateError
 
-    def _write(self, part: memoryview) -> int:
+    def _write(self, left: memoryview) -> int:
         try:
-            return os.write(self._in, part[:PIPE_BYTES])
+            return os.write(self._in, left)
+        except BlockingIOError:
+            return 0
         except BrokenPipeError:
             raise GoneError from None
 
-    def _read_into(self, view: memoryview) -> int:
-        read = os.readv(self._out, [view])
-        if read == 0:
+    def _read(self) -> bytes:
+        said = os.read(self._out, wire.MAX_LINE_BYTES)
+        if not said:
             raise GoneError
-        return read
+        return said

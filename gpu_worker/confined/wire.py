@@ -1,5 +1,5 @@
-"""What goes through the pipes, both ways: one line of JSON that says how many bytes follow, then
-those bytes. Never pickle: to read it must run nothing. Knows bytes, no processes.
+"""What goes through the pipes, both ways: one line of JSON, which says how many bytes of the shared
+memory belong to it. Never pickle: to read it must run nothing. Knows bytes, no processes.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def line(head: Head, body_bytes: int) -> bytes:
 
 
 def read_line(said: bytes | bytearray, max_body_bytes: int) -> tuple[Head, int]:
-    """The head, and how many bytes follow.
+    """The head, and how many bytes belong to it.
 
     Raises:
         GarbledError: no JSON object, or more bytes than may be.

@@ -19,6 +19,9 @@ MODULE = "gpu_worker.decoders"
 WALL_FOR_CPU = 6  # a machine so busy that a child gets a sixth of a core
 
 
+LEAST_BODY_BYTES = 1 << 26  # of an upload, however few pixels it may have
+
+
 class BadAnswerError(Exception):
     """A child told what no picture can be."""
 
@@ -27,14 +30,26 @@ class Decoders:
     """Thread-safe. `places`: how many pictures are decoded at a time."""
 
     def __init__(self, places: int, cpu_s: float, memory_bytes: int, max_pixels: int):
-        limits = Limits(cpu_s, cpu_s * WALL_FOR_CPU, memory_bytes, answer_bytes=4 * max_pixels)
+        limits = Limits(
+            cpu_s,
+            cpu_s * WALL_FOR_CPU,
+            memory_bytes,
+            answer_bytes=max(4 * max_pixels, LEAST_BODY_BYTES),
+        )
         self._max_pixels = max_pixels
         self._pool = Pool(MODULE, size=places, limits=limits, no_files=True)
 
     def decode(
-        self, data: bytes, min_side_px: int, max_side_px: int, charge: Callable[[float], None]
+        self,
+        data: bytes,
+        min_side_px: int,
+        max_side_px: int,
+        *,
+        owner: str,
+        charge: Callable[[float], None],
     ) -> Decoded:
-        """As `images.decode`; `charge` hears of the CPU time, however it ends.
+        """As `images.decode`; `charge` hears of the CPU time, however it ends. An `owner` never has
+        all places, so that whatever hers take, another's picture is decoded meanwhile.
 
         Raises:
             Refusal: what `images.decode` refuses; picture_too_complex where it takes too much.
@@ -45,7 +60,7 @@ class Decoders:
             "max_pixels": self._max_pixels,
         }
         try:
-            answer = self._pool.run(asked, data)
+            answer = self._pool.run(asked, data, owner)
         except OverrunError as overrun:
             charge(overrun.cpu_ms)
             raise Refusal(Reason.PICTURE_TOO_COMPLEX, str(overrun)) from overrun
@@ -61,17 +76,24 @@ def _decoded(answer: Answer, max_side_px: int) -> Decoded:
     """The child read hostile bytes: it may say anything."""
     said = answer.head
     if "refused" in said:
-        raise Refusal(Reason(said["refused"]), str(said.get("detail")))
+        raise _refusal(said["refused"], said.get("detail"))
     high, wide = (_side(said.get(name), max_side_px) for name in ("height", "width"))
-    if said.get("format") not in CONTENT_TYPES:
-        raise BadAnswerError("an unknown format")
+    kind = said.get("format")
+    if not isinstance(kind, str) or kind not in CONTENT_TYPES:
+        raise BadAnswerError(f"a format {kind!r}")
     flat = np.frombuffer(answer.body, np.uint8)
     flat.flags.writeable = False
     size = high * wide
     if flat.size not in (3 * size, 4 * size):
         raise BadAnswerError(f"{flat.size} bytes for {wide} x {high}")
     alpha = flat[3 * size :].reshape(high, wide) if flat.size > 3 * size else None
-    return Decoded(flat[: 3 * size].reshape(high, wide, 3), alpha, said["format"])
+    return Decoded(flat[: 3 * size].reshape(high, wide, 3), alpha, kind)
+
+
+def _refusal(said: Any, detail: Any) -> Refusal:
+    if said not in list(Reason):
+        raise BadAnswerError(f"a reason {said!r}")
+    return Refusal(Reason(said), str(detail))
 
 
 def _side(said: Any, max_side_px: int) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import stat
 import sys
 import time
 from collections.abc import Callable
@@ -55,11 +56,11 @@ def chatter(_head: dict[str, Any], _body: bytes) -> Found:
 
 
 def _write_by_hand(said: bytes) -> Found:
-    """Into the pipe of the answers: the first after the three that we may write to."""
+    """Into the pipe of the answers: the one after the first three that can be written to."""
     for fd in range(3, 16):
         with suppress(OSError):
-            os.write(fd, said)
-            break
+            if stat.S_ISFIFO(os.fstat(fd).st_mode):
+                os.write(fd, said)
     time.sleep(3600)
     return {}, b""
 

@@ -25,7 +25,7 @@ def shop(redis_url: str, store: S3Settings, tmp_path: Path) -> Iterator[Workshop
 def decoders() -> Iterator[Decoders]:
     """One warm set for all tests; a child that a test ends is replaced."""
     settings = Settings()
-    made = Decoders(2, 1.5, settings.decode_memory_bytes, settings.max_pixels)
+    made = Decoders(2, 0.6, settings.decode_memory_bytes, settings.max_pixels)
     yield made
     made.close()
 
