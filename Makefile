@@ -58,6 +58,10 @@ sheets: $(VENV)/.tests ## Draw contact sheets of the preview engine into build/s
 bench-preview: $(VENV)/.tests ## Measure the preview engine's seconds and memory
 	@$(BIN)/python -m bench.preview $(ARGS)
 
+.PHONY: bench-decoding
+bench-decoding: $(VENV)/.tests ## Measure what decoding in confined processes costs
+	@$(BIN)/python -m bench.decoding $(ARGS)
+
 .PHONY: bench-overhead
 bench-overhead: $(VENV)/.tests ## Measure what the road costs beyond engine and store
 	@$(BIN)/python -m bench.overhead $(ARGS)

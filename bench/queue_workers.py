@@ -21,7 +21,7 @@ from rq.serializers import JSONSerializer
 from gpu_worker.__main__ import redis_client
 from gpu_worker.config import Settings
 from gpu_worker.contract import EventType, Job, Reason
-from gpu_worker.courier import Outcome
+from gpu_worker.courier import Charge, Outcome
 from gpu_worker.engine import Order, Picture, Pixels, SeededNoise
 from gpu_worker.null import NullEngine, NullSample
 from gpu_worker.worker import BatchWorker
@@ -72,7 +72,7 @@ class NoCourier:
     def outcome(self, _job: Job) -> None:
         return None
 
-    def fetch(self, job: Any) -> Order:
+    def fetch(self, job: Any, _charge: Charge) -> Order:
         return Order(job.id, NO_PIXELS, NO_PIXELS, job.category, SeededNoise(0))
 
     def renew(self, order: Order) -> Order:
@@ -92,6 +92,9 @@ class NoCourier:
 
     def tidy(self, _job: Job) -> None:
         """Nothing lingers."""
+
+    def close(self) -> None:
+        """Nothing is held."""
 
 
 def ours(url: str, batch: int) -> None:

@@ -54,15 +54,28 @@ def preview_parts(_settings: Settings, store: Store) -> Parts:
 
 
 def tailor_parts(settings: Settings, store: Store) -> Parts:
-    from gpu_worker.fetch import Fetcher  # noqa: PLC0415
+    from gpu_worker.decoders import Decoders  # noqa: PLC0415
     from gpu_worker.tailor import Tailor  # noqa: PLC0415
     from gpu_worker.tailor_courier import Limits, TailorCourier  # noqa: PLC0415
 
-    fetcher = Fetcher(settings.max_upload_bytes, settings.allow_loopback_image_urls)
     limits = Limits(
         settings.max_upload_bytes, settings.min_photo_side_px, settings.max_photo_side_px
     )
-    return Tailor(), TailorCourier(store, fetcher, limits)
+    decoders = Decoders(
+        settings.decoders, settings.decode_cpu_s, settings.decode_memory_bytes, settings.max_pixels
+    )
+    return Tailor(), TailorCourier(store, decoders, limits)
+
+
+def fetcher_parts(settings: Settings, store: Store) -> Parts:
+    from gpu_worker.fetcher.courier import HEAD_S, TOTAL_S, FetchCourier, children  # noqa: PLC0415
+    from gpu_worker.fetcher.download import Bounds  # noqa: PLC0415
+    from gpu_worker.fetcher.fetcher import Fetcher  # noqa: PLC0415
+
+    bounds = Bounds(settings.max_upload_bytes, HEAD_S, TOTAL_S, settings.allow_loopback_image_urls)
+    pool = children(settings.fetches, bounds)
+    engine = Fetcher(settings.fetches, settings.fetches_per_merchant)
+    return engine, FetchCourier(store, pool, bounds)
 
 
 def catvton_parts(pipeline: str, settings: Settings, store: Store) -> Parts:
@@ -84,6 +97,7 @@ def catvton_parts(pipeline: str, settings: Settings, store: Store) -> Parts:
 ENGINES: dict[str, Callable[[Settings, Store], Parts]] = {
     "catvton-inpaint": partial(catvton_parts, "inpaint"),
     "catvton-maskfree": partial(catvton_parts, "maskfree"),
+    "fetcher": fetcher_parts,
     "null": null_parts,
     "preview": preview_parts,
     "tailor": tailor_parts,
@@ -142,6 +156,8 @@ def work(engine_name: str, settings: Settings) -> int:
     except DeviceLostError as error:
         logging.critical("the device is lost: %s", error)
         return EXIT_DEVICE_LOST
+    finally:
+        courier.close()
     return 0
 
 

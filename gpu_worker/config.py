@@ -54,7 +54,12 @@ class Settings:
     min_photo_side_px: int = 256
     max_pixels: int = 50_000_000
     max_upload_bytes: int = 10_485_760
+    decoders: int = 2
+    decode_cpu_s: float = 5
+    decode_memory_bytes: int = 1 << 30
     allow_loopback_image_urls: bool = False
+    fetches: int = 8
+    fetches_per_merchant: int = 2
     null_curve: NullCurve = NullCurve(5, 15, 4)
     weights_dir: str | None = None  # the hub's cache
     weights_lock: str = ".proteus/weights.lock.json"
@@ -224,7 +229,12 @@ READERS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "min_photo_side_px": ("PROTEUS_MIN_PHOTO_SIDE_PX", _number(int, 1, 4096)),
     "max_pixels": ("PROTEUS_MAX_PIXELS", _number(int, 65_536, 500_000_000)),
     "max_upload_bytes": ("PROTEUS_MAX_UPLOAD_BYTES", _number(int, 1024, 1 << 30)),
+    "decoders": ("PROTEUS_DECODERS", _number(int, 1, 64)),
+    "decode_cpu_s": ("PROTEUS_DECODE_CPU_S", _number(float, 0.1, 600)),
+    "decode_memory_bytes": ("PROTEUS_DECODE_MEMORY_BYTES", _number(int, 1 << 28, 1 << 36)),
     "allow_loopback_image_urls": ("PROTEUS_ALLOW_LOOPBACK_IMAGE_URLS", _switch),
+    "fetches": ("PROTEUS_FETCHES", _number(int, 1, 12)),
+    "fetches_per_merchant": ("PROTEUS_FETCHES_PER_MERCHANT", _number(int, 1, 12)),
     "null_curve": ("PROTEUS_NULL_CURVE", _curve),
     "weights_dir": ("PROTEUS_WEIGHTS_DIR", _text()),
     "weights_lock": ("PROTEUS_WEIGHTS_LOCK", _text()),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -19,6 +20,7 @@ from gpu_worker.storage import ObjectMissingError, ObjectTooLargeError, Store
 
 MAX_OBJECT_BYTES = 100_000_000
 SKETCH_SIDE_PX = 512
+Charge = Callable[[float], None]  # ms of work, which the job's merchant pays for
 OUTCOME = "outcome"  # metadata of the object that is stored last: how the job ended
 
 
@@ -48,8 +50,12 @@ class Courier(Protocol):
         """How the job ended when an earlier worker had already stored its result."""
         ...
 
-    def fetch(self, job: Any) -> Any:
-        """The order for the engine. Raises Refusal when the inputs cannot be had or read."""
+    def fetch(self, job: Any, charge: Charge) -> Any:
+        """The order for the engine. `charge` hears what getting it cost, also where it fails.
+
+        Raises:
+            Refusal: the inputs cannot be had or read.
+        """
         ...
 
     def renew(self, order: Any) -> Any:
@@ -76,6 +82,10 @@ class Courier(Protocol):
         """After the event was sent: removes what must not linger."""
         ...
 
+    def close(self) -> None:
+        """At the worker's end."""
+        ...
+
 
 class TryOnCourier:
     """Photo and garment in, picture out."""
@@ -89,7 +99,8 @@ class TryOnCourier:
     def outcome(self, job: Job) -> Outcome | None:
         return Outcome.from_metadata(self._store.metadata(_try_on(job).result_key))
 
-    def fetch(self, job: Job) -> Order:
+    def fetch(self, job: Job, charge: Charge) -> Order:
+        """Charges nothing: what a try-on costs is its engine's time."""
         job = _try_on(job)
         return Order(
             id=job.id,
@@ -144,6 +155,9 @@ class TryOnCourier:
 
     def tidy(self, job: Job) -> None:
         """Nothing lingers: photo and garment are the server's to keep or delete."""
+
+    def close(self) -> None:
+        """Nothing is held."""
 
     def _picture(self, key: str) -> Pixels:
         return images.decode(read_object(self._store, key)).pixels

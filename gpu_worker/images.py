@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageFile
 
+from gpu_worker import guards
 from gpu_worker.contract import Reason
 from gpu_worker.engine import Pixels, Refusal
 
@@ -53,6 +54,11 @@ class Decoded:
     pixels: Pixels
     alpha: NDArray[np.uint8] | None
     format: str
+
+
+def srgb_profile() -> bytes:
+    """The ICC profile of all that comes out of here."""
+    return _SRGB.tobytes()
 
 
 def limit_pixels(most: int) -> None:
@@ -99,6 +105,7 @@ def decode(data: bytes, min_side_px: int = 1, max_side_px: int | None = None) ->
 
 def _decode(data: bytes, min_side_px: int, max_side_px: int | None) -> Decoded:
     kind = sniff(data)
+    guards.check(data, kind)
     image = _opened(data, kind)
     if min(image.size) < min_side_px:
         raise Refusal(Reason.IMAGE_TOO_SMALL, f"{image.width} x {image.height}")
@@ -139,6 +146,8 @@ def _loaded(image: Image.Image, max_side_px: int | None) -> Image.Image:
         raise Refusal(Reason.TOO_MANY_PIXELS) from None
     except _BROKEN as error:
         raise Refusal(Reason.TRUNCATED_IMAGE, str(error)) from error
+    if image.mode in ("P", "PA") and image.palette is None:
+        raise Refusal(Reason.TRUNCATED_IMAGE, "no palette")
     plain = _plain_mode(image)
     plain.info = {"orientation": orientation}
     return plain

@@ -24,6 +24,7 @@ ALONE_FROM = 2
 # RQ's own cleanup, run by whoever looks at a registry, must never take a job from us: entries are
 # scored a day ahead, and the lease key alone says who lives.
 REGISTRY_S = 86_400
+ANY_NUMBER = 1 << 31
 
 _TAKE = """
 local function take(name, id, execution, worker, now, lease_ms, registry_s)
@@ -83,7 +84,7 @@ local function charge(engine, lane, merchant, ms)
   redis.call('EXPIRE', key, 3600)
   if not waits then leave(engine, lane, merchant) end
 end
-local function next_in_line(engine, lane, skipped)
+local function next_in_line(engine, lane, skipped, full)
   local key, had = shares(engine, lane), {}
   local now, flat = clock(key), redis.call('HGETALL', key)
   for i = 1, #flat, 2 do had[flat[i]] = tonumber(flat[i + 1]) end
@@ -93,9 +94,8 @@ local function next_in_line(engine, lane, skipped)
       had[merchant] = now
       redis.call('HSET', key, merchant, string.format('%.3f', now))
     end
-    if not skipped[merchant] and (not first or had[merchant] < had[first]) then
-      first = merchant
-    end
+    local passed = skipped[merchant] or full[merchant]
+    if not passed and (not first or had[merchant] < had[first]) then first = merchant end
   end
   return first
 end
@@ -112,41 +112,46 @@ end
 
 # ARGV: engine, worker, now, lease_ms, registry_s, most of live, most of both, bulk at least,
 # the ms that a job is charged with until more is known, how many more live ones of merchants who
-# are not here, how many merchants are here, those, an execution id for each.
+# are not here, how many of one queue workers may hold together, how many merchants are here, those,
+# an execution id for each.
 _CLAIM = (
     _TAKE
     + _SHARES
     + """
 if redis.call('EXISTS', 'rq:suspended') == 1 then return {} end
 local engine, worker, now = ARGV[1], ARGV[2], tonumber(ARGV[3])
-local claimed, here, newcomers, ids = {}, {}, tonumber(ARGV[10]), 12 + tonumber(ARGV[11])
-for i = 12, ids - 1 do here[ARGV[i]] = true end
+local claimed, here, newcomers, ids = {}, {}, tonumber(ARGV[10]), 13 + tonumber(ARGV[12])
+for i = 13, ids - 1 do here[ARGV[i]] = true end
 for lane, word in ipairs({'live', 'bulk'}) do
   local most = tonumber(ARGV[5 + lane])
-  local limit = most + newcomers
+  local limit, full = most + newcomers, {}
   if lane == 2 then
     most = math.max(most, #claimed + tonumber(ARGV[8]))
     limit = most
   end
   while #claimed < limit do
-    local merchant = next_in_line(engine, word, #claimed < most and {} or here)
+    local merchant = next_in_line(engine, word, #claimed < most and {} or here, full)
     if not merchant then break end
-    redis.call('LREM', line(engine, word), 1, merchant)
     local name = engine .. ':' .. word .. ':' .. merchant
-    local id = redis.call('LPOP', 'rq:queue:' .. name)
-    -- Its turn is over: handed back it stands before all turns.
-    if id then redis.call('HDEL', 'proteus:turns:' .. name, id) end
-    if redis.call('LLEN', 'rq:queue:' .. name) > 0 then
-      redis.call('RPUSH', line(engine, word), merchant)
-    end
-    if id and redis.call('EXISTS', 'rq:job:' .. id) == 1 then
-      local execution = ARGV[ids + #claimed]
-      here[merchant] = true
-      take(name, id, execution, worker, now, tonumber(ARGV[4]), tonumber(ARGV[5]))
-      claimed[#claimed + 1] = {id, execution, name, losses(id)}
-      charge(engine, word, merchant, tonumber(ARGV[9]))
+    if redis.call('ZCARD', 'rq:wip:' .. name) >= tonumber(ARGV[11]) then
+      full[merchant] = true
     else
-      leave(engine, word, merchant)
+      redis.call('LREM', line(engine, word), 1, merchant)
+      local id = redis.call('LPOP', 'rq:queue:' .. name)
+      -- Its turn is over: handed back it stands before all turns.
+      if id then redis.call('HDEL', 'proteus:turns:' .. name, id) end
+      if redis.call('LLEN', 'rq:queue:' .. name) > 0 then
+        redis.call('RPUSH', line(engine, word), merchant)
+      end
+      if id and redis.call('EXISTS', 'rq:job:' .. id) == 1 then
+        local execution = ARGV[ids + #claimed]
+        here[merchant] = true
+        take(name, id, execution, worker, now, tonumber(ARGV[4]), tonumber(ARGV[5]))
+        claimed[#claimed + 1] = {id, execution, name, losses(id)}
+        charge(engine, word, merchant, tonumber(ARGV[9]))
+      else
+        leave(engine, word, merchant)
+      end
     end
   end
 end
@@ -309,13 +314,23 @@ class Room:
 
 
 class Leases:
-    """All that one worker may do with jobs in Redis, short of RQ's own settling."""
+    """All that one worker may do with jobs in Redis, short of RQ's own settling. `per_merchant`:
+    how many jobs of one merchant's queue all workers together may hold; more wait, and others'
+    pass them."""
 
-    def __init__(self, connection: Redis, engine: str, worker: str, lease_s: float):
+    def __init__(
+        self,
+        connection: Redis,
+        engine: str,
+        worker: str,
+        lease_s: float,
+        per_merchant: int = ANY_NUMBER,
+    ):
         self._connection = connection
         self._engine = engine
         self._worker = worker
         self._lease_ms = round(lease_s * 1000)
+        self._per_merchant = per_merchant
         self._claim = connection.register_script(_CLAIM)
         self._charge = connection.register_script(_CHARGE)
         self._keep = connection.register_script(_KEEP)
@@ -328,9 +343,10 @@ class Leases:
         or whoever is behind would take all the room there is."""
         sizes = [room.live, room.both, room.bulk_at_least]
         charged_ms = max(1.0, expected_ms)
-        here: list[str | int] = [room.newcomers, len(room.here), *sorted(room.here)]
+        here: list[str | int] = [len(room.here), *sorted(room.here)]
         executions = [uuid4().hex for _ in range(room.most)]
-        terms = [*self._terms(), *sizes, f"{charged_ms:.3f}", *here]
+        more = [room.newcomers, self._per_merchant]
+        terms = [*self._terms(), *sizes, f"{charged_ms:.3f}", *more, *here]
         rows = self._claim(args=[self._engine, self._worker, *terms, *executions])
         return [Claim.from_redis(row, charged_ms) for row in rows]
 

@@ -23,7 +23,11 @@ BESIDE_S = 0.02  # so long a turn without a step waits for what is done beside
 
 
 class Steps(Protocol):
-    """The part of an engine that the loop drives; try-on engines and the tailor both fit."""
+    """The part of an engine that the loop drives; try-on engines, tailor and fetcher all fit.
+
+    One that waits more than it computes may say more: `least_slots`, below which no policy sets
+    its slots, and `per_merchant`, how many jobs of one merchant are held at a time.
+    """
 
     name: str
     licence: str

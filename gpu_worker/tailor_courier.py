@@ -1,4 +1,4 @@
-"""Carries for the tailor: uploads in, decoded under guards; clean pictures and parts out.
+"""Carries for the tailor: uploads in, decoded in confined children; clean pictures and parts out.
 
 Knows store, pictures and the contract. The upload, which may hold a place and a name, is deleted
 as soon as its fate has been told.
@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from gpu_worker import images
 from gpu_worker.contract import EventType, GarmentJob, Job, PhotoJob, Reason
-from gpu_worker.courier import Outcome, read_object
+from gpu_worker.courier import Charge, Outcome, read_object
+from gpu_worker.decoders import Decoders
 from gpu_worker.engine import Parts, Pixels, Refusal
-from gpu_worker.fetch import Fetcher
 from gpu_worker.storage import Store
 from gpu_worker.tailor.orders import Fitted, GarmentOrder, PhotoOrder
 
@@ -38,20 +38,24 @@ class Limits:
 class TailorCourier:
     """Photos and garments."""
 
-    def __init__(self, store: Store, fetcher: Fetcher, limits: Limits):
+    def __init__(self, store: Store, decoders: Decoders, limits: Limits):
         self._store = store
-        self._fetcher = fetcher
+        self._decoders = decoders
         self._limits = limits
 
     def outcome(self, job: Job) -> Outcome | None:
         """What an earlier worker stored in answer to this very question."""
         job = _tailored(job)
+        if isinstance(job, GarmentJob) and job.upload_key is None:
+            return Outcome(EventType.CANCELLED, {})  # an earlier version's: the fetcher's turn now
         metadata = self._store.metadata(_last_key(job)) or {}
         return Outcome.from_metadata(metadata) if metadata.get(QUESTION) == question(job) else None
 
-    def fetch(self, job: Job) -> PhotoOrder | GarmentOrder:
+    def fetch(self, job: Job, charge: Charge) -> PhotoOrder | GarmentOrder:
         job = _tailored(job)
-        return self._photo(job) if isinstance(job, PhotoJob) else self._garment(job)
+        if isinstance(job, PhotoJob):
+            return self._photo(job, charge)
+        return self._garment(job, charge)
 
     def renew(self, order: PhotoOrder | GarmentOrder) -> PhotoOrder | GarmentOrder:
         return order  # nothing in it changes
@@ -88,22 +92,21 @@ class TailorCourier:
         if key is not None:
             self._store.delete(key)
 
-    def _photo(self, job: PhotoJob) -> PhotoOrder:
+    def close(self) -> None:
+        self._decoders.close()
+
+    def _photo(self, job: PhotoJob, charge: Charge) -> PhotoOrder:
         if job.person is not None:  # she points at herself: the clean copy is already there
             kept = read_object(self._store, job.clean_key)
             return PhotoOrder(job.id, images.decode(kept).pixels, job.person)
         data = read_object(self._store, job.upload_key, self._limits.max_upload_bytes)
         refuse_other_type(data, job.content_type)
-        return PhotoOrder(job.id, self._decode(data).pixels)
+        return PhotoOrder(job.id, self._decode(job, data, charge).pixels)
 
-    def _garment(self, job: GarmentJob) -> GarmentOrder:
-        if job.image_url is not None:
-            data = self._fetcher.fetch(job.image_url)
-        elif job.upload_key is not None:
-            data = self._upload_or_clean(job, job.upload_key)
-        else:
-            raise Refusal(Reason.UPLOAD_MISSING, "neither key nor URL")
-        found = self._decode(data)
+    def _garment(self, job: GarmentJob, charge: Charge) -> GarmentOrder:
+        if job.upload_key is None:
+            raise Refusal(Reason.UPLOAD_MISSING, "no key")
+        found = self._decode(job, self._upload_or_clean(job, job.upload_key), charge)
         return GarmentOrder(job.id, found.pixels, found.alpha, job.category, job.clean)
 
     def _upload_or_clean(self, job: GarmentJob, upload_key: str) -> bytes:
@@ -115,8 +118,9 @@ class TailorCourier:
                 raise
         return read_object(self._store, job.clean_key)
 
-    def _decode(self, data: bytes) -> images.Decoded:
-        return images.decode(data, self._limits.min_side_px, self._limits.max_side_px)
+    def _decode(self, job: Job, data: bytes, charge: Charge) -> images.Decoded:
+        sides = self._limits.min_side_px, self._limits.max_side_px
+        return self._decoders.decode(data, *sides, owner=job.merchant_id, charge=charge)
 
 
 def refuse_other_type(data: bytes, content_type: str) -> None:
@@ -138,11 +142,11 @@ def save_parts(parts: Parts) -> bytes:
 
 
 def question(job: PhotoJob | GarmentJob) -> str:
-    """What a job asks, in short: another upload, URL, person or category is another question."""
+    """What a job asks, in short: another upload, person or category is another question."""
     if isinstance(job, PhotoJob):
         asked: tuple[object, ...] = (job.upload_key, job.person)
     else:
-        asked = (job.upload_key, job.image_url, job.category.value, job.clean)
+        asked = (job.upload_key, job.category.value, job.clean)
     return hashlib.sha256(repr(asked).encode()).hexdigest()[:32]
 
 

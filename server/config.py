@@ -92,6 +92,9 @@ class Settings(BaseModel):
     max_upload_bytes: int = Field(
         10_485_760, ge=1024, le=52_428_800, validation_alias="PROTEUS_MAX_UPLOAD_BYTES"
     )
+    allow_loopback_image_urls: int = Field(
+        0, ge=0, le=1, validation_alias="PROTEUS_ALLOW_LOOPBACK_IMAGE_URLS"
+    )
     max_queue: int = Field(500, ge=1, validation_alias="PROTEUS_MAX_QUEUE")
     max_sockets: int = Field(2_000, ge=1, validation_alias="PROTEUS_MAX_SOCKETS")
     # After this an open socket must show who it is again, as a shopper's token must be renewed.

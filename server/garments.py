@@ -1,6 +1,6 @@
 """Garments of a site: announced by SKU, cleaned by the tailor, tried on by shoppers.
 
-An act opens its own unit of work; `job_of` is for acts and steward.
+An act opens its own unit of work. The jobs behind it are `garment_jobs`.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
-from gpu_worker.contract import TAILOR, Category, GarmentJob, GarmentStatus, Lane
-from server import nudges, paging, reasons, uploads
+from gpu_worker.contract import Category, GarmentStatus, address_fault
+from server import garment_jobs, nudges, paging, reasons, uploads
 from server.caller import Caller, get_owned, owned, require_site
 from server.errors import Problem
 from server.models import Garment, Upload, new_id
@@ -23,7 +23,7 @@ from server.storage import Store, garment_keys
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewGarment:
-    """Either `image_key`, an upload of the caller's, or `image_url`, which the tailor fetches."""
+    """Either `image_key`, an upload of the caller's, or `image_url`, which the fetcher brings."""
 
     sku: str
     title: str
@@ -40,9 +40,11 @@ def create(
     it; either both happens or nothing.
 
     Raises:
-        Problem: sku_taken, upload_not_found, upload_missing, type_mismatch, garment_not_found.
+        Problem: sku_taken, upload_not_found, upload_missing, type_mismatch, garment_not_found;
+            invalid for an address that can never be fetched.
     """
     site_id = require_site(caller)
+    _refuse_hopeless(services, new.image_url)
     upload = _upload(services, caller, new)
     garment_id = new_id("gar")
     keys = garment_keys(garment_id)
@@ -69,7 +71,7 @@ def create(
         if upload is not None:
             uploads.take_over(work, upload, param="image_key")
         work.announce(nudges.of(garment))
-        work.after_commit(lambda: enqueue(services, garment))
+        work.after_commit(lambda: garment_jobs.enqueue(services, garment))
     return garment
 
 
@@ -143,30 +145,10 @@ def _remove(work: Work, caller: Caller, garment_id: str) -> None:
     work.doom([garment.upload_key], until=uploads.writable_until(garment.created_at))
     work.doom(garment_keys(garment.id).all())
     if garment.status == GarmentStatus.CLEANING:
-        jobs, merchant_id = work.services.jobs, garment.merchant_id
-        work.after_commit(lambda: jobs.cancel(garment_id, TAILOR, Lane.LIVE, merchant_id))
+        jobs, job = work.services.jobs, garment_jobs.job_of(garment)
+        work.after_commit(lambda: garment_jobs.cancel(jobs, job))
     work.announce(nudges.gone(garment))
     work.session.delete(garment)
-
-
-def enqueue(services: Services, garment: Garment, *, anew: bool = False) -> bool:
-    return services.jobs.enqueue(job_of(garment), TAILOR, Lane.LIVE, anew=anew)
-
-
-def job_of(garment: Garment) -> GarmentJob:
-    return GarmentJob(
-        merchant_id=garment.merchant_id,
-        site_id=garment.site_id,
-        accepted_at_ms=round(garment.queued_at.timestamp() * 1000),
-        garment_id=garment.id,
-        category=garment.category,
-        clean_key=garment.clean_key,
-        parts_key=garment.parts_key,
-        cutout_key=garment.cutout_key,
-        upload_key=garment.upload_key,
-        image_url=garment.image_url,
-        clean=garment.clean,
-    )
 
 
 def to_dict(garment: Garment, store: Store, *, for_merchant: bool = True) -> dict[str, Any]:
@@ -185,6 +167,13 @@ def to_dict(garment: Garment, store: Store, *, for_merchant: bool = True) -> dic
         "height_px": garment.height_px,
         "created_at": garment.created_at.isoformat(),
     }
+
+
+def _refuse_hopeless(services: Services, address: str | None) -> None:
+    any_port = bool(services.settings.allow_loopback_image_urls)
+    fault = None if address is None else address_fault(address, any_port=any_port)
+    if fault is not None:
+        raise Problem("invalid", fault, param="image_url")
 
 
 def _upload(services: Services, caller: Caller, new: NewGarment) -> Upload | None:

@@ -19,7 +19,7 @@ from redis.exceptions import RedisError
 from sqlalchemy import func, select
 
 from gpu_worker import contract
-from gpu_worker.contract import TAILOR, Lane, TryOnStatus
+from gpu_worker.contract import FETCHER, TAILOR, Lane, TryOnStatus
 from server import engines
 from server.auth import allow
 from server.config import Settings
@@ -79,7 +79,7 @@ class Figures(Collector):
 
     def __init__(self, services: Services):
         self._services = services
-        self._engines = sorted({services.settings.engine, "preview", TAILOR})
+        self._engines = sorted({services.settings.engine, "preview", TAILOR, FETCHER})
 
     def collect(self) -> Iterator[Metric]:
         up = GaugeMetricFamily("proteus_up", "Whether a part answers the server.", labels=["part"])

@@ -123,12 +123,16 @@ class Jobs:
 
     def cancel(self, job_id: str, engine: str, lane: Lane, merchant_id: str) -> None:
         """Takes a job out of its queue; a running one finds the flag and stops at its next step."""
+        self._redis.set(contract.cancel_key(job_id), "1", ex=contract.CANCEL_TTL_S)
+        self.take_out(job_id, engine, lane, merchant_id)
+
+    def take_out(self, job_id: str, engine: str, lane: Lane, merchant_id: str) -> None:
+        """Takes a job out of its queue; a running one goes on to its end."""
         queue = self._queue(contract.queue_name(engine, lane, merchant_id))
         with self._redis.pipeline(transaction=True) as pipe:
-            pipe.set(contract.cancel_key(job_id), "1", ex=contract.CANCEL_TTL_S)
             pipe.hdel(contract.turns_key(queue.name), job_id)
             pipe.lrem(queue.key, 0, job_id)
-            *_, removed = pipe.execute()
+            _, removed = pipe.execute()
         if removed:
             self._redis.delete(RqJob.key_for(job_id))
 

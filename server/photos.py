@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import select, update
 
-from gpu_worker.contract import TAILOR, Lane, PhotoJob, PhotoStatus, Reason
+from gpu_worker.contract import PhotoJob, PhotoStatus, Reason
 from server import nudges, reasons, try_ons, uploads, waiting
 from server.caller import Caller, get_owned, owned
 from server.errors import RETRY_AFTER_S, Problem
@@ -136,13 +136,14 @@ def bury(work: Work, photo: Photo) -> None:
     work.doom(keys.all())
     if photo.status == PhotoStatus.CHECKING:
         jobs, photo_id, merchant_id = work.services.jobs, photo.id, photo.merchant_id
-        work.after_commit(lambda: jobs.cancel(photo_id, TAILOR, Lane.LIVE, merchant_id))
+        engine, lane = PhotoJob.ENGINE, PhotoJob.LANE
+        work.after_commit(lambda: jobs.cancel(photo_id, engine, lane, merchant_id))
     work.announce(nudges.gone(photo))
     work.session.delete(photo)
 
 
 def enqueue(services: Services, photo: Photo, *, anew: bool = False) -> bool:
-    return services.jobs.enqueue(job_of(photo), TAILOR, Lane.LIVE, anew=anew)
+    return services.jobs.enqueue(job_of(photo), PhotoJob.ENGINE, PhotoJob.LANE, anew=anew)
 
 
 def job_of(photo: Photo) -> PhotoJob:

@@ -59,6 +59,11 @@ SENTENCES: dict[Reason, Sentences] = {
         "Choose a smaller one.",
         "The picture has more than 50 megapixels. Upload a smaller one.",
     ),
+    Reason.PICTURE_TOO_COMPLEX: Sentences(
+        "This photo is stored in a way that takes too long to read.",
+        "Save it again as an ordinary JPEG, or take a new one.",
+        "The file takes too much time or memory to read. Save it again as an ordinary JPEG or PNG.",
+    ),
     Reason.IMAGE_TOO_SMALL: Sentences(
         "This photo is too small to see you well.",
         "Choose one that is at least 256 pixels on each side.",

@@ -35,12 +35,15 @@ def upload_key(site_id: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class DerivedKeys:
+    """`fetched`: a garment's picture as it came from its address, until the tailor has read it."""
+
     clean: str
     parts: str
     cutout: str | None = None
+    fetched: str | None = None
 
     def all(self) -> list[str]:
-        return [key for key in (self.clean, self.parts, self.cutout) if key]
+        return [key for key in (self.clean, self.parts, self.cutout, self.fetched) if key]
 
 
 def photo_keys(photo_id: str) -> DerivedKeys:
@@ -49,7 +52,12 @@ def photo_keys(photo_id: str) -> DerivedKeys:
 
 def garment_keys(garment_id: str) -> DerivedKeys:
     base = f"garments/{garment_id}"
-    return DerivedKeys(f"{base}/garment.png", f"{base}/parts.npz", f"{base}/cutout.png")
+    return DerivedKeys(
+        clean=f"{base}/garment.png",
+        parts=f"{base}/parts.npz",
+        cutout=f"{base}/cutout.png",
+        fetched=f"{base}/fetched",
+    )
 
 
 def picture_key(try_on_id: str) -> str:

@@ -1,4 +1,4 @@
-"""Jobs for the tailor, as the server makes them."""
+"""Jobs for tailor and fetcher, as the server makes them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from gpu_worker.contract import Category, GarmentJob, PhotoJob
+from gpu_worker.contract import Category, FetchJob, GarmentJob, PhotoJob
 
 PICTURES = Path(__file__).parent.parent / "embed/demo/static"
 OWNED: dict[str, Any] = {"merchant_id": "mer_ada", "site_id": "sit_1"}
@@ -35,3 +35,13 @@ def garment_job(id: str = "gar_1", **changes: Any) -> GarmentJob:  # noqa: A002
         "upload_key": f"uploads/sit_1/{id}",
     }
     return GarmentJob(**{**OWNED, **told, **changes})
+
+
+def fetch_job(image_url: str, id: str = "gar_1", **changes: Any) -> FetchJob:  # noqa: A002
+    told: dict[str, Any] = {
+        "garment_id": id,
+        "accepted_at_ms": round(time.time() * 1000),
+        "image_url": image_url,
+        "fetched_key": f"garments/{id}/fetched",
+    }
+    return FetchJob(**{**OWNED, **told, **changes})

@@ -36,7 +36,7 @@ from tests.services import S3Settings
 from tests.waiting import DEADLINE_S, wait_for
 
 ENDS = {EventType.SUCCEEDED, EventType.FAILED, EventType.CANCELLED}
-ENDS |= {EventType.READY, EventType.REJECTED}
+ENDS |= {EventType.FETCHED, EventType.READY, EventType.REJECTED}
 
 
 def jpeg(
@@ -105,7 +105,7 @@ class Workshop:
 
     def accept(self, job: Job, lane: Lane = Lane.LIVE) -> None:
         self.jobs.enqueue(job, self.engine, lane)
-        self.accepted.append(job.id)
+        self.accepted.append(job.row_id)
 
     # --- the steward's side ----------------------------------------------------------------------
 

@@ -4,18 +4,21 @@ Standard library only (a test holds its imports against `sys.stdlib_module_names
 imports this package and nothing else of `gpu_worker`. Everything here goes over the wire as JSON.
 """
 
+from gpu_worker.contract.addresses import address_fault
 from gpu_worker.contract.messages import (
     JOBS,
     VERSION,
     ContractError,
     Event,
     EventType,
+    FetchJob,
     GarmentJob,
     Job,
     Nudge,
     PhotoJob,
     Subject,
     TryOnJob,
+    fetch_id,
     function_name,
     job_from_json,
 )
@@ -24,6 +27,7 @@ from gpu_worker.contract.names import (
     CANCEL_TTL_S,
     DEFAULT_BATCH_SIZE,
     EVENTS,
+    FETCHER,
     JOIN_RING,
     NUDGES,
     POLICY_TTL_S,
@@ -71,6 +75,7 @@ __all__ = [
     "CANCEL_TTL_S",
     "DEFAULT_BATCH_SIZE",
     "EVENTS",
+    "FETCHER",
     "JOBS",
     "JOIN_RING",
     "LADDER",
@@ -90,6 +95,7 @@ __all__ = [
     "ContractError",
     "Event",
     "EventType",
+    "FetchJob",
     "GarmentJob",
     "GarmentStatus",
     "Hint",
@@ -106,10 +112,12 @@ __all__ = [
     "Tier",
     "TryOnJob",
     "TryOnStatus",
+    "address_fault",
     "arrivals_key",
     "bell_key",
     "cancel_key",
     "curve_key",
+    "fetch_id",
     "function_name",
     "job_from_json",
     "lease_key",

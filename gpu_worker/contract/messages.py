@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from typing import Any, ClassVar, Self, TypeVar
 
-from gpu_worker.contract.words import Category
+from gpu_worker.contract.names import FETCHER, TAILOR
+from gpu_worker.contract.words import Category, Lane
 
 VERSION = 1
 
@@ -30,17 +31,37 @@ def _decode(text: str | bytes) -> dict[str, Any]:
     return body
 
 
+class Subject(StrEnum):
+    """What an event is about."""
+
+    TRY_ON = "try_on"
+    PHOTO = "photo"
+    GARMENT = "garment"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Job:
-    """What every job carries. `KIND` names the job on the wire and in RQ's function name;
-    `shopper_id` says whose turn it takes among its merchant's."""
+    """What every job carries. `KIND` names the job on the wire and in RQ's function name, `SUBJECT`
+    what its events are about. Where a kind is always queued in one place, `ENGINE` and `LANE` say
+    it, and nobody else does. `shopper_id` says whose turn it takes among its merchant's."""
 
     KIND: ClassVar[str]
+    SUBJECT: ClassVar[Subject]
 
     merchant_id: str
     site_id: str
     accepted_at_ms: int
     shopper_id: str | None = None
+
+    @property
+    def id(self) -> str:
+        """RQ's id of the job."""
+        raise NotImplementedError
+
+    @property
+    def row_id(self) -> str:
+        """The row that its events are about."""
+        return self.id
 
     def to_json(self) -> str:
         return json.dumps({"version": VERSION, "kind": self.KIND, **asdict(self)})
@@ -63,6 +84,7 @@ class TryOnJob(_Job):
     """Draw one picture. Keys name objects in the store; `*_parts_key` what the tailor found."""
 
     KIND: ClassVar[str] = "try_on"
+    SUBJECT: ClassVar[Subject] = Subject.TRY_ON
 
     try_on_id: str
     engine: str
@@ -98,6 +120,9 @@ class PhotoJob(_Job):
     """
 
     KIND: ClassVar[str] = "photo"
+    SUBJECT: ClassVar[Subject] = Subject.PHOTO
+    ENGINE: ClassVar[str] = TAILOR
+    LANE: ClassVar[Lane] = Lane.LIVE
 
     photo_id: str
     upload_key: str
@@ -113,13 +138,17 @@ class PhotoJob(_Job):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GarmentJob(_Job):
-    """Clean a garment's picture: `upload_key` or `image_url` -> `clean_key` and `parts_key`.
+    """Clean a garment's picture: `upload_key` -> `clean_key` and `parts_key`.
 
     `clean_key` receives the decoded picture, `cutout_key` a PNG with the ground transparent,
-    at most 512 px, for the screen.
+    at most 512 px, for the screen. `upload_key` is None only in a job of an earlier version, whose
+    tailor fetched for itself: such a job ends unheard and the steward has the picture fetched.
     """
 
     KIND: ClassVar[str] = "garment"
+    SUBJECT: ClassVar[Subject] = Subject.GARMENT
+    ENGINE: ClassVar[str] = TAILOR
+    LANE: ClassVar[Lane] = Lane.BULK
 
     garment_id: str
     category: Category
@@ -127,7 +156,6 @@ class GarmentJob(_Job):
     parts_key: str
     cutout_key: str
     upload_key: str | None = None
-    image_url: str | None = None
     clean: bool = True
 
     def __post_init__(self) -> None:
@@ -138,9 +166,37 @@ class GarmentJob(_Job):
         return self.garment_id
 
 
-Job = TryOnJob | PhotoJob | GarmentJob
-JOBS: dict[str, type[TryOnJob] | type[PhotoJob] | type[GarmentJob]] = {
-    job.KIND: job for job in (TryOnJob, PhotoJob, GarmentJob)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FetchJob(_Job):
+    """Bring a garment's picture from a merchant's own address: `image_url` -> `fetched_key`."""
+
+    KIND: ClassVar[str] = "fetch"
+    SUBJECT: ClassVar[Subject] = Subject.GARMENT
+    ENGINE: ClassVar[str] = FETCHER
+    LANE: ClassVar[Lane] = Lane.BULK
+
+    garment_id: str
+    image_url: str
+    fetched_key: str
+
+    @property
+    def id(self) -> str:
+        return fetch_id(self.garment_id)
+
+    @property
+    def row_id(self) -> str:
+        return self.garment_id
+
+
+def fetch_id(garment_id: str) -> str:
+    """The id of a garment's fetch job. RQ knows jobs by their ids alone, and the tailor's job of
+    the same garment follows while this one is still being settled."""
+    return f"fet_{garment_id.removeprefix('gar_')}"
+
+
+Job = TryOnJob | PhotoJob | GarmentJob | FetchJob
+JOBS: dict[str, type[TryOnJob] | type[PhotoJob] | type[GarmentJob] | type[FetchJob]] = {
+    job.KIND: job for job in (TryOnJob, PhotoJob, GarmentJob, FetchJob)
 }
 
 
@@ -161,23 +217,16 @@ def job_from_json(text: str | bytes) -> Job:
     return JOBS[kind].from_json(text)
 
 
-class Subject(StrEnum):
-    """What an event is about."""
-
-    TRY_ON = "try_on"
-    PHOTO = "photo"
-    GARMENT = "garment"
-
-
 class EventType(StrEnum):
     """What happened. A try-on runs, previews, succeeds or fails; a photo or garment is
-    ready or rejected."""
+    ready or rejected, a garment's picture may have to be fetched before."""
 
     RUNNING = "running"
     PREVIEW = "preview"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     CANCELLED = "cancelled"
+    FETCHED = "fetched"
     READY = "ready"
     REJECTED = "rejected"
 
@@ -188,7 +237,8 @@ class Event:
 
     `data` by type: running `{step, steps, tier}`; preview `{key}`; succeeded `{width, height,
     engine, is_preview, tier, seed, model_ms}`; failed `{code, retryable}`; photo ready `{width,
-    height, people, hints}`; garment ready `{width, height}`; rejected `{reasons: [code], people}`.
+    height, people, hints}`; garment fetched `{key}`, ready `{width, height}`; rejected
+    `{reasons: [code], people}`.
     Every end brings `carry_ms` too: time with the pictures outside the engine (store, decode,
     encode).
     `people` is a list of boxes `[x, y, width, height]` in fractions of the upright photo.

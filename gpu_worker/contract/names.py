@@ -9,6 +9,7 @@ NUDGES = "proteus:nudges"
 STEWARDS = "stewards"  # consumer group on EVENTS
 STEWARD = "proteus:steward"  # Redis hash by which the steward says that it lives: name, ts, counts
 TAILOR = "tailor"  # the engine name under which photo and garment jobs are queued
+FETCHER = "fetcher"  # the same for fetch jobs
 
 DEFAULT_BATCH_SIZE = 4
 POLICY_TTL_S = 5

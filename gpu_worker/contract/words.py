@@ -74,6 +74,7 @@ class Reason(StrEnum):
     TRUNCATED_IMAGE = "truncated_image"
     ANIMATED_IMAGE = "animated_image"
     TOO_MANY_PIXELS = "too_many_pixels"
+    PICTURE_TOO_COMPLEX = "picture_too_complex"
     IMAGE_TOO_SMALL = "image_too_small"
     TYPE_MISMATCH = "type_mismatch"
     UPLOAD_MISSING = "upload_missing"

@@ -30,7 +30,7 @@ from gpu_worker.contract import Lane, TryOnJob
 from gpu_worker.courier import Courier
 from gpu_worker.engine import DeviceLostError
 from gpu_worker.events import Events, Pace
-from gpu_worker.leases import Leases
+from gpu_worker.leases import ANY_NUMBER, Leases
 from gpu_worker.runner import Progress, Runner, Steps, Turn
 from gpu_worker.scheduler import Scheduler, bulk_beside
 from gpu_worker.worker.bill import Bill
@@ -61,10 +61,15 @@ class BatchWorker(RqSide):
         super().__init__(connection, f"{engine.name}-{host}-{os.getpid()}-{uuid4().hex[:8]}")
         self._engine = engine
         self._settings = settings
-        self._leases = Leases(connection, engine.name, self.name, settings.lease_s)
+        each = getattr(engine, "per_merchant", ANY_NUMBER)
+        self._leases = Leases(connection, engine.name, self.name, settings.lease_s, each)
         self._pace = Pace()
         self._bill = Bill()
-        self._book = Book(lambda held: self._bill.close(held.claim, held.spent_ms), self._beside)
+        self._book = Book(
+            on_forget=lambda held: self._bill.close(held.claim, held.spent_ms),
+            beside=self._beside,
+            on_late=lambda held, ms: self._bill.add(held.claim, ms),
+        )
         self._carrier = Carrier(
             courier,
             self._book,

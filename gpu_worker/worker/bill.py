@@ -1,4 +1,4 @@
-"""What jobs cost the engine beyond what their merchants were charged with when they were claimed.
+"""What jobs cost beyond what their merchants were charged with when they were claimed.
 
 Knows claims and ms; whoever charges them is told what to charge. Thread-safe.
 """
@@ -25,12 +25,17 @@ class Bill:
         self._lock = threading.Lock()
 
     def close(self, claim: Claim, spent_ms: float) -> None:
-        """The job is ours no more, done or not; it had so much of the engine."""
+        """The job is ours no more, done or not; it had so much of our time."""
         with self._lock:
             cost = max(LEAST_MS, spent_ms)
             self._due[claim.lane, claim.merchant] += cost - claim.charged_ms
             if spent_ms > 0:
                 self.usual_ms += WEIGHT * (spent_ms - self.usual_ms)
+
+    def add(self, claim: Claim, ms: float) -> None:
+        """It cost so much more, after it was closed."""
+        with self._lock:
+            self._due[claim.lane, claim.merchant] += ms
 
     def take(self) -> dict[tuple[Lane, str], float]:
         with self._lock:

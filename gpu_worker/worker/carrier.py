@@ -10,12 +10,13 @@ import logging
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from redis.exceptions import RedisError
 from rq.job import Job as RqJob
 
-from gpu_worker.contract import EventType, Job, Reason, Subject
+from gpu_worker.contract import EventType, Job, Reason
 from gpu_worker.courier import Courier, Outcome
 from gpu_worker.engine import Pixels, Refusal
 from gpu_worker.events import Events
@@ -58,7 +59,7 @@ class Carrier:
             began = time.monotonic()
             outcome = self._courier.outcome(held.job)
             if outcome is None:
-                order = self._courier.fetch(held.job)
+                order = self._courier.fetch(held.job, partial(self._book.charge, held))
                 held.carry_s = time.monotonic() - began
                 self._book.arrive(held, order)
             elif self._book.start_leaving(held):  # an earlier worker died after it had stored it
@@ -185,4 +186,4 @@ class Carrier:
                 time.sleep(0.1)
 
     def _send(self, job: Job, kind: EventType, data: dict[str, Any]) -> None:
-        self._events.send(Subject(job.KIND), job.id, kind, data)
+        self._events.send(job.SUBJECT, job.row_id, kind, data)

@@ -32,7 +32,7 @@ class Held:
     leaving: bool = False  # its end is being told; it needs no slot any more
     tier: Tier | None = None  # the rung it was admitted on
     carry_s: float = 0.0  # spent on its pictures outside the engine: store, decode, encode
-    spent_ms: float = 0.0  # of the engine's time
+    spent_ms: float = 0.0  # what its merchant pays for: the engine's time, work on its inputs
     kept_at: float = float("-inf")  # when its lease was last renewed for telling its end
     telling: threading.Lock = field(default_factory=threading.Lock)  # nothing after the end
 
@@ -65,15 +65,17 @@ class Held:
 
 class Book:
     """Thread-safe. A job leaves once: whoever gets True from `start_leaving` tells its end.
-    `on_forget` hears of each that is ours no more; `beside(live, slots)`: how many bulk samples
-    may run beside so many live ones."""
+    `on_forget` hears of each that is ours no more, `on_late` what it cost after that;
+    `beside(live, slots)`: how many bulk samples may run beside so many live ones."""
 
     def __init__(
         self,
         on_forget: Callable[[Held], None] = lambda _held: None,
         beside: Callable[[int, int], int] = lambda live, slots: slots - live,
+        on_late: Callable[[Held, float], None] = lambda _held, _ms: None,
     ) -> None:
         self._on_forget = on_forget
+        self._on_late = on_late
         self._beside = beside
         self._held: dict[str, Held] = {}
         self._arrived: list[Held] = []
@@ -131,6 +133,14 @@ class Book:
             for job_id, ms in spent.items():
                 if job_id in self._held:
                     self._held[job_id].spent_ms += ms
+
+    def charge(self, held: Held, ms: float) -> None:
+        """So many ms of work on its inputs. To be cancelled meanwhile makes it no cheaper."""
+        with self._changed:
+            is_here = self._held.get(held.id) is held
+            held.spent_ms += ms if is_here else 0
+        if not is_here:
+            self._on_late(held, ms)
 
     def mark_ending(self, ids: Iterable[str]) -> None:
         with self._changed:

@@ -43,6 +43,7 @@ class PolicyReader:
         self._sight = Sight(connection, engine.name, settings.tiers)
         self._memory = Memory()
         self._is_alone = False
+        self._least_slots = int(getattr(engine, "least_slots", 1))
 
     def first(self) -> Policy:
         """Until Redis was asked."""
@@ -91,7 +92,7 @@ class PolicyReader:
     def _within_bounds(self, policy: contract.Policy) -> Policy:
         known = {tier.name: tier for tier in self._settings.tiers}
         return Policy(
-            slots=min(max(policy.batch_size, 1), self._engine.max_slots),
+            slots=min(max(policy.batch_size, self._least_slots), self._engine.max_slots),
             max_wait_s=min(max(policy.max_wait_ms, 0), MAX_WAIT_MS) / 1000,
             tier=known.get(policy.tier, self._settings.tiers[0]),
         )

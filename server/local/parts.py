@@ -72,6 +72,7 @@ def environment(stack: Stack, inherited: Mapping[str, str]) -> dict[str, str]:
         "PROTEUS_SERVER_URL": settings.server_url,
         "DATABASE_URL": f"sqlite:///{stack.home.path / 'proteus.db'}",
         "REDIS_URL": stack.redis_url,
+        "PROTEUS_FETCHES": "4",  # each is a process, and here is one merchant
         "PYTHONUNBUFFERED": "1",
     }
     given = {name: value for name, value in inherited.items() if value}
@@ -90,7 +91,7 @@ def _store_environment(stack: Stack) -> dict[str, str]:
 
 def workers(engine: str) -> dict[str, str]:
     """Name and engine of each worker. Test keys are drawn by the preview whatever live keys use."""
-    named = {"worker": engine, "tailor": "tailor"}
+    named = {"worker": engine, "tailor": "tailor", "fetcher": "fetcher"}
     return named if engine == "preview" else {**named, "worker-preview": "preview"}
 
 

@@ -15,8 +15,8 @@ from typing import Any
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
-from gpu_worker.contract import TAILOR, GarmentStatus, Lane, PhotoStatus, Reason, TryOnStatus
-from server import dashboard_sessions, photos, shoppers, try_ons, uploads
+from gpu_worker.contract import GarmentStatus, PhotoJob, PhotoStatus, Reason, TryOnStatus
+from server import dashboard_sessions, garment_jobs, photos, shoppers, try_ons, uploads
 from server.errors import Unavailable
 from server.models import (
     DashboardSession,
@@ -70,22 +70,25 @@ def _each_due(
 
 
 def _end(work: Work, row: TryOn | Photo | Garment) -> None:
-    engine, lane = TAILOR, Lane.LIVE
+    jobs = work.services.jobs
     if not isinstance(row, Garment):
         row.asked_from = None
     if isinstance(row, TryOn):
-        engine, lane = row.engine, row.lane
+        place = row.id, row.engine, row.lane, row.merchant_id
         row.status, row.finished_at = TryOnStatus.EXPIRED, work.now
         row.position = row.preview_key = None
         work.doom([picture_key(row.id), partial_key(row.id)])
+        work.after_commit(lambda: jobs.cancel(*place))
     elif isinstance(row, Photo):
+        place = row.id, PhotoJob.ENGINE, PhotoJob.LANE, row.merchant_id
         row.status, row.reasons = PhotoStatus.REJECTED, [Reason.WORKER_LOST.value]
         work.doom([row.upload_key])
+        work.after_commit(lambda: jobs.cancel(*place))
     else:
+        job = garment_jobs.job_of(row)
         row.status, row.reasons = GarmentStatus.REJECTED, [Reason.WORKER_LOST.value]
+        work.after_commit(lambda: garment_jobs.cancel(jobs, job))
     work.nudge(row)
-    jobs, job_id, merchant_id = work.services.jobs, row.id, row.merchant_id
-    work.after_commit(lambda: jobs.cancel(job_id, engine, lane, merchant_id))
 
 
 # --- past its time -------------------------------------------------------------------------------

@@ -43,15 +43,18 @@ class ContestedError(Exception):
 
 @dataclass(slots=True)
 class Settled:
-    """What a transaction did: whom to nudge after its commit, whose queue moved, what was odd."""
+    """What a transaction did: whom to nudge after its commit, whose queue moved, which garments
+    the tailor may begin with, what was odd."""
 
     nudges: list[Nudge] = field(default_factory=list)
     engines: set[str] = field(default_factory=set)
+    fetched: list[Garment] = field(default_factory=list)
     unreadable: int = 0
 
     def add(self, other: Settled) -> None:
         self.nudges += other.nudges
         self.engines |= other.engines
+        self.fetched += other.fetched
         self.unreadable += other.unreadable
 
 
@@ -121,6 +124,8 @@ def _settle_row(
         settled.nudges.append(nudges.of(row))
         if isinstance(row, TryOn) and row.status is not seen[0]:
             settled.engines.add(row.engine)
+        if isinstance(row, Garment) and "upload_key" in change.values:
+            settled.fetched.append(row)
     settled.unreadable += unreadable
     doom(session, change.doomed, now)
     return True

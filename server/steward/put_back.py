@@ -18,16 +18,19 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from gpu_worker.contract import (
-    TAILOR,
+    FetchJob,
+    GarmentJob,
     GarmentStatus,
     Job,
     Lane,
+    PhotoJob,
     PhotoStatus,
     Reason,
     TryOnStatus,
+    fetch_id,
     queue_name,
 )
-from server import garments, photos, try_ons
+from server import garment_jobs, photos, try_ons
 from server.errors import Unavailable
 from server.models import Garment, Photo, TryOn
 from server.services import Services, Work
@@ -40,19 +43,20 @@ LOCK_MS = 5000
 
 @dataclass(frozen=True, slots=True)
 class Unfinished:
-    """A row that must have a job."""
+    """A row that must have a job. `job_ids`: under which of these, `places`: in which engine's
+    lane; the first is where it belongs, the others are where it may still be."""
 
     model: Any
     id: str
     version: int
     status: Any
     merchant_id: str
-    engine: str = TAILOR
-    lane: Lane = Lane.LIVE
+    places: tuple[tuple[str, Lane], ...]
+    job_ids: frozenset[str]
 
     @property
-    def queue(self) -> str:
-        return queue_name(self.engine, self.lane, self.merchant_id)
+    def queues(self) -> set[str]:
+        return {queue_name(engine, lane, self.merchant_id) for engine, lane in self.places}
 
 
 class PutBack:
@@ -76,9 +80,9 @@ class PutBack:
         with self._services.read() as session:
             rows = _unfinished(session, now - self._lost_after)
         jobs = self._services.jobs
-        jobs.rejoin({(row.engine, row.lane, row.merchant_id) for row in rows})
-        standing = jobs.standing({row.queue for row in rows})
-        missing = [row for row in rows if row.id not in standing]
+        jobs.rejoin({(*row.places[0], row.merchant_id) for row in rows})
+        standing = jobs.standing({queue for row in rows for queue in row.queues})
+        missing = [row for row in rows if not row.job_ids & standing]
         lost = [row for row in missing if (row.id, row.version) in self._missed]
         self._missed = {(row.id, row.version) for row in missing}
         return sum(self._try_to_return(row, now) for row in lost)
@@ -102,31 +106,46 @@ class PutBack:
         if job is None:
             return False
         log.warning("%s had neither job nor lease and is put back", seen.id)
-        jobs = self._services.jobs
-        put = jobs.enqueue(job, seen.engine, seen.lane)
-        if not put and seen.id not in jobs.standing([seen.queue]):
-            jobs.enqueue(job, seen.engine, seen.lane, anew=True)  # RQ knew an earlier run of it
+        jobs, place = self._services.jobs, seen.places[0]
+        put = jobs.enqueue(job, *place)
+        if not put and job.id not in jobs.standing(seen.queues):
+            jobs.enqueue(job, *place, anew=True)  # RQ knew an earlier run of it
         return True
 
 
 def _unfinished(session: Session, before: datetime) -> list[Unfinished]:
+    try_on_rows = _rows(session, TryOn, try_ons.UNFINISHED, before, TryOn.engine, TryOn.lane)
+    photo_rows = _rows(session, Photo, (PhotoStatus.CHECKING,), before)
+    cleaning, asked = (GarmentStatus.CLEANING,), (Garment.upload_key, Garment.image_url)
     return [
-        *_rows(session, TryOn, try_ons.UNFINISHED, before, (TryOn.engine, TryOn.lane)),
-        *_rows(session, Photo, (PhotoStatus.CHECKING,), before),
-        *_rows(session, Garment, (GarmentStatus.CLEANING,), before),
+        *(_in_line(TryOn, row[:4], row[4:]) for row in try_on_rows),
+        *(_in_line(Photo, row, (PhotoJob.ENGINE, PhotoJob.LANE)) for row in photo_rows),
+        *(_garment(row) for row in _rows(session, Garment, cleaning, before, *asked)),
     ]
 
 
 def _rows(
-    session: Session,
-    model: Any,
-    statuses: Iterable[Any],
-    before: datetime,
-    where_queued: tuple[Any, ...] = (),
-) -> list[Unfinished]:
-    query = select(model.id, model.version, model.status, model.merchant_id, *where_queued)
+    session: Session, model: Any, statuses: Iterable[Any], before: datetime, *more: Any
+) -> list[tuple[Any, ...]]:
+    query = select(model.id, model.version, model.status, model.merchant_id, *more)
     query = query.where(model.status.in_(list(statuses)), model.queued_at < before)
-    return [Unfinished(model, *row) for row in session.execute(query)]
+    return [tuple(row) for row in session.execute(query)]
+
+
+def _in_line(model: Any, row: tuple[Any, ...], place: tuple[Any, ...]) -> Unfinished:
+    row_id, version, status, merchant_id = row
+    return Unfinished(model, row_id, version, status, merchant_id, (place,), frozenset({row_id}))
+
+
+def _garment(row: tuple[Any, ...]) -> Unfinished:
+    """To be fetched or to be cleaned. An earlier version had all garments in the live lane."""
+    row_id, version, status, merchant_id, upload_key, image_url = row
+    fetch = FetchJob.ENGINE, FetchJob.LANE
+    clean = GarmentJob.ENGINE, GarmentJob.LANE
+    first = fetch if upload_key is None and image_url is not None else clean
+    places = tuple(dict.fromkeys([first, fetch, clean, (GarmentJob.ENGINE, Lane.LIVE)]))
+    job_ids = frozenset({row_id, fetch_id(row_id)})
+    return Unfinished(Garment, row_id, version, status, merchant_id, places, job_ids)
 
 
 def _try_on_job(work: Work, row: TryOn) -> Job | None:
@@ -147,5 +166,5 @@ def _try_on_job(work: Work, row: TryOn) -> Job | None:
 _JOBS: dict[Any, Callable[[Work, Any], Job | None]] = {
     TryOn: _try_on_job,
     Photo: lambda _, row: photos.job_of(row),
-    Garment: lambda _, row: garments.job_of(row),
+    Garment: lambda _, row: garment_jobs.job_of(row),
 }

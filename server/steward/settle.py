@@ -63,8 +63,10 @@ def photo_change(row: Photo, event: Event, _now: datetime) -> Change:
     raise ContractError(f"a photo is never {event.type.value}")
 
 
-def garment_change(row: Garment, event: Event, _now: datetime) -> Change:
+def garment_change(row: Garment, event: Event, now: datetime) -> Change:
     """What `event` makes of a garment. Raises ContractError like `try_on_change`."""
+    if event.type is EventType.FETCHED:
+        return _garment_fetched(row, event, now)
     if event.type not in (EventType.READY, EventType.REJECTED, EventType.CANCELLED):
         raise ContractError(f"a garment is never {event.type.value}")
     if row.status is not GarmentStatus.CLEANING or event.type is EventType.CANCELLED:
@@ -213,6 +215,22 @@ def _photo_rejected(row: Photo, event: Event) -> Change:
     values = {"status": PhotoStatus.REJECTED, "reasons": reasons, "people": people}
     values["asked_from"] = None
     return Change(values, [] if can_choose else [row.upload_key])
+
+
+# --- garments ------------------------------------------------------------------------------------
+
+
+def _garment_fetched(row: Garment, event: Event, now: datetime) -> Change:
+    """Its picture lies where an upload would; it waits anew, for the tailor. One that was fetched
+    once more after all was over is nobody's."""
+    key = garment_keys(row.id).fetched
+    if key is None or event.data.get("key") != key:
+        raise ContractError(f"fetched for {row.id} names {event.data.get('key')!r}")
+    if row.status is not GarmentStatus.CLEANING:
+        return Change(doomed=[key] if row.image_url is not None else [])
+    if row.image_url is None or row.upload_key is not None:
+        return NOTHING
+    return Change({"upload_key": key, "queued_at": now})
 
 
 # --- reading an event's data ---------------------------------------------------------------------

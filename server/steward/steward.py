@@ -20,7 +20,7 @@ from redis.exceptions import RedisError
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from gpu_worker.contract import STEWARD, STEWARD_TTL_S, Event
-from server import nudges
+from server import garment_jobs, nudges
 from server.errors import Unavailable
 from server.services import Services
 from server.steward import expiry, placing
@@ -116,6 +116,8 @@ class Steward:
         if not mail.ids:
             return
         settled = self._commit(mail.events, now)
+        for garment in settled.fetched:
+            garment_jobs.enqueue(self._services, garment)
         nudges.publish(self._services.redis, settled.nudges)
         self._inbox.acknowledge(mail)
         self._moved |= settled.engines

@@ -20,6 +20,13 @@ def test_what_was_charged_too_much_or_too_little_is_made_up_once() -> None:
     assert bill.take() == {}
 
 
+def test_what_is_told_late_is_added() -> None:
+    bill = Bill()
+    bill.close(claim(), 1000)
+    bill.add(claim(), 70)
+    assert bill.take() == {(Lane.LIVE, "ada"): 70}
+
+
 def test_even_a_refusal_costs_a_little() -> None:
     bill = Bill()
     bill.close(claim(charged_ms=1000), 0)

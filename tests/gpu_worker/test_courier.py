@@ -16,6 +16,11 @@ from gpu_worker.tailor_courier import save_parts
 from tests.workshop import Workshop, jpeg
 
 
+def free(ms: float) -> None:
+    """What a try-on pays for is its engine's time."""
+    raise AssertionError(f"charged {ms} ms")
+
+
 @pytest.fixture
 def courier(shop: Workshop) -> TryOnCourier:
     return TryOnCourier(shop.store, "null", is_preview=True)
@@ -33,7 +38,7 @@ def test_an_order_has_all_that_the_job_names(shop: Workshop, courier: TryOnCouri
     }
     shop.store.put("parts.npz", save_parts(parts), "application/octet-stream")
     job = shop.job("try_1", mask_key="mask.png", photo_parts_key="parts.npz", seed=3, upscale=2)
-    order = courier.fetch(job)
+    order = courier.fetch(job, free)
     assert order.photo.shape == (128, 96, 3)
     assert order.mask is not None
     assert (order.mask == mask).all()
@@ -46,18 +51,18 @@ def test_an_order_has_all_that_the_job_names(shop: Workshop, courier: TryOnCouri
 def test_parts_that_are_gone_are_read_anew_by_the_engine(
     shop: Workshop, courier: TryOnCourier
 ) -> None:
-    assert courier.fetch(shop.job("try_1", photo_parts_key="gone.npz")).photo_parts == {}
+    assert courier.fetch(shop.job("try_1", photo_parts_key="gone.npz"), free).photo_parts == {}
 
 
 @pytest.mark.parametrize("key", ["photo_key", "garment_key", "mask_key"])
 def test_a_picture_that_is_gone_is_refused(shop: Workshop, courier: TryOnCourier, key: str) -> None:
     with pytest.raises(Refusal) as refused:
-        courier.fetch(shop.job("try_1", **{key: "gone.jpg"}))
+        courier.fetch(shop.job("try_1", **{key: "gone.jpg"}), free)
     assert refused.value.reason is Reason.UPLOAD_MISSING
 
 
 def test_a_renewed_order_draws_the_same_noise(shop: Workshop, courier: TryOnCourier) -> None:
-    order = courier.fetch(shop.job("try_1", seed=5))
+    order = courier.fetch(shop.job("try_1", seed=5), free)
     first = order.noise.draw("latents", (4,))
     assert (courier.renew(order).noise.draw("latents", (4,)) == first).all()
     assert (order.noise.draw("latents", (4,)) != first).any()
@@ -82,7 +87,7 @@ def test_parts_never_run_code() -> None:
 def test_what_a_key_holds_is_checked_again(shop: Workshop, courier: TryOnCourier) -> None:
     shop.store.put("photo.jpg", jpeg()[:200], "image/jpeg")
     with pytest.raises(Refusal) as refused:
-        courier.fetch(shop.job("try_1"))
+        courier.fetch(shop.job("try_1"), free)
     assert refused.value.reason is Reason.TRUNCATED_IMAGE
 
 
@@ -91,4 +96,4 @@ def test_a_job_of_another_kind_is_refused(courier: TryOnCourier) -> None:
 
     job: Any = photo_job()
     with pytest.raises(Refusal):
-        courier.fetch(job)
+        courier.fetch(job, free)

@@ -98,3 +98,18 @@ def test_who_comes_back_joins_only_after_its_earlier_self_has_left() -> None:
     assert book.take_arrived() == []
     assert book.take_gone() == {"try_1"}
     assert book.take_arrived() == [again]
+
+
+def test_what_was_spent_on_the_inputs_is_paid_whenever_it_is_told() -> None:
+    paid: list[tuple[str, float]] = []
+    book = Book(
+        on_forget=lambda one: paid.append(("closed", one.spent_ms)),
+        on_late=lambda _one, ms: paid.append(("late", ms)),
+    )
+    one = held("try_1")
+    book.add(one)
+    book.charge(one, 300)
+    book.spend({one.id: 20})
+    book.forget(one)  # cancelled while its picture was read
+    book.charge(one, 40)
+    assert paid == [("closed", 320), ("late", 40)]

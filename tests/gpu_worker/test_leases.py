@@ -103,6 +103,64 @@ def test_beyond_the_room_only_merchants_come_who_are_not_here(redis: Redis) -> N
     assert ids(leases(redis).claim(Room(1, 1, 0, newcomers=1, here=here))) == ["a1", "c2"]
 
 
+def few(redis: Redis, worker: str = "w1", per_merchant: int = 2) -> Leases:
+    return Leases(redis, "null", worker, lease_s=20, per_merchant=per_merchant)
+
+
+def test_no_more_of_one_merchant_are_held_than_may_be_and_others_pass(redis: Redis) -> None:
+    enqueue(redis, "a1", "a2", "a3", "a4", lane=Lane.BULK)
+    enqueue(redis, "c1", merchant="cleo", lane=Lane.BULK)
+    mine = few(redis).claim(Room(0, 8, 0))
+    assert ids(mine) == ["a1", "c1", "a2"]
+    assert few(redis, "w2").claim(Room(0, 8, 0)) == [], "whoever of the workers asks"
+    enqueue(redis, "d1", merchant="dora", lane=Lane.BULK)
+    assert ids(few(redis).claim(Room(0, 8, 0))) == ["d1"]
+    few(redis).hand_back(mine[:1])
+    assert ids(few(redis).claim(Room(0, 8, 0))) == ["a1"]
+    lose(redis, mine[2:])
+    few(redis).recover()
+    assert ids(few(redis).claim(Room(0, 8, 0))) == ["a2"], "one who died holds nothing for ever"
+
+
+@settings(
+    deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    per_merchant=st.integers(1, 3),
+    moves=st.lists(
+        st.tuples(
+            st.sampled_from(["enqueue", "claim", "settle"]),
+            st.sampled_from(["ada", "ben", "cleo"]),
+            st.integers(1, 4),
+        ),
+        max_size=25,
+    ),
+)
+def test_a_claim_fills_its_room_as_far_as_the_merchants_may(
+    redis: Redis, per_merchant: int, moves: list[tuple[str, str, int]]
+) -> None:
+    redis.flushall()
+    worker, held, waiting, count = few(redis, "w1", per_merchant), list[Claim](), Counter[str](), 0
+    for move, merchant, n in moves:
+        if move == "enqueue":
+            enqueue(redis, *(f"j{count + i}" for i in range(n)), merchant=merchant, lane=Lane.BULK)
+            waiting[merchant] += n
+            count += n
+        elif move == "settle":
+            done = [claim for claim in held if claim.merchant == merchant][:n]
+            for claim in done:
+                redis.zrem(f"rq:wip:{claim.queue}", claim.member)
+            held = [claim for claim in held if claim not in done]
+        else:
+            got = worker.claim(Room(0, n, 0))
+            held += got
+            waiting -= Counter(claim.merchant for claim in got)
+            mine = Counter(claim.merchant for claim in held)
+            assert max(mine.values(), default=0) <= per_merchant
+            could = sum(min(waiting[m], per_merchant - mine[m]) for m in waiting)
+            assert len(got) == n or could == 0
+
+
 def test_a_job_that_was_deleted_is_passed_over(redis: Redis) -> None:
     enqueue(redis, "a1", "a2")
     redis.delete("rq:job:a1")

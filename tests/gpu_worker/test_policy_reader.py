@@ -15,6 +15,7 @@ from gpu_worker.__main__ import redis_client
 from gpu_worker.arbitrator import set_override
 from gpu_worker.config import Settings
 from gpu_worker.contract import LADDER, Lane
+from gpu_worker.fetcher.fetcher import Fetcher
 from gpu_worker.law import Override
 from gpu_worker.null import NullEngine
 from gpu_worker.worker.policy import Policy, PolicyReader
@@ -121,3 +122,13 @@ def test_a_batch_size_that_is_set_holds_while_nobody_rules(redis: Redis) -> None
     assert made.read(time.time()).slots == 6
     say(redis, batch_size=2)
     assert made.read(time.time()).slots == 2
+
+
+def test_an_engine_that_waits_more_than_it_computes_keeps_its_slots(redis: Redis) -> None:
+    engine = Fetcher(at_once=6, per_merchant=2)
+    patient = PolicyReader(redis, engine, SETTINGS)
+    assert patient.first().slots == 6
+    assert patient.read(time.time()).slots == 6
+    words: dict[Any, Any] = {"batch_size": 1}
+    redis.hset(contract.policy_key(engine.name), mapping=words)
+    assert patient.read(time.time()).slots == 6

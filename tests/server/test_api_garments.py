@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gpu_worker.contract import TAILOR, GarmentStatus
+from gpu_worker.contract import FETCHER, TAILOR, GarmentStatus, Lane, cancel_key, fetch_id
 from server import uploads
 from server.models import Garment, Upload
 from tests.server.actors import Actor, World, after, code
@@ -16,8 +16,8 @@ def new(**changes: Any) -> dict[str, Any]:
     return {"sku": "TEE-1", "title": "Tee", "category": "upper", "image_key": "uploads/x"} | changes
 
 
-def waiting(world: World) -> list[str]:
-    return list(world.services.jobs.line(TAILOR).positions())
+def waiting(world: World, engine: str = TAILOR) -> list[str]:
+    return list(world.services.jobs.line(engine, Lane.BULK).positions())
 
 
 def test_ada_adds_a_garment_and_it_is_cleaned(any_world: World) -> None:
@@ -39,12 +39,45 @@ def test_a_ready_garment_shows_its_cutout(world: World, sam: Actor) -> None:
     assert garment.cutout_key in body["cutout_url"]
 
 
-def test_a_picture_by_url_is_left_to_the_tailor(world: World, ada: Actor) -> None:
+def test_a_picture_by_url_is_left_to_the_fetcher(world: World, ada: Actor) -> None:
     body = new(image_url="https://shop.example/tee.jpg")
     del body["image_key"]
     answer: Any = ada.post("/v1/garments", body)
     assert answer.status_code == 202
-    assert world.fetch(Garment, answer.json["id"]).image_url == "https://shop.example/tee.jpg"
+    garment_id = answer.json["id"]
+    assert world.fetch(Garment, garment_id).image_url == "https://shop.example/tee.jpg"
+    assert (waiting(world, FETCHER), waiting(world)) == ([fetch_id(garment_id)], [])
+    assert ada.delete(f"/v1/garments/{garment_id}").status_code == 204
+    assert waiting(world, FETCHER) == []
+    told = cancel_key(fetch_id(garment_id))
+    assert not world.services.redis.exists(told), "one under way keeps its place to its end"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "ftp://shop.example/tee.jpg",
+        "//shop.example/tee.jpg",
+        "https://ada:key@shop.example/tee.jpg",
+        "https://ada@shop.example/tee.jpg",
+        "https://shop.example:22/tee.jpg",
+        "http://shop.example:8080/tee.jpg",
+        "http://shop.example:99999/tee.jpg",
+        "http://shop.example\\@10.0.0.1/tee.jpg",
+        "http://[fe80::1%25eth0]/tee.jpg",
+        "http://[::1/tee.jpg",
+        "https://",
+        "https:///tee.jpg",
+        "https://shop.example/" + "x" * 2000,
+    ],
+)
+def test_an_address_that_can_never_be_fetched_is_refused_at_once(
+    world: World, ada: Actor, address: str
+) -> None:
+    answer = ada.post("/v1/garments", new(image_url=address) | {"image_key": None})
+    told: Any = answer.json
+    assert (answer.status_code, told["code"], told["param"]) == (422, "invalid", "image_url")
+    assert waiting(world, FETCHER) == []
 
 
 def test_a_sku_is_taken_once_per_site(any_world: World) -> None:

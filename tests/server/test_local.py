@@ -21,7 +21,7 @@ from tests.services import S3Settings
 
 pytestmark = [pytest.mark.slow, pytest.mark.faults]
 
-PARTS = ["redis", "store", "server", "steward", "arbitrator", "worker", "tailor", "shop"]
+PARTS = ["redis", "store", "server", "steward", "arbitrator", "worker", "tailor", "fetcher", "shop"]
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +98,8 @@ def test_a_setting_that_a_part_refuses_ends_the_stack(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["worker", "tailor", "arbitrator", "steward", "server", "redis", "store", "shop"]
+    "name",
+    ["worker", "tailor", "fetcher", "arbitrator", "steward", "server", "redis", "store", "shop"],
 )
 def test_a_killed_part_is_started_again(stack: Launcher, name: str) -> None:
     killed = stack.pid(name)

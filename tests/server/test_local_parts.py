@@ -23,7 +23,7 @@ def test_a_newcomer_gets_everything(tmp_path: Path) -> None:
     assert sorted(names) == sorted(
         [
             *("redis", "store", "migrate", "seed", "server", "steward", "shop"),
-            *("arbitrator", "worker", "tailor"),
+            *("arbitrator", "worker", "tailor", "fetcher"),
         ]
     )
 
@@ -51,11 +51,14 @@ def test_what_the_user_sets_stays_and_an_empty_variable_counts_as_not_set(tmp_pa
     assert env["DATABASE_URL"] == f"sqlite:///{tmp_path / 'proteus.db'}"
 
 
+BESIDE = {"tailor": "tailor", "fetcher": "fetcher"}
+
+
 @pytest.mark.parametrize(
     ("engine", "expected"),
     [
-        ("preview", {"worker": "preview", "tailor": "tailor"}),
-        ("null", {"worker": "null", "tailor": "tailor", "worker-preview": "preview"}),
+        ("preview", {"worker": "preview", **BESIDE}),
+        ("null", {"worker": "null", **BESIDE, "worker-preview": "preview"}),
     ],
 )
 def test_test_keys_always_find_the_preview(engine: str, expected: dict[str, str]) -> None:

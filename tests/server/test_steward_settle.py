@@ -184,6 +184,7 @@ def test_a_settled_garment_stays(kind: EventType) -> None:
         (photo(), EventType.READY, {"people": 1}),
         (photo(), EventType.REJECTED, {"reasons": "nobody_found"}),
         (Garment(id="gar_1", status=GarmentStatus.CLEANING), EventType.RUNNING, {}),
+        (Garment(id="gar_1", status=GarmentStatus.CLEANING), EventType.FETCHED, {}),
         (Garment(id="gar_1", status=GarmentStatus.CLEANING), EventType.READY, {"width": []}),
     ],
 )

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from gpu_worker.fetch import Fetcher
+from gpu_worker.config import Settings
+from gpu_worker.decoders import Decoders
 from gpu_worker.tailor import Tailor
 from gpu_worker.tailor_courier import Limits, TailorCourier
 from tests.services import S3Settings
@@ -20,10 +21,18 @@ def shop(redis_url: str, store: S3Settings, tmp_path: Path) -> Iterator[Workshop
         yield made
 
 
+@pytest.fixture(scope="session")
+def decoders() -> Iterator[Decoders]:
+    """One warm set for all tests; a child that a test ends is replaced."""
+    settings = Settings()
+    made = Decoders(2, 0.6, settings.decode_memory_bytes, settings.max_pixels)
+    yield made
+    made.close()
+
+
 @pytest.fixture
-def tailor(shop: Workshop) -> Iterator[Workshop]:
+def tailor(shop: Workshop, decoders: Decoders) -> Iterator[Workshop]:
     """The workshop while a tailor works in it."""
     limits = Limits(max_upload_bytes=2**20, min_side_px=256, max_side_px=2048)
-    fetcher = Fetcher(2**20, allow_loopback=True)
-    with working(shop, Tailor(), TailorCourier(shop.store, fetcher, limits)):
+    with working(shop, Tailor(), TailorCourier(shop.store, decoders, limits)):
         yield shop

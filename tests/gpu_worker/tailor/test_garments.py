@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -121,26 +118,8 @@ def test_without_cleaning_the_picture_is_taken_as_it_is(tailor: Workshop) -> Non
     assert screen(tailor)[..., 3].min() == 255
 
 
-@contextmanager
-def shop_server(body: bytes) -> Iterator[str]:
-    class Shop(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *args: Any) -> None: ...
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Shop)
-    Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/tee.jpg"
-    finally:
-        server.shutdown()
-        server.server_close()
-
-
-def test_a_garment_is_fetched_by_url(tailor: Workshop) -> None:
-    with shop_server(TEE) as url:
-        assert told(tailor, None, upload_key=None, image_url=url).type == EventType.READY
+def test_a_job_of_an_earlier_version_that_would_have_to_be_fetched_ends_unheard(
+    tailor: Workshop,
+) -> None:
+    """The steward sees that it is gone, and has the picture fetched."""
+    assert told(tailor, None, upload_key=None).type == EventType.CANCELLED

@@ -55,7 +55,7 @@ def test_ada_adds_a_garment(house: House, ada: Person) -> None:
     listed = ada.get("/dashboard/garments").text
     assert "Sunset tee" in listed
     assert "TEE-1" in listed
-    queue = queue_name(TAILOR, Lane.LIVE, ada.site.merchant_id)
+    queue = queue_name(TAILOR, Lane.BULK, ada.site.merchant_id)
     assert house.services.redis.llen(f"rq:queue:{queue}") == 1
 
 

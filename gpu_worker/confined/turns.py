@@ -1,0 +1,67 @@
+"""Whose turn it is for a free place: no owner ever has the last one, and who has fewest comes next.
+
+Knows owners and counts; what a place is, is its user's. Thread-safe.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+Place = TypeVar("Place")
+Owner = str | None  # None: of nobody; not limited
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Ticket:
+    owner: Owner
+
+
+class Turns(Generic[Place]):
+    """With two places or more, all but one are the most that one owner has at a time: then
+    however long her work takes, another's finds a place."""
+
+    def __init__(self, places: list[Place]):
+        self._free = list(places)
+        self._most = max(1, len(places) - 1)
+        self._busy: Counter[Owner] = Counter()
+        self._waiting: list[_Ticket] = []  # in order of arrival
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def place(self, owner: Owner) -> Iterator[Place]:
+        """Waits for a place, the one used last if there are several: it is warm."""
+        place = self._take(owner)
+        try:
+            yield place
+        finally:
+            with self._changed:
+                self._free.append(place)
+                self._busy -= Counter([owner])
+                self._changed.notify_all()
+
+    def waiting(self) -> int:
+        with self._changed:
+            return len(self._waiting)
+
+    def _take(self, owner: Owner) -> Place:
+        me = _Ticket(owner)
+        with self._changed:
+            self._waiting.append(me)
+            self._changed.wait_for(lambda: self._free and self._next() is me)
+            self._waiting.remove(me)
+            self._busy[owner] += 1
+            self._changed.notify_all()  # there may be another place for the next
+            return self._free.pop()
+
+    def _next(self) -> _Ticket | None:
+        """Of those who may have one more, the first of who has fewest."""
+        may = [one for one in self._waiting if self._may(one.owner)]
+        return min(may, key=lambda one: self._busy[one.owner], default=None)
+
+    def _may(self, owner: Owner) -> bool:
+        return owner is None or self._busy[owner] < self._most

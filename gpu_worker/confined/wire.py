@@ -1,0 +1,40 @@
+"""What goes through the pipes, both ways: one line of JSON, which says how many bytes of the shared
+memory belong to it. Never pickle: to read it must run nothing. Knows bytes, no processes.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+Head = dict[str, Any]
+MAX_LINE_BYTES = 65_536
+_BYTES = "bytes"
+
+
+class GarbledError(ValueError):
+    """What came is not what was agreed."""
+
+
+def line(head: Head, body_bytes: int) -> bytes:
+    """Raises ValueError: the head is too large to be read at the other end."""
+    said = json.dumps({**head, _BYTES: body_bytes}, separators=(",", ":")).encode() + b"\n"
+    if len(said) > MAX_LINE_BYTES:
+        raise ValueError(f"a head of {len(said)} bytes")
+    return said
+
+
+def read_line(said: bytes | bytearray, max_body_bytes: int) -> tuple[Head, int]:
+    """The head, and how many bytes belong to it.
+
+    Raises:
+        GarbledError: no JSON object, or more bytes than may be.
+    """
+    try:
+        head = json.loads(said)
+    except (ValueError, RecursionError):
+        raise GarbledError("no JSON") from None
+    follows = head.pop(_BYTES, None) if isinstance(head, dict) else None
+    if type(follows) is not int or not 0 <= follows <= max_body_bytes:
+        raise GarbledError("no honest number of bytes")
+    return head, follows

@@ -1,0 +1,102 @@
+"""Decodes what strangers upload in confined children, one picture at a time in each.
+
+Knows the children's limits and what they may answer. What decoding is, is `gpu_worker.images`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from gpu_worker.confined import Answer, Limits, OverrunError, Pool
+from gpu_worker.contract import Reason
+from gpu_worker.engine import Refusal
+from gpu_worker.images import CONTENT_TYPES, Decoded
+
+MODULE = "gpu_worker.decoders"
+WALL_FOR_CPU = 6  # a machine so busy that a child gets a sixth of a core
+
+
+LEAST_BODY_BYTES = 1 << 26  # of an upload, however few pixels it may have
+
+
+class BadAnswerError(Exception):
+    """A child told what no picture can be."""
+
+
+class Decoders:
+    """Thread-safe. `places`: how many pictures are decoded at a time."""
+
+    def __init__(self, places: int, cpu_s: float, memory_bytes: int, max_pixels: int):
+        limits = Limits(
+            cpu_s,
+            cpu_s * WALL_FOR_CPU,
+            memory_bytes,
+            answer_bytes=max(4 * max_pixels, LEAST_BODY_BYTES),
+        )
+        self._max_pixels = max_pixels
+        self._pool = Pool(MODULE, size=places, limits=limits, no_files=True)
+
+    def decode(
+        self,
+        data: bytes,
+        min_side_px: int,
+        max_side_px: int,
+        *,
+        owner: str,
+        charge: Callable[[float], None],
+    ) -> Decoded:
+        """As `images.decode`; `charge` hears of the CPU time, however it ends. An `owner` never has
+        all places, so that whatever hers take, another's picture is decoded meanwhile.
+
+        Raises:
+            Refusal: what `images.decode` refuses; picture_too_complex where it takes too much.
+        """
+        asked = {
+            "min_side_px": min_side_px,
+            "max_side_px": max_side_px,
+            "max_pixels": self._max_pixels,
+        }
+        try:
+            answer = self._pool.run(asked, data, owner)
+        except OverrunError as overrun:
+            charge(overrun.cpu_ms)
+            raise Refusal(Reason.PICTURE_TOO_COMPLEX, str(overrun)) from overrun
+        charge(answer.cpu_ms)
+        return _decoded(answer, max_side_px)
+
+    def close(self) -> None:
+        """Ends all children."""
+        self._pool.close()
+
+
+def _decoded(answer: Answer, max_side_px: int) -> Decoded:
+    """The child read hostile bytes: it may say anything."""
+    said = answer.head
+    if "refused" in said:
+        raise _refusal(said["refused"], said.get("detail"))
+    high, wide = (_side(said.get(name), max_side_px) for name in ("height", "width"))
+    kind = said.get("format")
+    if not isinstance(kind, str) or kind not in CONTENT_TYPES:
+        raise BadAnswerError(f"a format {kind!r}")
+    flat = np.frombuffer(answer.body, np.uint8)
+    flat.flags.writeable = False
+    size = high * wide
+    if flat.size not in (3 * size, 4 * size):
+        raise BadAnswerError(f"{flat.size} bytes for {wide} x {high}")
+    alpha = flat[3 * size :].reshape(high, wide) if flat.size > 3 * size else None
+    return Decoded(flat[: 3 * size].reshape(high, wide, 3), alpha, kind)
+
+
+def _refusal(said: Any, detail: Any) -> Refusal:
+    if said not in list(Reason):
+        raise BadAnswerError(f"a reason {said!r}")
+    return Refusal(Reason(said), str(detail))
+
+
+def _side(said: Any, max_side_px: int) -> int:
+    if type(said) is not int or not 1 <= said <= max_side_px:
+        raise BadAnswerError(f"a side of {said!r} px")
+    return said

@@ -1,0 +1,51 @@
+"""The confined child that decodes: bytes in, pixels out. Warms up before it is confined, for then
+it can import nothing more.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from typing import Any
+
+import numpy as np
+from PIL import Image, MpoImagePlugin, TiffImagePlugin  # noqa: F401 Pillow imports these when it meets them
+
+from gpu_worker import images
+from gpu_worker.confined.child import serve
+from gpu_worker.engine import Refusal
+
+Found = tuple[dict[str, Any], bytes | memoryview]
+
+
+def decode(asked: dict[str, Any], data: bytes) -> Found:
+    images.limit_pixels(asked["max_pixels"])
+    try:
+        found = images.decode(data, asked["min_side_px"], asked["max_side_px"])
+    except Refusal as refusal:
+        return {"refused": refusal.reason.value, "detail": refusal.detail[:1000]}, b""
+    high, wide = found.pixels.shape[:2]
+    said = {"format": found.format, "height": high, "width": wide}
+    if found.alpha is None:
+        return said, np.ascontiguousarray(found.pixels).data
+    return said, found.pixels.tobytes() + found.alpha.tobytes()
+
+
+def warm_up() -> None:
+    """Each format once, with what may be in it; then all that is needed later is here."""
+    warnings.simplefilter("ignore", UserWarning)  # of odd metadata: not for our log
+    Image.init()
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    for kind in images.CONTENT_TYPES:
+        out = io.BytesIO()
+        profile = images.srgb_profile()
+        Image.new("RGBA" if kind != "JPEG" else "RGB", (64, 48)).save(
+            out, kind, exif=exif, icc_profile=profile
+        )
+        images.decode(out.getvalue(), max_side_px=32)
+
+
+if __name__ == "__main__":
+    warm_up()
+    serve(decode)

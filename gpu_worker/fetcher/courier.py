@@ -1,0 +1,115 @@
+"""Carries for the fetcher: a picture from a merchant's address, through a confined child, into the
+store, where it lies as an upload would.
+
+Knows store and contract; no picture. Wall time is what a fetch costs its merchant.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from gpu_worker.confined import Limits, OverrunError, Pool
+from gpu_worker.contract import EventType, FetchJob, Job, Reason
+from gpu_worker.courier import Charge, Outcome
+from gpu_worker.engine import Pixels, Refusal
+from gpu_worker.fetcher.download import Bounds
+from gpu_worker.fetcher.fetcher import Fetched
+from gpu_worker.storage import Store
+
+CHILD = "gpu_worker.fetcher.child"
+HEAD_S = 3.0
+TOTAL_S = 15.0
+LATE_S = 2.0  # beyond its own times only a child is that hangs where no alarm reaches
+MEMORY_BYTES = 134_217_728  # and what the picture needs
+# No process can interrupt its own question to a name server; the resolver gives up after these.
+ENVIRONMENT = {"RES_OPTIONS": "timeout:1 attempts:2"}
+QUESTION = "question"  # metadata of what was fetched: from where
+
+
+def children(count: int, bounds: Bounds, module: str = CHILD) -> Pool:
+    """They need sockets, so files stay open to them; of keys and addresses of ours they know
+    none."""
+    limits = Limits(
+        cpu_s=bounds.total_s,
+        wall_s=bounds.total_s + LATE_S,
+        memory_bytes=MEMORY_BYTES + 4 * bounds.max_bytes,
+        answer_bytes=bounds.max_bytes,
+    )
+    return Pool(module, size=count, limits=limits, env=ENVIRONMENT)
+
+
+class FetchCourier:
+    """Garments' pictures by address."""
+
+    def __init__(self, store: Store, pool: Pool, bounds: Bounds):
+        self._store = store
+        self._pool = pool
+        self._bounds = bounds
+
+    def outcome(self, job: Job) -> Outcome | None:
+        """Whether an earlier fetcher brought the picture of this very address."""
+        job = _fetch(job)
+        metadata = self._store.metadata(job.fetched_key) or {}
+        return _told(job) if metadata.get(QUESTION) == question(job) else None
+
+    def fetch(self, job: Job, charge: Charge) -> Fetched:
+        job = _fetch(job)
+        try:
+            answer = self._pool.run(self._asked(job))
+        except OverrunError as error:
+            charge(error.wall_ms)
+            raise Refusal(Reason.IMAGE_URL_UNREACHABLE, error.kind) from error
+        charge(answer.wall_ms)
+        if "reason" in answer.head:
+            raise Refusal(Reason(answer.head["reason"]), str(answer.head.get("detail")))
+        return Fetched(job.id, bytes(answer.body))
+
+    def renew(self, order: Fetched) -> Fetched:
+        return order
+
+    def sketch(self, _job: Job, _pixels: Pixels) -> str | None:
+        """Nobody watches the fetcher."""
+        return None
+
+    def withdraw(self, _job: Job) -> None:
+        """There is none."""
+
+    def deliver(self, job: Job, product: Fetched, model_ms: int) -> Outcome:
+        job = _fetch(job)
+        mark = {QUESTION: question(job)}
+        self._store.put(job.fetched_key, product.data, "application/octet-stream", mark)
+        return _told(job)
+
+    def refused(self, job: Job, reason: Reason, data: dict[str, Any], retryable: bool) -> Outcome:
+        return Outcome(EventType.REJECTED, {"reasons": [reason.value], "people": []})
+
+    def tidy(self, job: Job) -> None:
+        """What was fetched is the tailor's, who deletes it."""
+
+    def close(self) -> None:
+        self._pool.close()
+
+    def _asked(self, job: FetchJob) -> dict[str, Any]:
+        return {
+            "address": job.image_url,
+            "max_bytes": self._bounds.max_bytes,
+            "head_s": self._bounds.head_s,
+            "total_s": self._bounds.total_s,
+            "allow_loopback": self._bounds.allow_loopback,
+        }
+
+
+def question(job: FetchJob) -> str:
+    """What a job asks, in short: another address is another question."""
+    return hashlib.sha256(job.image_url.encode()).hexdigest()[:32]
+
+
+def _told(job: FetchJob) -> Outcome:
+    return Outcome(EventType.FETCHED, {"key": job.fetched_key})
+
+
+def _fetch(job: Job) -> FetchJob:
+    if not isinstance(job, FetchJob):
+        raise Refusal(Reason.ENGINE_FAILED, f"a {job.KIND} job in the fetcher's queue")
+    return job

@@ -1,0 +1,145 @@
+"""Gets what lies at an address that a merchant wrote, without becoming her way in.
+
+Each hop is checked as the first one: how it is written, and where its name leads. Bounded in bytes
+and time; only a name server that hangs is left to whoever watches this process. Knows HTTP alone.
+"""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
+from urllib.parse import urljoin
+
+import requests
+from requests_hardened.ip_filter_adapter import IPFilterAdapter
+from urllib3.exceptions import HTTPError
+
+from gpu_worker.contract import Reason, address_fault
+
+MAX_REDIRECTS = 3
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+CHUNK_BYTES = 65_536
+HEADERS = {
+    "Accept": "image/*",
+    "Accept-Encoding": "identity",
+    "Connection": "close",
+    "User-Agent": "Proteus",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """`head_s`: until a hop's status and headers are here; `total_s`: for everything.
+    `allow_loopback` is for machines where shop and worker are the same, and for tests."""
+
+    max_bytes: int
+    head_s: float
+    total_s: float
+    allow_loopback: bool = False
+
+
+class NotFetchedError(Exception):
+    """There is nothing at the address that may be had."""
+
+    def __init__(self, reason: Reason, detail: str):
+        super().__init__(f"{reason.value}: {detail}")
+        self.reason = reason
+        self.detail = detail
+
+
+class _TimeIsUp(BaseException):  # no library may take it for an error of its own
+    """Raised in the middle of whatever waits."""
+
+
+def download(address: str, bounds: Bounds) -> bytes:
+    """What lies at the address. Only a process's main thread can be timed like this.
+
+    Raises:
+        NotFetchedError: image_url_unreachable (not there, not allowed, too slow), file_too_large.
+    """
+    try:
+        return _follow(address, bounds)
+    except _TimeIsUp:
+        raise _unreachable("too slow") from None
+    except (requests.RequestException, HTTPError, OSError, ValueError) as error:
+        raise _unreachable(type(error).__name__) from error
+
+
+def _follow(address: str, bounds: Bounds) -> bytes:
+    until = time.monotonic() + bounds.total_s
+    for _ in range(MAX_REDIRECTS + 1):
+        with _asked(address, bounds, until) as answer:
+            if answer.status_code not in REDIRECTS:
+                return _picture(answer, bounds, until)
+            address = urljoin(address, answer.headers.get("Location", ""))
+    raise _unreachable("too many redirects")
+
+
+@contextmanager
+def _asked(address: str, bounds: Bounds, until: float) -> Iterator[requests.Response]:
+    """An answer of which the headers are here. Its body is not, and never will be where nobody
+    reads it: requests' own sessions read a redirect's whole body even when told not to follow."""
+    request = requests.Request("GET", _checked(address, bounds), headers=HEADERS).prepare()
+    is_https = _checked(str(request.url), bounds).startswith("https:")
+    adapter = IPFilterAdapter(is_https, allow_loopback=bounds.allow_loopback)
+    try:
+        with _within(min(bounds.head_s, until - time.monotonic())):
+            answer = adapter.send(request, stream=True, timeout=bounds.head_s)
+        with answer:
+            yield answer
+    finally:
+        adapter.close()
+
+
+def _checked(address: str, bounds: Bounds) -> str:
+    fault = address_fault(address, any_port=bounds.allow_loopback)
+    if fault is not None:
+        raise _unreachable(fault)
+    return address
+
+
+def _picture(answer: requests.Response, bounds: Bounds, until: float) -> bytes:
+    if answer.status_code != requests.codes.ok:
+        raise _unreachable(f"HTTP {answer.status_code}")
+    encoding = answer.headers.get("Content-Encoding", "identity").strip().lower()
+    if encoding not in ("", "identity"):  # we asked for none
+        raise _unreachable("an encoded answer")
+    with _within(until - time.monotonic()):
+        return _body(answer, bounds.max_bytes)
+
+
+def _body(answer: requests.Response, max_bytes: int) -> bytes:
+    told = answer.headers.get("Content-Length", "").strip()
+    body = bytearray()
+    too_large = NotFetchedError(Reason.FILE_TOO_LARGE, f"more than {max_bytes} bytes")
+    if told.isdecimal() and (len(told) > 18 or int(told) > max_bytes):
+        raise too_large
+    for chunk in answer.raw.stream(CHUNK_BYTES, decode_content=False):
+        body += chunk
+        if len(body) > max_bytes:
+            raise too_large
+    return bytes(body)
+
+
+@contextmanager
+def _within(seconds: float) -> Iterator[None]:
+    """A server that sends a byte now and then never lets a socket's own timeout pass."""
+    before = signal.signal(signal.SIGALRM, _ring)
+    signal.setitimer(signal.ITIMER_REAL, max(0.001, seconds))
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def _ring(_signal: int, _frame: FrameType | None) -> None:
+    raise _TimeIsUp
+
+
+def _unreachable(detail: str) -> NotFetchedError:
+    return NotFetchedError(Reason.IMAGE_URL_UNREACHABLE, detail)

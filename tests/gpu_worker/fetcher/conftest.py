@@ -1,0 +1,28 @@
+"""Merchants' servers, and the children that ask them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from gpu_worker.confined import Pool
+from gpu_worker.fetcher.courier import children
+from gpu_worker.fetcher.download import Bounds
+from tests.hostile_shop import HostileShop, hostile_shop
+
+BOUNDS = Bounds(max_bytes=1_000_000, head_s=1, total_s=2, allow_loopback=True)
+
+
+@pytest.fixture
+def merchant() -> Iterator[HostileShop]:
+    with hostile_shop() as shop:
+        yield shop
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[Pool]:
+    """One child, so that each test meets what the one before has left of it."""
+    pool = children(1, BOUNDS)
+    yield pool
+    pool.close()

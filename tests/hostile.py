@@ -1,0 +1,54 @@
+"""Pictures that take far longer to decode than their size suggests, and how they are made."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from functools import cache
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+SCAN = b"\xff\xda"
+
+
+def saved(image: Image.Image, kind: str, **options: Any) -> bytes:
+    out = io.BytesIO()
+    image.save(out, kind, **options)
+    return out.getvalue()
+
+
+def many_scans(scans: int, width: int = 2000, height: int = 2000) -> bytes:
+    """A progressive JPEG whose last and smallest scan is repeated until there are so many."""
+    plain = saved(Image.new("RGB", (width, height), (200, 120, 80)), "JPEG", progressive=True)
+    last = plain[plain.rindex(SCAN) : -2]
+    return plain[:-2] + last * (scans - plain.count(SCAN)) + plain[-2:]
+
+
+@cache
+def heavy() -> bytes:
+    """Few enough scans, and yet seconds of work."""
+    return many_scans(99, 6000, 6000)
+
+
+def chunk(name: bytes, body: bytes) -> bytes:
+    check = struct.pack(">I", zlib.crc32(name + body))
+    return struct.pack(">I", len(body)) + name + body + check
+
+
+def png(before: bytes = b"", *, colour: int = 2, piece_bytes: int = 1 << 20) -> bytes:
+    """300 x 300 px of noise; `before` comes before its pixels, which come in pieces."""
+    header = struct.pack(">IIBBBBB", 300, 300, 8, colour, 0, 0, 0)
+    row_bytes = 300 * (3 if colour == 2 else 1)
+    noise = np.random.default_rng(1).integers(0, 256, (300, row_bytes), np.uint8)
+    rows = zlib.compress(np.pad(noise, ((0, 0), (1, 0))).tobytes())
+    pieces = [rows[at : at + piece_bytes] for at in range(0, len(rows), piece_bytes)]
+    body = b"".join(chunk(b"IDAT", piece) for piece in pieces)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + before + body + chunk(b"IEND", b"")
+
+
+def webp(chunks: int) -> bytes:
+    body = saved(Image.new("RGB", (300, 300)), "WEBP")[8:] + b"NONE\0\0\0\0" * chunks
+    return b"RIFF" + struct.pack("<I", len(body)) + body
