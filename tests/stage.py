@@ -291,7 +291,8 @@ class Ear:
         """Reads until the server closes; the code it gives."""
         self.ws.settimeout(within_s)
         while True:
-            frame = self.ws.recv_frame()  # unanswered: there may be nobody any more
+            # Unanswered: there may be nobody any more.
+            frame = self.ws.recv_frame()  # type: ignore[no-untyped-call]
             if frame is not None and frame.opcode == websocket.ABNF.OPCODE_CLOSE:
                 return int.from_bytes(frame.data[:2], "big")
 

@@ -41,6 +41,7 @@ PATH = "/v1/live"
 HELLO_S = 5.0
 PING_S = 25
 LARGEST_FRAME_BYTES = 4096
+READ_BYTES = 512  # a hello is smaller; who floods is slowed before he has cost much
 IDLE_S = 30.0  # a handler looks up this often even if nothing wakes it
 STUCK_MS = 45_000  # a phone that takes nothing for this long is gone
 
@@ -81,6 +82,7 @@ def register(app: Flask, settings: Settings) -> None:
     app.config["SOCK_SERVER_OPTIONS"] = {
         "ping_interval": PING_S,
         "max_message_size": LARGEST_FRAME_BYTES,
+        "receive_bytes": READ_BYTES,
     }
     Sock(app).route(PATH)(live)
 

@@ -10,7 +10,7 @@ import time
 from collections import deque
 
 WINDOW_S = 10.0
-READS = 50  # in a window at full speed: pings count as little as half a frame, but cost as much
+READS = 50  # in a window at full speed; pings are read, too
 REST_S = 0.2
 
 

@@ -212,7 +212,7 @@ def _photo_rejected(row: Photo, event: Event) -> Change:
         return NOTHING
     people = _list(event, "people") or row.people
     can_choose = reasons == [Reason.SEVERAL_PEOPLE.value]
-    values = {"status": PhotoStatus.REJECTED, "reasons": reasons, "people": people}
+    values: dict[str, Any] = {"status": PhotoStatus.REJECTED, "reasons": reasons, "people": people}
     values["asked_from"] = None
     return Change(values, [] if can_choose else [row.upload_key])
 

@@ -19,16 +19,6 @@ from gpu_worker.contract import Lane, PhotoJob
 from server.jobs import Jobs, Line, Opening, connect
 
 
-@pytest.fixture
-def redis(redis_url: str) -> Redis:
-    return connect(redis_url)
-
-
-@pytest.fixture
-def jobs(redis: Redis) -> Jobs:
-    return Jobs(redis)
-
-
 def job(number: int, merchant: str = "mer_a") -> PhotoJob:
     return PhotoJob(
         merchant_id=merchant, site_id="sit_1", accepted_at_ms=1, photo_id=f"pho_{number}",

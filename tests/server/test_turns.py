@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis import Redis
@@ -14,7 +13,7 @@ from redis import Redis
 from gpu_worker import contract
 from gpu_worker.contract import Lane, PhotoJob
 from gpu_worker.leases import Leases, Room
-from server.jobs import Jobs, connect
+from server.jobs import Jobs
 
 QUEUE = "tailor:live:mer_a"
 ONE = Room(live=1, both=1, bulk_at_least=0)
@@ -25,16 +24,6 @@ steps = st.lists(
     ),
     max_size=25,
 )
-
-
-@pytest.fixture
-def redis(redis_url: str) -> Redis:
-    return connect(redis_url)
-
-
-@pytest.fixture
-def jobs(redis: Redis) -> Jobs:
-    return Jobs(redis)
 
 
 def job(job_id: str, shopper: str | None = None) -> PhotoJob:
