@@ -105,7 +105,8 @@ def test_a_child_has_neither_our_secrets_nor_a_way_out(
     threads = {"OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"}
     assert set(found["environment"]) - threads == {"PATH", "LANG", "TZ"}
     assert (found["file"], found["socket"]) == ("24", "24")  # EMFILE
-    assert len(found["descriptors"]) == 5  # the three, the answers, the pipe that ends with us
+    # The three, the answers, the shared memory, the pipe that ends with us.
+    assert len(found["descriptors"]) == 6
 
 
 def test_callers_wait_for_a_free_child_and_each_gets_the_answer_of_its_own() -> None:

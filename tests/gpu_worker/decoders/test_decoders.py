@@ -24,7 +24,7 @@ MEMORY_BYTES = 1 << 28
 
 @pytest.fixture(scope="module")
 def decoders() -> Iterator[Decoders]:
-    made = Decoders(2, 0.5, MEMORY_BYTES, images.MAX_PIXELS)
+    made = Decoders(2, 0.3, MEMORY_BYTES, images.MAX_PIXELS)
     yield made
     made.close()
 
@@ -99,7 +99,7 @@ REFUSED: list[tuple[str, Callable[[], bytes], Reason, float]] = [
     ("half", lambda: turned()[:5000], Reason.TRUNCATED_IMAGE, 0),
     ("small", lambda: saved(anna().resize((90, 90)), "JPEG"), Reason.IMAGE_TOO_SMALL, 0),
     ("20,000 scans", lambda: many_scans(20_000), Reason.PICTURE_TOO_COMPLEX, 0),
-    ("more time than it may take", heavy, Reason.PICTURE_TOO_COMPLEX, 400),
+    ("more time than it may take", heavy, Reason.PICTURE_TOO_COMPLEX, 200),
     ("more memory than it may take", wide, Reason.PICTURE_TOO_COMPLEX, 0),
     ("no palette", lambda: png(colour=3), Reason.TRUNCATED_IMAGE, 0),
 ]
@@ -133,7 +133,7 @@ def test_however_much_is_heavy_another_merchants_picture_finds_a_place(
         for one in cleos:
             with pytest.raises(Refusal):
                 one.result()
-    assert sum(ms >= 400 for ms in charged) == 3 < len(charged)
+    assert sum(ms >= 200 for ms in charged) == 3 < len(charged)
 
 
 def test_the_limit_of_pixels_is_the_childs_too() -> None:

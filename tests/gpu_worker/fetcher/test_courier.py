@@ -14,7 +14,7 @@ from gpu_worker.contract import EventType, Reason
 from gpu_worker.courier import Outcome
 from gpu_worker.engine import Refusal
 from gpu_worker.fetcher.courier import LATE_S, FetchCourier, children
-from tests.gpu_worker.fetcher.conftest import BOUNDS
+from tests.gpu_worker.fetcher.conftest import BOUNDS, HASTE
 from tests.hostile_shop import BODY, HostileShop
 from tests.services import S3Settings
 from tests.tailoring import fetch_job, photo_job
@@ -50,13 +50,15 @@ def test_a_picture_is_brought_once(
     assert shop.store.metadata(KEY) is not None, "it is the tailor's now"
 
 
-def test_a_refusal_costs_the_time_it_took(courier: FetchCourier, merchant: HostileShop) -> None:
-    charged = list[float]()
+def test_a_refusal_costs_the_time_it_took(
+    shop: Workshop, pool: Pool, merchant: HostileShop
+) -> None:
+    courier, charged = FetchCourier(shop.store, pool, HASTE), list[float]()
     with pytest.raises(Refusal) as refused:
         courier.fetch(fetch_job(f"{merchant.url}/silent"), charged.append)
     assert refused.value.reason is Reason.IMAGE_URL_UNREACHABLE
     assert len(charged) == 1
-    assert charged[0] >= BOUNDS.head_s * 1000
+    assert charged[0] >= HASTE.head_s * 1000
     said = courier.refused(fetch_job(""), refused.value.reason, {}, False)
     assert said.data["reasons"] == ["image_url_unreachable"]
 
@@ -64,7 +66,7 @@ def test_a_refusal_costs_the_time_it_took(courier: FetchCourier, merchant: Hosti
 def test_a_child_that_hangs_or_fills_its_memory_is_ended_and_another_goes_on(
     shop: Workshop, merchant: HostileShop
 ) -> None:
-    bounds, charged = replace(BOUNDS, total_s=0.3), list[float]()
+    bounds, charged = replace(BOUNDS, total_s=1), list[float]()
     pool = children(1, bounds, "tests.gpu_worker.fetcher.broken_child")
     courier = FetchCourier(shop.store, pool, BOUNDS)
     try:
@@ -78,7 +80,7 @@ def test_a_child_that_hangs_or_fills_its_memory_is_ended_and_another_goes_on(
     finally:
         pool.close()
     assert len(charged) == 4
-    assert charged[0] >= (0.3 + LATE_S) * 1000
+    assert charged[0] >= (bounds.total_s + LATE_S) * 1000
 
 
 def test_a_job_of_another_kind_is_refused(courier: FetchCourier) -> None:

@@ -14,7 +14,7 @@ from gpu_worker.contract import Reason, address_fault
 from gpu_worker.fetcher import download as downloads
 from gpu_worker.fetcher.courier import CHILD
 from gpu_worker.fetcher.download import Bounds, NotFetchedError, download
-from tests.gpu_worker.fetcher.conftest import BOUNDS
+from tests.gpu_worker.fetcher.conftest import BOUNDS, HASTE
 from tests.hostile_shop import BODY, HostileShop
 
 PUBLIC = replace(BOUNDS, allow_loopback=False)
@@ -63,8 +63,6 @@ REFUSED = [
     ("inside", "image_url_unreachable"),
     ("file", "image_url_unreachable"),
     ("credentials", "image_url_unreachable"),
-    # slow
-    ("drip-body.jpg", "image_url_unreachable"),
     # without end
     ("endless-header", "image_url_unreachable"),
     ("endless-headers", "image_url_unreachable"),
@@ -90,11 +88,20 @@ def test_refusals(pool: Pool, merchant: HostileShop, path: str, reason: str) -> 
     assert fetched(pool, f"{merchant.url}/tee.jpg") == BODY  # the next one meets nothing of it
 
 
-@pytest.mark.parametrize("path", ["drip-header", "continue", "silent"])
-def test_headers_have_a_time_of_their_own(pool: Pool, merchant: HostileShop, path: str) -> None:
-    """The pool would kill its child before this total is over."""
-    patient = replace(BOUNDS, head_s=0.3, total_s=600)
-    assert fetched(pool, f"{merchant.url}/{path}", patient) == "image_url_unreachable"
+@pytest.mark.parametrize(
+    ("path", "bounds"),
+    [
+        ("drip-header", replace(HASTE, total_s=600)),  # the pool would kill its child before
+        ("continue", replace(HASTE, total_s=600)),
+        ("silent", replace(HASTE, total_s=600)),
+        ("drip-body.jpg", replace(HASTE, head_s=60)),
+    ],
+)
+def test_headers_and_the_whole_have_times_of_their_own(
+    pool: Pool, merchant: HostileShop, path: str, bounds: Bounds
+) -> None:
+    assert fetched(pool, f"{merchant.url}/{path}", bounds) == "image_url_unreachable"
+    assert fetched(pool, f"{merchant.url}/tee.jpg") == BODY
 
 
 def test_every_hop_is_checked_as_the_first(

@@ -23,9 +23,9 @@ def shop(redis_url: str, store: S3Settings, tmp_path: Path) -> Iterator[Workshop
 
 @pytest.fixture(scope="session")
 def decoders() -> Iterator[Decoders]:
-    """One warm set for all tests; a child that a test ends is replaced."""
+    """One warm set for all tests."""
     settings = Settings()
-    made = Decoders(2, 0.6, settings.decode_memory_bytes, settings.max_pixels)
+    made = Decoders(2, 20, settings.decode_memory_bytes, settings.max_pixels)
     yield made
     made.close()
 
