@@ -14,8 +14,9 @@ from server.fair_share import Place, admits
 sites, addresses = st.sampled_from("xyz"), st.sampled_from(["1", "2", "3", "4", None])
 places = st.tuples(st.sampled_from("abcdef"), sites, addresses)
 ones = st.tuples(st.just("a"), sites, addresses)
-lines = st.dictionaries(places, st.integers(1, 40), max_size=24)
-limits = st.integers(1, 60)
+# Small, so that who holds exactly a share comes often.
+lines = st.dictionaries(places, st.integers(1, 6), max_size=12)
+limits = st.integers(1, 24)
 
 
 def by_merchant(line: dict[Place, int], newcomer: Place) -> Counter[str]:
@@ -64,6 +65,12 @@ def test_one_merchant_has_the_whole_line_and_never_twice_as_much(
     line = arrive(arrivals, most)
     assert line.total() >= min(len(arrivals), most)
     assert line.total() <= 2 * most
+
+
+def test_a_botnet_of_sites_and_addresses_has_twice_the_line_at_most() -> None:
+    most = 60
+    flood = [("a", site, str(n)) for site in "stuvwxyz" for n in range(30) for _ in range(most)]
+    assert most < arrive(flood, most).total() <= 2 * most
 
 
 def arrive(arrivals: Iterable[Place], most: int) -> Counter[Place]:
