@@ -24,6 +24,7 @@ from gpu_worker.config import Settings
 from gpu_worker.decoders import Decoders
 from gpu_worker.engine import Refusal
 
+SCAN = b"\xff\xda"
 ROUNDS = 40
 WIDTH_PX, HEIGHT_PX = 3000, 4000
 _SETTINGS = Settings()
@@ -128,10 +129,10 @@ def saved(image: Image.Image, kind: str, **options: Any) -> bytes:
 
 
 def many_scans(scans: int, side_px: int) -> bytes:
-    """A progressive JPEG whose last and smallest scan is repeated."""
-    plain = saved(Image.new("RGB", (side_px, side_px), "grey"), "JPEG", progressive=True)
-    last = plain[plain.rindex(b"\xff\xda") : -2]
-    return plain[:-2] + last * (scans - plain.count(b"\xff\xda")) + plain[-2:]
+    """A progressive JPEG whose last and smallest scan is repeated until there are so many."""
+    plain = saved(Image.new("RGB", (side_px, side_px), (200, 120, 80)), "JPEG", progressive=True)
+    last = plain[plain.rindex(SCAN) : -2]
+    return plain[:-2] + last * (scans - plain.count(SCAN)) + plain[-2:]
 
 
 def at(values: Sequence[float], percent: float) -> float:

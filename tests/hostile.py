@@ -2,35 +2,20 @@
 
 from __future__ import annotations
 
-import io
 import struct
 import zlib
 from functools import cache
-from typing import Any
 
 import numpy as np
 from PIL import Image
 
-SCAN = b"\xff\xda"
-
-
-def saved(image: Image.Image, kind: str, **options: Any) -> bytes:
-    out = io.BytesIO()
-    image.save(out, kind, **options)
-    return out.getvalue()
-
-
-def many_scans(scans: int, width: int = 2000, height: int = 2000) -> bytes:
-    """A progressive JPEG whose last and smallest scan is repeated until there are so many."""
-    plain = saved(Image.new("RGB", (width, height), (200, 120, 80)), "JPEG", progressive=True)
-    last = plain[plain.rindex(SCAN) : -2]
-    return plain[:-2] + last * (scans - plain.count(SCAN)) + plain[-2:]
+from bench.decoding import many_scans, saved
 
 
 @cache
 def heavy() -> bytes:
     """Few enough scans, and yet seconds of work."""
-    return many_scans(99, 6000, 6000)
+    return many_scans(99, 6000)
 
 
 def chunk(name: bytes, body: bytes) -> bytes:

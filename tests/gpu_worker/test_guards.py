@@ -11,10 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from bench.decoding import SCAN, many_scans, saved
 from gpu_worker import guards, images
 from gpu_worker.contract import Reason
 from gpu_worker.engine import Refusal
-from tests.hostile import SCAN, chunk, many_scans, png, saved, webp
+from tests.hostile import chunk, png, webp
 
 EMPTY_SEGMENT = b"\xff\xe5\0\2"
 START = b"\xff\xd8"
@@ -38,7 +39,7 @@ def full_of_profiles() -> bytes:
 PASSED: list[tuple[str, Callable[[], bytes]]] = [
     ("JPEG", lambda: grey("JPEG")),
     ("progressive JPEG", lambda: grey("JPEG", progressive=True)),
-    ("as many scans as may be", lambda: many_scans(guards.MAX_SCANS, 300, 300)),
+    ("as many scans as may be", lambda: many_scans(guards.MAX_SCANS, 300)),
     ("scans in a film behind it", film_behind),
     ("scans in its metadata", full_of_profiles),
     ("a marker drawn out", lambda: START + b"\xff" * 1000 + grey("JPEG")[2:]),
@@ -57,8 +58,8 @@ def test_honest_files_pass_and_are_decoded(make: Callable[[], bytes]) -> None:
 
 TOO_COMPLEX = Reason.PICTURE_TOO_COMPLEX
 REFUSED: list[tuple[str, Callable[[], bytes], Reason]] = [
-    ("20,000 scans", lambda: many_scans(20_000), TOO_COMPLEX),
-    ("a scan too many", lambda: many_scans(guards.MAX_SCANS + 1, 300, 300), TOO_COMPLEX),
+    ("20,000 scans", lambda: many_scans(20_000, 2000), TOO_COMPLEX),
+    ("a scan too many", lambda: many_scans(guards.MAX_SCANS + 1, 300), TOO_COMPLEX),
     ("100,000 segments", lambda: START + EMPTY_SEGMENT * 100_000 + grey("JPEG"), TOO_COMPLEX),
     (
         "the same behind what looks like an end",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass, field
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,20 +13,23 @@ from gpu_worker.confined.turns import Turns
 from tests.waiting import wait_for
 
 
-def served(turns: Turns[int], owners: Sequence[str | None], let_go: threading.Event) -> list[str]:
-    """Threads that ask one after the other and hold their place until told. Who got one, in
-    order."""
-    got: list[str] = []
+@dataclass
+class Asked:
+    """Threads that ask one after the other and hold their place until told."""
 
-    def hold(owner: str | None) -> None:
-        with turns.place(owner):
-            got.append(str(owner))
-            let_go.wait()
+    turns: Turns[int]
+    got: list[str] = field(default_factory=list)
+    count: int = 0
 
-    for n, owner in enumerate(owners, 1):
-        threading.Thread(target=hold, args=(owner,), daemon=True).start()
-        wait_for(lambda n=n: len(got) + turns.waiting() == n)
-    return got
+    def ask(self, owner: str, until: threading.Event) -> None:
+        threading.Thread(target=self._hold, args=(owner, until), daemon=True).start()
+        self.count += 1
+        wait_for(lambda: len(self.got) + self.turns.waiting() == self.count)
+
+    def _hold(self, owner: str, until: threading.Event) -> None:
+        with self.turns.place(owner):
+            self.got.append(owner)
+            until.wait()
 
 
 @given(st.integers(1, 4), st.lists(st.sampled_from(["cleo", "dora", "ada"]), max_size=8))
@@ -36,7 +39,10 @@ def test_one_owner_never_has_the_last_place_and_nobody_waits_beside_a_free_one(
 ) -> None:
     let_go = threading.Event()
     turns = Turns(list(range(places)))
-    got = served(turns, owners, let_go)
+    asked = Asked(turns)
+    for owner in owners:
+        asked.ask(owner, let_go)
+    got = asked.got
     most = max(1, places - 1)
     assert all(got.count(owner) <= most for owner in got)
     could = sum(min(most, owners.count(owner)) for owner in set(owners))
@@ -49,20 +55,13 @@ def test_one_owner_never_has_the_last_place_and_nobody_waits_beside_a_free_one(
 
 def test_who_has_fewest_comes_next_whoever_came_first() -> None:
     let_go, first_go = threading.Event(), threading.Event()
-    turns = Turns([0, 1, 2])
-    served(turns, ["cleo", "dora"], let_go)
-    served(turns, ["cleo"], first_go)
-    late: list[str] = []
+    asked = Asked(Turns([0, 1, 2]))
+    for owner, until in (("cleo", let_go), ("dora", let_go), ("cleo", first_go)):
+        asked.ask(owner, until)
     for owner in ("cleo", "dora", "ada"):
-        waiting = turns.waiting()
-
-        def ask(owner: str = owner) -> None:
-            with turns.place(owner):
-                late.append(owner)
-
-        threading.Thread(target=ask, daemon=True).start()
-        wait_for(lambda before=waiting: turns.waiting() == before + 1)
+        asked.ask(owner, first_go)
+    assert len(asked.got) == 3
     first_go.set()
-    wait_for(lambda: len(late) == 3)
+    wait_for(lambda: len(asked.got) == 6)
     let_go.set()
-    assert late[0] == "ada"
+    assert asked.got[3] == "ada"

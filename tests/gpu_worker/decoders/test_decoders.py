@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from bench.decoding import many_scans, saved
 from gpu_worker import images
 from gpu_worker.confined import Answer
 from gpu_worker.contract import Reason
 from gpu_worker.decoders import BadAnswerError, Decoders, _decoded
 from gpu_worker.engine import Refusal
-from tests.hostile import heavy, many_scans, png, saved
+from tests.hostile import heavy, png
 from tests.tailoring import PICTURES
 
 SIDE_PX = 512
@@ -98,7 +99,7 @@ REFUSED: list[tuple[str, Callable[[], bytes], Reason, float]] = [
     ("nothing", lambda: b"", Reason.EMPTY_FILE, 0),
     ("half", lambda: turned()[:5000], Reason.TRUNCATED_IMAGE, 0),
     ("small", lambda: saved(anna().resize((90, 90)), "JPEG"), Reason.IMAGE_TOO_SMALL, 0),
-    ("20,000 scans", lambda: many_scans(20_000), Reason.PICTURE_TOO_COMPLEX, 0),
+    ("20,000 scans", lambda: many_scans(20_000, 2000), Reason.PICTURE_TOO_COMPLEX, 0),
     ("more time than it may take", heavy, Reason.PICTURE_TOO_COMPLEX, 200),
     ("more memory than it may take", wide, Reason.PICTURE_TOO_COMPLEX, 0),
     ("no palette", lambda: png(colour=3), Reason.TRUNCATED_IMAGE, 0),

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from bench.decoding import many_scans
 from gpu_worker.contract import EventType, Reason
 from gpu_worker.decoders import Decoders
 from gpu_worker.leases import Claim
 from gpu_worker.worker.bill import Bill
-from tests.hostile import heavy, many_scans
+from tests.hostile import heavy
 from tests.tailoring import PICTURES, photo_job
 from tests.waiting import wait_for
 from tests.workshop import Workshop, said
@@ -23,7 +24,7 @@ def hand_over(tailor: Workshop, photo: str, data: bytes, merchant: str) -> None:
 
 
 def test_many_scans_are_refused_and_their_upload_is_gone(tailor: Workshop) -> None:
-    hand_over(tailor, "pho_cleo", many_scans(20_000), "mer_cleo")
+    hand_over(tailor, "pho_cleo", many_scans(20_000, 2000), "mer_cleo")
     tailor.wait_until_settled()
     event = tailor.events("pho_cleo")[-1]
     assert event.type == EventType.REJECTED
