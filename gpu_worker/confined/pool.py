@@ -122,8 +122,8 @@ class Pool:
                 held.enter_context(self._turns.place(None)).child.reap()
 
     def _once(self, place: _Place, head: Head, body: bytes) -> Answer:
-        if self._closed:
-            raise PoolClosedError
+        if place.child.is_reaped or self._closed:
+            self._fill(place)
         self._warm(place)
         child = place.child
         began, cpu_s = time.monotonic(), child.cpu_s()
@@ -144,15 +144,24 @@ class Pool:
     def _replace(self, place: _Place, error: Exception, cpu_ms: float, wall_ms: float) -> Exception:
         """A new child in its place. What the end of the old one means for the work."""
         code = place.child.reap()
-        with self._lock:
-            if self._closed:
-                return PoolClosedError()
-            place.child, place.is_warm = self._start(), False
+        try:
+            self._fill(place)
+        except PoolClosedError as closed:
+            return closed
+        except OSError:  # no memory, no descriptors: the next who comes tries again
+            log.exception("no new child of %s", self._module)
         if isinstance(error, GoneError) and code in _FROM_OUTSIDE:
             return _KilledError(cpu_ms, wall_ms)
         kind = "wall" if isinstance(error, LateError) else _BY_CODE.get(code, "crash")
         log.warning("a child of %s ended: %s, code %d", self._module, kind, code)
         return OverrunError(kind, cpu_ms, wall_ms)
+
+    def _fill(self, place: _Place) -> None:
+        with self._lock:
+            if self._closed:
+                raise PoolClosedError
+            place.is_warm = False
+            place.child = self._start()
 
     def _warm(self, place: _Place) -> None:
         if place.is_warm:

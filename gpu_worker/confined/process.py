@@ -59,6 +59,10 @@ class Process:
                 env={**ENVIRONMENT, **env},
                 pass_fds=(theirs, shared_fd),
             )
+        except BaseException:
+            self._shared.close()
+            self._life.close()
+            raise
         finally:
             os.close(theirs)
             os.close(shared_fd)
@@ -70,6 +74,10 @@ class Process:
     @property
     def pid(self) -> int:
         return self._popen.pid
+
+    @property
+    def is_reaped(self) -> bool:
+        return self._popen.returncode is not None
 
     def cpu_s(self) -> float:
         """CPU time it has used in all; of one that has ended too, until it is reaped."""

@@ -133,6 +133,20 @@ def test_a_closed_pool_leaves_nobody_and_says_so(tmp_path: Path) -> None:
         made.run({"do": "echo"})
 
 
+def test_where_no_child_can_be_started_the_next_who_comes_tries_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = Pool(CHORES, size=1, limits=LIMITS)
+    with monkeypatch.context() as broken:
+        broken.setattr("gpu_worker.confined.process.ROOT", "/nowhere")
+        with pytest.raises(OverrunError):
+            made.run({"do": "die", "signal": "SIGSEGV"})
+        with pytest.raises(FileNotFoundError):
+            made.run({"do": "echo"})
+    assert child_of(made)
+    made.close()
+
+
 def test_a_module_that_does_not_start_is_a_fault_of_ours() -> None:
     made = Pool("tests.gpu_worker.confined.nothing", size=1, limits=LIMITS)
     with pytest.raises(WorkFailedError, match="does not start"):
