@@ -17,6 +17,8 @@ from gpu_worker.contract import Job, Lane, Tier, TryOnJob
 from gpu_worker.leases import Claim, Room
 from gpu_worker.scheduler import Ticket
 
+SLOW_S = 0.5  # inputs that are longer on their way hold no slot against other merchants
+
 
 @dataclass(slots=True, eq=False)
 class Held:
@@ -33,6 +35,7 @@ class Held:
     tier: Tier | None = None  # the rung it was admitted on
     carry_s: float = 0.0  # spent on its pictures outside the engine: store, decode, encode
     spent_ms: float = 0.0  # what its merchant pays for: the engine's time, work on its inputs
+    claimed_at: float = field(default_factory=time.monotonic)
     kept_at: float = float("-inf")  # when its lease was last renewed for telling its end
     telling: threading.Lock = field(default_factory=threading.Lock)  # nothing after the end
 
@@ -170,23 +173,24 @@ class Book:
         A live job may come while bulk fills the slots: it goes first. Beside live jobs only as
         much bulk is taken as will run; another worker may have more room for it. One bulk job may
         always be here, so that it gets its few steps under any flood. Where one merchant has
-        several slots, another may come and get one of them. In all no more than three
-        times the slots are held, so that a slow store cannot fill the memory. None beside a
-        suspect: if the process dies, nobody else shall be suspected.
+        several slots, or one whose inputs are slow to come, another may come and get one of them.
+        In all no more than three times the slots are held, so that a slow store cannot fill the
+        memory. None beside a suspect: if the process dies, nobody else shall be suspected.
         """
         with self._changed:
             if any(held.claim.runs_alone for held in self._held.values()):
                 return Room(0, 0, 0)
             busy = [h for h in self._held.values() if not h.ending and not h.leaving]
             most = max(0, 3 * slots - len(self._held))
-            live = [held.claim.merchant for held in busy if held.claim.lane is Lane.LIVE]
+            live = [held for held in busy if held.claim.lane is Lane.LIVE]
             fitting = len(live) + self._beside(len(live), slots) if live else slots
-            here = frozenset(live)
+            here = frozenset(held.claim.merchant for held in live)
+            taken = min(len(here), sum(not self._is_slow(held) for held in live))
             return Room(
                 live=min(most, max(0, slots - len(live))),
                 both=min(most, max(0, fitting - len(busy))),
                 bulk_at_least=int(len(live) == len(busy) and most > 0),
-                newcomers=min(most, max(0, slots - len(here))) if len(live) >= slots else 0,
+                newcomers=min(most, max(0, slots - taken)) if len(live) >= slots else 0,
                 here=here,
             )
 
@@ -239,6 +243,10 @@ class Book:
         if Lane.LIVE in coming:
             return here.count(Lane.LIVE) < slots
         return bool(coming) and len(here) < slots
+
+    def _is_slow(self, held: Held) -> bool:
+        is_late = time.monotonic() - held.claimed_at > SLOW_S
+        return is_late and self._is_on_its_way(held)
 
     def _is_on_its_way(self, held: Held) -> bool:
         idle = held.aside or held.running or held.leaving

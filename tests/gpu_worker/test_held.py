@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 
 from gpu_worker.leases import Claim, Room
-from gpu_worker.worker.held import Book, Held
+from gpu_worker.worker.held import SLOW_S, Book, Held
 
 NEVER_S = 60  # nobody waits so long: the test would say so first
 
 
-def held(job_id: str, lane: str = "live") -> Held:
+def held(job_id: str, lane: str = "live", merchant: str = "mer_ada") -> Held:
     nobody: Any = None
-    return Held(Claim(job_id, "1", f"null:{lane}:mer_ada"), nobody, nobody)
+    return Held(Claim(job_id, "1", f"null:{lane}:{merchant}"), nobody, nobody)
 
 
 def waiting(book: Book, slots: int, beyond: Room) -> threading.Thread:
@@ -78,6 +78,32 @@ def test_only_what_will_run_is_claimed(case: str, lanes: list[str], room: Room) 
     for n, lane in enumerate(lanes):
         book.add(held(f"try_{n}", lane))
     assert book.room(4) == room, case
+
+
+def test_inputs_that_are_slow_to_come_hold_no_slot_against_other_merchants() -> None:
+    """A picture that takes seconds to be read, on a worker of one slot."""
+    book, slow, next_one = Book(), held("pho_1"), held("pho_2", merchant="mer_cleo")
+    book.add(slow)
+    assert book.room(1).newcomers == 0
+    slow.claimed_at -= 2 * SLOW_S
+    assert book.room(1) == Room(0, 0, 1, newcomers=1)
+    assert book.room(1).here == {"mer_ada"}
+    book.add(next_one)
+    assert book.room(1).newcomers == 0  # it may get the slot at any moment
+    next_one.claimed_at -= 2 * SLOW_S
+    assert book.room(1).newcomers == 1
+    book.add(held("pho_3", merchant="mer_dora"))
+    assert book.room(1).newcomers == 0  # no more than three times the slots
+
+
+def test_a_slow_one_that_has_arrived_holds_its_slot() -> None:
+    book, slow = Book(), held("pho_1")
+    book.add(slow)
+    slow.claimed_at -= 2 * SLOW_S
+    book.arrive(slow, "its order")
+    assert book.room(1).newcomers == 0
+    assert book.take_arrived() == [slow]
+    assert book.room(1).newcomers == 0
 
 
 def test_bulk_that_costs_live_little_is_claimed_too() -> None:
