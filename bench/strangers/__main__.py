@@ -26,7 +26,7 @@ from statistics import quantiles
 import httpx
 from redis import Redis
 
-from bench.shoppers import Shopper, small_photo
+from bench.shoppers import Shopper
 from bench.stack import ROOT, RunningStack, environment_of, running_stack
 from bench.strangers.floods import KINDS, Target
 from bench.strangers.shops import Merchant, open_shops
@@ -131,7 +131,7 @@ def run(kinds: list[str], seconds: float, per_s: float) -> None:
         env = environment_of(stack.demo["processes"]["steward"])
         *honest, hostile = open_shops(env, stack.server_url, [*HONEST, "mallory"])
         redis = Redis.from_url(env["REDIS_URL"])
-        jpeg = small_photo(str(PHOTO))
+        jpeg = PHOTO.read_bytes()  # as the flood's: honest and hostile differ in nothing else
         visitors = [Visitors(stack, m, n, jpeg) for n, m in enumerate(honest)]
         visit_all(visitors, 5, Marks())  # what only the first ones pay
         alone = Marks()
