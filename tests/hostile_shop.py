@@ -74,6 +74,8 @@ class HostileShop:
             "held.jpg": _then(self._drip(b""), _head("200 OK", body=self.body)),
             "until-closed.jpg": _head("200 OK", body=self.body),
             "relative": self._redirect("tee.jpg"),
+            "unquoted": self._redirect("/läden eins.jpg"),
+            "l%C3%A4den%20eins.jpg": _head("200 OK", body=self.body),
             "loop": self._redirect("/loop"),
             "inside": self._redirect("http://169.254.169.254/latest"),
             "file": self._redirect("file:///etc/passwd"),

@@ -6,10 +6,19 @@ Knows processes and pipes. No pictures, no store, no jobs: what a child does is 
 from gpu_worker.confined.pool import (
     Answer,
     Limits,
+    NoAnswerError,
     OverrunError,
     Pool,
     PoolClosedError,
     WorkFailedError,
 )
 
-__all__ = ["Answer", "Limits", "OverrunError", "Pool", "PoolClosedError", "WorkFailedError"]
+__all__ = [
+    "Answer",
+    "Limits",
+    "NoAnswerError",
+    "OverrunError",
+    "Pool",
+    "PoolClosedError",
+    "WorkFailedError",
+]

@@ -48,19 +48,26 @@ class Answer:
     wall_ms: float
 
 
-class OverrunError(Exception):
+class NoAnswerError(Exception):
+    """The work has no answer, and has cost what an answer might have."""
+
+    def __init__(self, why: str, cpu_ms: float, wall_ms: float):
+        super().__init__(f"{why} after {cpu_ms:.0f} ms of CPU, {wall_ms:.0f} ms")
+        self.cpu_ms = cpu_ms
+        self.wall_ms = wall_ms
+
+
+class OverrunError(NoAnswerError):
     """The work went beyond its limits, or ended the child that did it: the child is gone.
 
     kind: `cpu`, `wall`, `memory` or `crash`."""
 
     def __init__(self, kind: str, cpu_ms: float, wall_ms: float):
-        super().__init__(f"{kind} after {cpu_ms:.0f} ms of CPU, {wall_ms:.0f} ms")
+        super().__init__(kind, cpu_ms, wall_ms)
         self.kind = kind
-        self.cpu_ms = cpu_ms
-        self.wall_ms = wall_ms
 
 
-class WorkFailedError(Exception):
+class WorkFailedError(NoAnswerError):
     """The work raised what it does not know: a fault of ours."""
 
 
@@ -138,7 +145,7 @@ class Pool:
         cost = (child.cpu_s() - cpu_s) * 1000, (time.monotonic() - began) * 1000
         said = told.get("said")
         if not isinstance(said, dict):
-            raise WorkFailedError(str(told.get("failed")))
+            raise WorkFailedError(str(told.get("failed")), *cost)
         return Answer(said, found, *cost)
 
     def _replace(self, place: _Place, error: Exception, cpu_ms: float, wall_ms: float) -> Exception:
@@ -171,7 +178,8 @@ class Pool:
         except (GoneError, LateError, GarbledError) as error:
             ended = self._replace(place, error, 0, 0)
             if isinstance(ended, OverrunError):
-                raise WorkFailedError(f"{self._module} does not start: {ended.kind}") from error
+                why = f"{self._module} does not start: {ended.kind}"
+                raise WorkFailedError(why, 0, 0) from error  # nobody's work was begun
             raise ended from error
         place.is_warm = True
 

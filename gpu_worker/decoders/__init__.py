@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from gpu_worker.confined import Answer, Limits, OverrunError, Pool
+from gpu_worker.confined import Answer, Limits, NoAnswerError, OverrunError, Pool
 from gpu_worker.contract import Reason
 from gpu_worker.engine import Refusal
 from gpu_worker.images import CONTENT_TYPES, Decoded
@@ -67,9 +67,11 @@ class Decoders:
         }
         try:
             answer = self._pool.run(asked, data, owner)
-        except OverrunError as overrun:
-            charge(overrun.cpu_ms)
-            raise Refusal(Reason.PICTURE_TOO_COMPLEX, str(overrun)) from overrun
+        except NoAnswerError as error:
+            charge(error.cpu_ms)
+            if isinstance(error, OverrunError):
+                raise Refusal(Reason.PICTURE_TOO_COMPLEX, str(error)) from error
+            raise
         charge(answer.cpu_ms)
         return _decoded(answer, max_side_px)
 

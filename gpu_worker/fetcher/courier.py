@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from gpu_worker.confined import Limits, OverrunError, Pool
+from gpu_worker.confined import Limits, NoAnswerError, OverrunError, Pool
 from gpu_worker.contract import EventType, FetchJob, Job, Reason
 from gpu_worker.courier import Charge, Outcome
 from gpu_worker.engine import Pixels, Refusal
@@ -57,9 +57,11 @@ class FetchCourier:
         job = _fetch(job)
         try:
             answer = self._pool.run(self._asked(job))
-        except OverrunError as error:
+        except NoAnswerError as error:
             charge(error.wall_ms)
-            raise Refusal(Reason.IMAGE_URL_UNREACHABLE, error.kind) from error
+            if isinstance(error, OverrunError):
+                raise Refusal(Reason.IMAGE_URL_UNREACHABLE, error.kind) from error
+            raise
         charge(answer.wall_ms)
         if "reason" in answer.head:
             raise Refusal(Reason(answer.head["reason"]), str(answer.head.get("detail")))

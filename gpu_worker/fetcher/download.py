@@ -9,12 +9,13 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import FrameType
 from urllib.parse import urljoin
 
 import requests
+from requests.utils import requote_uri
 from requests_hardened.ip_filter_adapter import IPFilterAdapter
 from urllib3.exceptions import HTTPError
 
@@ -75,7 +76,7 @@ def _follow(address: str, bounds: Bounds) -> bytes:
         with _asked(address, bounds, until) as answer:
             if answer.status_code not in REDIRECTS:
                 return _picture(answer, bounds, until)
-            address = urljoin(address, answer.headers.get("Location", ""))
+            address = urljoin(address, _target(answer))
     raise _unreachable("too many redirects")
 
 
@@ -100,6 +101,14 @@ def _checked(address: str, bounds: Bounds) -> str:
     if fault is not None:
         raise _unreachable(fault)
     return address
+
+
+def _target(answer: requests.Response) -> str:
+    """Servers write what is not ASCII as UTF-8, and leave spaces as they are."""
+    said = answer.headers.get("Location", "").strip()
+    with suppress(UnicodeError):
+        said = said.encode("latin-1").decode()
+    return str(requote_uri(said))
 
 
 def _picture(answer: requests.Response, bounds: Bounds, until: float) -> bytes:

@@ -49,8 +49,9 @@ def test_one_child_does_one_piece_of_work_after_another(pool: Pool) -> None:
 
 def test_work_that_raises_ends_nobody(pool: Pool) -> None:
     pid = child_of(pool)
-    with pytest.raises(WorkFailedError, match="LookupError: no such thing"):
+    with pytest.raises(WorkFailedError, match="LookupError: no such thing") as failed:
         pool.run({"do": "fail"})
+    assert 0 < failed.value.cpu_ms < 60_000
     assert child_of(pool) == pid
 
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from bench.decoding import many_scans, saved
 from gpu_worker import images
-from gpu_worker.confined import Answer
+from gpu_worker.confined import Answer, WorkFailedError
 from gpu_worker.contract import Reason
 from gpu_worker.decoders import BadAnswerError, Decoders, _decoded
 from gpu_worker.engine import Refusal
@@ -135,6 +135,16 @@ def test_however_much_is_heavy_another_merchants_picture_finds_a_place(
             with pytest.raises(Refusal):
                 one.result()
     assert sum(ms >= 200 for ms in charged) == 3 < len(charged)
+
+
+def test_what_ends_in_a_fault_of_ours_is_charged_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gpu_worker.decoders.MODULE", "tests.gpu_worker.confined.chores")
+    made, charged = Decoders(1, 5, MEMORY_BYTES, 1000), list[float]()
+    with pytest.raises(WorkFailedError, match="KeyError"):
+        decoded(made, b"", charged)
+    made.close()
+    assert len(charged) == 1
+    assert charged[0] > 0
 
 
 def test_the_limit_of_pixels_is_the_childs_too() -> None:

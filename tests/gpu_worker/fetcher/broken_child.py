@@ -1,5 +1,5 @@
-"""A fetcher's child that two names break: for one the name server never answers, and no alarm
-reaches it meanwhile; the other takes all memory.
+"""A fetcher's child that three names break: for one the name server never answers, and no alarm
+reaches it meanwhile; one takes all memory; one raises what nobody expects.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ def ask(host: Any, *args: Any, **options: Any) -> Any:
         time.sleep(3600)
     if host == "fills.example":
         bytearray(1 << 34)
+    if host == "fails.example":
+        raise LookupError(host)
     return _ask(host, *args, **options)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from gpu_worker.confined import Pool
+from gpu_worker.confined import Pool, WorkFailedError
 from gpu_worker.contract import EventType, Reason
 from gpu_worker.courier import Outcome
 from gpu_worker.engine import Refusal
@@ -77,9 +77,11 @@ def test_a_child_that_hangs_or_fills_its_memory_is_ended_and_another_goes_on(
             assert refused.value.detail == why
             job = fetch_job(f"{merchant.url}/tee.jpg")
             assert courier.fetch(job, charged.append).data == BODY
+        with pytest.raises(WorkFailedError, match="LookupError"):
+            courier.fetch(fetch_job("http://fails.example/tee.jpg"), charged.append)
     finally:
         pool.close()
-    assert len(charged) == 4
+    assert len(charged) == 5
     assert charged[0] >= (bounds.total_s + LATE_S) * 1000
 
 

@@ -41,6 +41,7 @@ def peak_bytes() -> int:
         "tee.jpg",
         "until-closed.jpg",
         "relative",
+        "unquoted",
         "hop/1",
         "hop/3",
         "bomb-redirect",
