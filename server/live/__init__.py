@@ -21,7 +21,7 @@ from flask_sock import Sock
 from redis.exceptions import RedisError
 from simple_websocket import ConnectionClosed, Server
 
-from server import auth, jobs
+from server import auth, dashboard_sessions, jobs
 from server.caller import Caller
 from server.config import Settings
 from server.errors import Unavailable
@@ -30,6 +30,7 @@ from server.live.feed import Feed
 from server.live.hub import Format, Hub, Outbox, Voice
 from server.live.rows import room_of
 from server.live.seats import Seats
+from server.models import now
 from server.services import EXTENSION as SERVICES
 from server.services import Services, current_services
 
@@ -122,7 +123,7 @@ def _attend(ws: Server, shared: Live) -> None:
         _refuse_foreign_pages()
         caller, voice = _hello(ws, shared.hub)
         with _seat_of(seats, caller, services.settings.sockets_per_shopper):
-            _tell(ws, shared, Outbox(room_of(caller), voice, ws.event.set))
+            _tell(ws, shared, Outbox(room_of(caller), voice, ws.event.set), caller)
 
 
 @contextmanager
@@ -143,25 +144,26 @@ def _seat_of(seats: Seats, caller: Caller, most: int) -> AbstractContextManager[
     return _seated(seats, f"of:{caller.shopper_id}", most)
 
 
-def _tell(ws: Server, shared: Live, outbox: Outbox) -> None:
+def _tell(ws: Server, shared: Live, outbox: Outbox, caller: Caller) -> None:
     shared.hub.join(outbox)
     shared.feed.start()
     try:
         shared.feed.tell_state(outbox)
-        _send_until_closed(ws, outbox, shared.hub, current_services().settings)
+        _send_until_closed(ws, outbox, shared.hub, caller)
     finally:
         shared.hub.leave(outbox)
 
 
-def _send_until_closed(ws: Server, outbox: Outbox, hub: Hub, settings: Settings) -> None:
+def _send_until_closed(ws: Server, outbox: Outbox, hub: Hub, caller: Caller) -> None:
     """Waits on the socket's own event, which its end sets too: a dead socket leaves its slot.
 
-    After a while it must come again with a new ticket: who was let in may since have logged out,
-    or lost her key.
+    After a while it must come again with a new ticket: who was let in may since have lost her key.
     """
+    settings = current_services().settings
     until, said = time.monotonic() + settings.socket_life_s, Window()
     while ws.connected and not hub.closing and time.monotonic() < until:
         ws.event.clear()
+        _refuse_logged_out(caller)
         for message in outbox.take():
             ws.send(message)
         _pass_over(ws, said, settings.socket_messages)
@@ -170,6 +172,18 @@ def _send_until_closed(ws: Server, outbox: Outbox, hub: Hub, settings: Settings)
     if hub.closing:
         raise ClosingError(COME_AGAIN, "the server restarts")
     if ws.connected:
+        raise ClosingError(COME_AGAIN, "come again with a new ticket")
+
+
+def _refuse_logged_out(caller: Caller) -> None:
+    """Before each word to a page of the dashboard: its session may have ended a moment ago."""
+    if caller.session_id is None:
+        return
+    try:
+        is_open = dashboard_sessions.is_open(current_services(), caller.session_id, now())
+    except Unavailable:
+        return  # nobody can log out meanwhile, and there is nothing new to tell
+    if not is_open:
         raise ClosingError(COME_AGAIN, "come again with a new ticket")
 
 
