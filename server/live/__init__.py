@@ -43,6 +43,7 @@ HELLO_S = 5.0
 PING_S = 25
 LARGEST_FRAME_BYTES = 4096
 READ_BYTES = 512  # a hello is smaller; who floods is slowed before he has cost much
+UNREAD_BYTES = 16_384  # the kernel would keep megabytes for each who floods
 IDLE_S = 30.0  # a handler looks up this often even if nothing wakes it
 STUCK_MS = 45_000  # a phone that takes nothing for this long is gone
 
@@ -274,6 +275,7 @@ class _WholeFrames:
 
 def _whole_frames(ws: Server) -> None:
     sock: socket.socket = ws.sock
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, UNREAD_BYTES)
     if hasattr(socket, "TCP_USER_TIMEOUT") and sock.family in (socket.AF_INET, socket.AF_INET6):
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STUCK_MS)
     ws.sock = _WholeFrames(sock)
