@@ -25,6 +25,7 @@ class Caller:
     """kind: shopper (widget), secret (merchant's backend), user (dashboard), embed (boot only).
 
     A user is not bound to a site; `mode` is `live | test` and does not narrow a user.
+    `session_id`: with a live ticket, the dashboard session that it was given to.
     """
 
     kind: CallerKind
@@ -33,6 +34,7 @@ class Caller:
     shopper_id: str | None = None
     mode: str = "live"
     role: str | None = None
+    session_id: str | None = None
 
     @classmethod
     def of_user(cls, user: User) -> Self:

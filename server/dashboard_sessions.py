@@ -61,8 +61,15 @@ def find(services: Services, token: str, now: datetime) -> DashboardSession | No
     return row
 
 
+def is_open(services: Services, session_id: str, now: datetime) -> bool:
+    """Whether a live socket that was opened in this session may still be told anything."""
+    mine = DashboardSession.id == session_id
+    with services.read() as session:
+        return session.scalar(select(DashboardSession.id).where(mine, ~is_over(now))) is not None
+
+
 def _note_seen(services: Services, row: DashboardSession, now: datetime) -> None:
-    """Of several requests at once the first writes. A database too busy to write delays no page."""
+    """Of several requests at once the first writes. A database too busy to write fails no page."""
     unseen = (DashboardSession.id == row.id) & (DashboardSession.last_seen_at <= now - SEEN_EVERY)
     try:
         with services.work() as work:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from flask import jsonify
 from flask.typing import ResponseReturnValue
 
 from server import auth
 from server.auth import allow
 from server.caller import Caller
+from server.dashboard import login
 from server.services import current_services
 
 
 @allow("user")
 def create_ticket(caller: Caller) -> ResponseReturnValue:
-    ticket = auth.issue_live_ticket(current_services(), caller)
+    listener = replace(caller, session_id=login.person().session_id)
+    ticket = auth.issue_live_ticket(current_services(), listener)
     return jsonify({"ticket": ticket})

@@ -21,7 +21,7 @@ from flask_sock import Sock
 from redis.exceptions import RedisError
 from simple_websocket import ConnectionClosed, Server
 
-from server import auth, jobs
+from server import auth, dashboard_sessions, jobs
 from server.caller import Caller
 from server.config import Settings
 from server.errors import Unavailable
@@ -30,6 +30,7 @@ from server.live.feed import Feed
 from server.live.hub import Format, Hub, Outbox, Voice
 from server.live.rows import room_of
 from server.live.seats import Seats
+from server.models import now
 from server.services import EXTENSION as SERVICES
 from server.services import Services, current_services
 
@@ -42,6 +43,7 @@ HELLO_S = 5.0
 PING_S = 25
 LARGEST_FRAME_BYTES = 4096
 READ_BYTES = 512  # a hello is smaller; who floods is slowed before he has cost much
+UNREAD_BYTES = 16_384  # the kernel would keep megabytes for each who floods
 IDLE_S = 30.0  # a handler looks up this often even if nothing wakes it
 STUCK_MS = 45_000  # a phone that takes nothing for this long is gone
 
@@ -122,7 +124,7 @@ def _attend(ws: Server, shared: Live) -> None:
         _refuse_foreign_pages()
         caller, voice = _hello(ws, shared.hub)
         with _seat_of(seats, caller, services.settings.sockets_per_shopper):
-            _tell(ws, shared, Outbox(room_of(caller), voice, ws.event.set))
+            _tell(ws, shared, Outbox(room_of(caller), voice, ws.event.set), caller)
 
 
 @contextmanager
@@ -143,25 +145,26 @@ def _seat_of(seats: Seats, caller: Caller, most: int) -> AbstractContextManager[
     return _seated(seats, f"of:{caller.shopper_id}", most)
 
 
-def _tell(ws: Server, shared: Live, outbox: Outbox) -> None:
+def _tell(ws: Server, shared: Live, outbox: Outbox, caller: Caller) -> None:
     shared.hub.join(outbox)
     shared.feed.start()
     try:
         shared.feed.tell_state(outbox)
-        _send_until_closed(ws, outbox, shared.hub, current_services().settings)
+        _send_until_closed(ws, outbox, shared.hub, caller)
     finally:
         shared.hub.leave(outbox)
 
 
-def _send_until_closed(ws: Server, outbox: Outbox, hub: Hub, settings: Settings) -> None:
+def _send_until_closed(ws: Server, outbox: Outbox, hub: Hub, caller: Caller) -> None:
     """Waits on the socket's own event, which its end sets too: a dead socket leaves its slot.
 
-    After a while it must come again with a new ticket: who was let in may since have logged out,
-    or lost her key.
+    After a while it must come again with a new ticket: who was let in may since have lost her key.
     """
+    settings = current_services().settings
     until, said = time.monotonic() + settings.socket_life_s, Window()
     while ws.connected and not hub.closing and time.monotonic() < until:
         ws.event.clear()
+        _refuse_logged_out(caller)
         for message in outbox.take():
             ws.send(message)
         _pass_over(ws, said, settings.socket_messages)
@@ -170,6 +173,18 @@ def _send_until_closed(ws: Server, outbox: Outbox, hub: Hub, settings: Settings)
     if hub.closing:
         raise ClosingError(COME_AGAIN, "the server restarts")
     if ws.connected:
+        raise ClosingError(COME_AGAIN, "come again with a new ticket")
+
+
+def _refuse_logged_out(caller: Caller) -> None:
+    """Before each word to a page of the dashboard: its session may have ended a moment ago."""
+    if caller.session_id is None:
+        return
+    try:
+        is_open = dashboard_sessions.is_open(current_services(), caller.session_id, now())
+    except Unavailable:
+        return  # nobody can log out meanwhile, and there is nothing new to tell
+    if not is_open:
         raise ClosingError(COME_AGAIN, "come again with a new ticket")
 
 
@@ -260,6 +275,7 @@ class _WholeFrames:
 
 def _whole_frames(ws: Server) -> None:
     sock: socket.socket = ws.sock
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, UNREAD_BYTES)
     if hasattr(socket, "TCP_USER_TIMEOUT") and sock.family in (socket.AF_INET, socket.AF_INET6):
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STUCK_MS)
     ws.sock = _WholeFrames(sock)

@@ -1,7 +1,7 @@
 """What an open socket still says after its hello, though it has nothing to say: counted, slowed.
 
-Knows no socket and no caller. What is not read costs nothing: whoever sends faster than he is read
-fills his own network's buffers.
+Knows no socket and no caller. What is not read costs little: whoever sends faster than he is read
+fills a small buffer here, and then his own network's.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections import deque
 
 WINDOW_S = 10.0
 READS = 50  # in a window at full speed; pings are read, too
-REST_S = 0.2
+REST_S = 1.0
 
 
 class Window:

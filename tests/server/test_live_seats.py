@@ -13,7 +13,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from server.jobs import connect
-from server.live.chatter import WINDOW_S, Window
+from server.live.chatter import READS, REST_S, WINDOW_S, Pace, Window
 from server.live.seats import SEAT_TTL_S, Seats, seats_key
 from tests.stage import Ear, Stage
 from tests.waiting import wait_for
@@ -76,6 +76,17 @@ def test_a_window_forgets_what_is_past() -> None:
     assert window.count(2, 100.0 + WINDOW_S / 2) == 5
     assert window.count(0, 100.0 + WINDOW_S) == 2
     assert window.count(1, 100.0 + 3 * WINDOW_S) == 1
+
+
+def test_who_is_read_too_often_is_read_once_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    rests: list[float] = []
+    monkeypatch.setattr("server.live.chatter.time.sleep", rests.append)
+    pace = Pace()
+    for _ in range(READS):
+        pace.wait()
+    assert rests == []
+    pace.wait()
+    assert rests == [REST_S]
 
 
 # --- through the door ----------------------------------------------------------------------------

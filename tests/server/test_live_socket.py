@@ -6,6 +6,7 @@ import json
 import signal
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,8 @@ import websocket
 from redis import Redis
 
 from gpu_worker.contract import GarmentStatus, PhotoStatus, TryOnStatus
-from server import photos, try_ons
-from server.models import now
+from server import auth, dashboard_sessions, photos, try_ons
+from server.models import User, now
 from tests.services import S3Settings
 from tests.stage import Stage, stage
 from tests.waiting import wait_for
@@ -252,10 +253,34 @@ def test_backends_hear_json_and_the_dashboard_html(house: Stage) -> None:
     assert house.listen(house.ada, "json").close_code() == 4400
 
 
+def test_a_page_hears_nothing_once_its_session_has_ended(house: Stage) -> None:
+    """Not of the socket that is open, and not by a ticket from before."""
+    user = User(
+        merchant_id=house.ada.id, email="ada@example.com", role="owner", password_hash="-"
+    )  # fmt: skip
+    house.add(user)
+    dashboard_sessions.begin(house.services, user.id, password_hash="-", browser="Firefox")
+    (session,) = dashboard_sessions.listing(house.services, user.id, now())
+    listener = replace(house.caller(house.ada), session_id=session.id)
+    tickets = [auth.issue_live_ticket(house.services, listener) for _ in range(2)]
+    ear, row = house.connect(), house.garment(title="Before")
+    ear.hello(tickets[0], "html")
+    ear.read_to("Before")
+    house.change(row, title="Meanwhile")
+    ear.read_to("Meanwhile")
+    dashboard_sessions.end(house.services, user.id, session.id)
+    house.change(row, title="Afterwards")
+    late = house.connect()
+    late.hello(tickets[1], "html")
+    for closed in (ear, late):
+        assert closed.close_code() == 1012  # the page then asks for a ticket, and is told to log in
+        assert "Afterwards" not in "".join(closed.heard)
+
+
 def test_after_a_while_it_must_show_who_it_is_again(
     redis_url: str, sqlite_url: str, rclone_service: S3Settings, tmp_path: Path
 ) -> None:
-    """Who was let in may since have logged out; a new ticket is for who still may."""
+    """Who was let in may since have lost her key; a new ticket is for who still may."""
     with stage(redis_url, sqlite_url, rclone_service, tmp_path) as house:
         house.serve(PROTEUS_SOCKET_LIFE_S="1")
         row = house.try_on()

@@ -1,20 +1,31 @@
 // Keeps rows on the screen true: says hello on the live socket, and puts each row that the server
 // sends in the place of its older self. The server decides what a row looks like.
 
-/** @typedef {CustomEvent<{ socketWrapper: { send(text: string): void } }>} OpenEvent */
+/** @typedef {{ send(text: string): void, reconnect(): void }} Wrapper */
+/** @typedef {CustomEvent<{ event: Event, socketWrapper: Wrapper }>} OpenEvent */
+/** @typedef {CustomEvent<{ event: CloseEvent, socketWrapper: Wrapper }>} CloseEvent_ */
 /** @typedef {CustomEvent<{ message: string }>} MessageEvent_ */
 
 const TICKET_TRIES = 4; // the server waits 5 s for a hello
+const RECONNECTS_ITSELF = [1006, 1011, 1012, 1013]; // the ws extension
+const AGAIN_MS = 8_000; // after any other end, as when too many of this address are open
 
 document.addEventListener("htmx:wsOpen", async (event) => {
-  const { socketWrapper } = /** @type {OpenEvent} */ (event).detail;
+  const { event: opening, socketWrapper } = /** @type {OpenEvent} */ (event).detail;
   const ticket = await freshTicket(TICKET_TRIES);
+  const socket = opening.target;
+  if (!(socket instanceof WebSocket) || socket.readyState !== WebSocket.OPEN) return;
   if (!ticket) return sayLive("closed", "Not live. Load the page again.");
   socketWrapper.send(JSON.stringify({ type: "hello", ticket, format: "html" }));
   sayLive("open", "Live");
 });
 
-document.addEventListener("htmx:wsClose", () => sayLive("closed", "Reconnecting"));
+document.addEventListener("htmx:wsClose", (event) => {
+  const { event: end, socketWrapper } = /** @type {CloseEvent_} */ (event).detail;
+  sayLive("closed", "Reconnecting");
+  if (RECONNECTS_ITSELF.includes(end.code)) return;
+  setTimeout(() => socketWrapper.reconnect(), AGAIN_MS * (0.5 + Math.random()));
+});
 
 document.addEventListener("htmx:wsBeforeMessage", (event) => {
   event.preventDefault(); // rows go in by version, which htmx's own swap does not look at

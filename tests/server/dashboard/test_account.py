@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from server import dashboard_sessions, users
+from server import auth, dashboard_sessions, users
 from server.credentials import hash_token
 from server.dashboard import browsers
 from server.errors import Problem
@@ -198,6 +198,20 @@ def test_a_login_under_way_does_not_outlive_a_new_password(house: House, ada: Pe
         users.set_password(house.services, ada.email, PASSWORD, known_hash=user.password_hash)
     assert refused.value.code == "not_allowed"
     assert rows(house) == []
+
+
+def test_a_live_ticket_names_the_session_it_was_given_to(house: House, ada: Person) -> None:
+    ticket = ada.client.post(
+        "/dashboard/live-tickets", json={}, headers={"X-CSRFToken": ada.token}
+    ).json["ticket"]  # type: ignore[index]
+    listener = auth.redeem_live_ticket(house.services, ticket)
+    (row,) = rows(house)
+    assert listener is not None
+    assert listener.session_id == row.id
+    assert dashboard_sessions.is_open(house.services, row.id, now())
+    assert not dashboard_sessions.is_open(house.services, row.id, row.expires_at)
+    log_out(house, ada)
+    assert not dashboard_sessions.is_open(house.services, row.id, now())
 
 
 # --- the page ------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +16,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from gpu_worker.contract import EventType, GarmentStatus, TryOnStatus
 from server.credentials import hash_password
+from server.live.seats import seats_key
 from server.models import Garment, User, now
 from tests.services import S3Settings
 from tests.stage import Stage, stage
@@ -116,6 +118,20 @@ def test_page_catches_up_after_the_server_was_away(shop: Stage, page: Page) -> N
     shop.change(row, status=TryOnStatus.CANCELLED)
     shop.serve()
     expect(page.locator(f"#{row.id}")).to_contain_text("Cancelled")
+
+
+def test_page_comes_again_when_others_at_its_address_have_closed(shop: Stage, page: Page) -> None:
+    page.goto("try-ons")
+    word = page.locator("[data-live-word]")
+    expect(word).to_have_text("Live")
+    (here,) = shop.redis.scan_iter(seats_key("at:*"))
+    shop.redis.zadd(here, {f"other-{n}": time.time() + 600 for n in range(1_000)})
+    page.clock.install()
+    page.reload()
+    expect(word).to_have_text("Reconnecting")
+    shop.redis.delete(here)
+    page.clock.fast_forward(12_000)
+    expect(word).to_have_text("Live")
 
 
 def test_ada_adds_two_garments_and_sees_them_ready(shop: Stage, page: Page) -> None:
