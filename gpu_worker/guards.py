@@ -12,12 +12,15 @@ from collections.abc import Callable, Iterator
 from gpu_worker.contract import Reason
 from gpu_worker.engine import Refusal
 
-MAX_SCANS = 100  # encoders write 1 to 20; 100 over 50 megapixels take 5 s
+HONEST_SCANS = 20  # encoders write 1 to 20
+MAX_SCANS = 100
+MAX_SCANNED_PIXELS = 1_000_000_000  # beyond honest scans: pixels times scans, about a second of CPU
 MAX_SEGMENTS = 1000  # 10 MB of metadata are 160 full ones; each scan may bring a few
 MAX_JUNK_BYTES = 65_536  # between a JPEG's segments: Pillow reads it byte by byte
 MAX_CHUNKS = 20_000  # 10 MB in pieces of 512 bytes
 
 _SCAN = b"\xff\xda"
+_STARTS_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _START_OF_SCAN, _START_OF_IMAGE, _END_OF_IMAGE = 0xDA, 0xD8, 0xD9
 # After a scan's data: not a stuffed zero, not a restart, not what libjpeg skips while it looks for
 # a restart. FF may be repeated before a marker.
@@ -34,32 +37,41 @@ def check(data: bytes, kind: str) -> None:
 
 
 def _check_jpeg(data: bytes) -> None:
-    are_few = data.count(_SCAN) <= MAX_SCANS  # then a walk through the scans' data is spared
-    scans = junk = 0
-    for segments, (marker, skipped) in enumerate(_markers(data)):
+    at_most = data.count(_SCAN)
+    scans = junk = pixels = 0
+    for segments, (marker, skipped, begins) in enumerate(_markers(data)):
         scans += marker == _START_OF_SCAN
         junk += 0 if scans else skipped
-        if scans > MAX_SCANS:
-            raise _too_complex(f"more than {MAX_SCANS} scans")
+        pixels = max(pixels, _pixels_at(data, begins)) if marker in _STARTS_OF_FRAME else pixels
+        most = min(MAX_SCANS, max(HONEST_SCANS, MAX_SCANNED_PIXELS // max(1, pixels)))
+        if scans > most:
+            raise _too_complex(f"more than {most} scans of {pixels} pixels")
         if segments > MAX_SEGMENTS:
             raise _too_complex(f"more than {MAX_SEGMENTS} segments")
         if junk > MAX_JUNK_BYTES:  # a file whose middle was lost
             raise Refusal(Reason.TRUNCATED_IMAGE, f"{junk} bytes between segments")
         # A phone's JPEG may carry more pictures, or a film, behind the first one's end.
+        are_few = at_most <= most  # then a walk through the scans' data is spared
         if scans and (are_few or marker == _END_OF_IMAGE):
             return
 
 
-def _markers(data: bytes) -> Iterator[tuple[int, int]]:
-    """Each marker, and how many bytes were skipped to find it; at last how many have none."""
+def _pixels_at(data: bytes, at: int) -> int:
+    """Of a start of frame, whose length begins at `at`: then precision, height, width."""
+    return int.from_bytes(data[at + 3 : at + 5]) * int.from_bytes(data[at + 5 : at + 7])
+
+
+def _markers(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """Each marker, how many bytes were skipped to find it, and where what belongs to it begins; at
+    last how many have none."""
     at = 2
     while found := _MARKER.search(data, at):
         marker = found[1][0]
-        yield marker, found.start() - at
+        yield marker, found.start() - at, found.end()
         at = found.end()
         if marker not in (_START_OF_IMAGE, _END_OF_IMAGE):
             at += max(2, int.from_bytes(data[at : at + 2]))
-    yield 0, max(0, len(data) - at)
+    yield 0, max(0, len(data) - at), len(data)
 
 
 def _check_png(data: bytes) -> None:

@@ -108,7 +108,7 @@ class Jobs:
             pipe.eval(
                 contract.TAKE_TURN,
                 2, queue.key, contract.turns_key(queue.name),
-                job.id, _owner(job.shopper_id), contract.TURNS_TTL_S,
+                job.id, contract.turn_of(job.shopper_id, job.asked_from), contract.TURNS_TTL_S,
             )  # fmt: skip
             pipe.sadd(queue.redis_queues_keys, queue.key)
             pipe.eval(contract.JOIN_RING, 1, contract.ring_key(engine, lane), job.merchant_id)
@@ -136,10 +136,8 @@ class Jobs:
         if removed:
             self._redis.delete(RqJob.key_for(job_id))
 
-    def opening(
-        self, engine: str, merchant_id: str, shopper_id: str | None, lane: Lane = Lane.LIVE
-    ) -> Opening:
-        """Where one more job of this shopper would stand."""
+    def opening(self, engine: str, merchant_id: str, turn: str, lane: Lane = Lane.LIVE) -> Opening:
+        """Where one more job would stand, by its turn: `contract.turn_of`."""
         merchants = self._ring(engine, lane)
         if merchant_id not in merchants:
             merchants.append(merchant_id)
@@ -148,7 +146,7 @@ class Jobs:
             for merchant in merchants:
                 pipe.llen(self._queue(contract.queue_name(engine, lane, merchant)).key)
             turns = contract.turns_key(own.name)
-            pipe.eval(contract.BEFORE_NEXT, 2, own.key, turns, _owner(shopper_id))
+            pipe.eval(contract.BEFORE_NEXT, 2, own.key, turns, turn)
             *lengths, before = pipe.execute()
         return Opening(lengths, merchants.index(merchant_id), before)
 
@@ -212,11 +210,6 @@ class Jobs:
             serializer=JSONSerializer,
             default_timeout=JOB_TIMEOUT_S,
         )
-
-
-def _owner(shopper_id: str | None) -> str:
-    """Whose turn a job takes; all that have no shopper are one."""
-    return shopper_id or ""
 
 
 def _prepared(queue: Queue, job: Job) -> RqJob:

@@ -7,20 +7,32 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import wraps
 from typing import Any, Literal, TypeVar, cast
 
 from flask import Flask, g, request
 from flask_limiter import Limiter
 from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
 from redis.retry import Retry
 
 from server.config import Settings
+from server.errors import Problem
 from server.jobs import TIMEOUT_S
 from server.network import network_of
 from server.services import current_services
 
 View = TypeVar("View", bound=Callable[..., Any])
 Budget = Literal["uploads", "photos", "try-ons"]
+WINDOW_S = 60
+# KEYS: a hash that lives for a window, how often each address asked, and under '' all together.
+# ARGV: the address, the window. Returns both counts, how many addresses, how long it still lives.
+_COUNT_AT_SITE = """
+local all = redis.call('HINCRBY', KEYS[1], '', 1)
+if all == 1 then redis.call('EXPIRE', KEYS[1], ARGV[2]) end
+local mine = redis.call('HINCRBY', KEYS[1], ARGV[1], 1)
+return {all, mine, redis.call('HLEN', KEYS[1]) - 1, redis.call('TTL', KEYS[1])}
+"""
 
 
 def network() -> str:
@@ -36,10 +48,6 @@ def who() -> str:
 
 def _address() -> str:
     return f"at {network()}"
-
-
-def _site() -> str:
-    return f"of {g.caller.site_id}"
 
 
 def _is_no_shopper() -> bool:
@@ -65,12 +73,28 @@ def _of_address() -> str:
     return f"{current_services().settings.address_limit} per minute"
 
 
-def _of_site() -> str:
-    return f"{current_services().settings.site_limit} per minute"
-
-
 def _boots() -> str:
     return f"{current_services().settings.boot_limit} per minute"
+
+
+def _refuse_beyond_site(budget: Budget) -> None:
+    """A site's budget of a minute. When it is spent, whoever has had less than an equal part of it
+    is let in all the same: else a few addresses could spend it for the whole shop.
+
+    Raises:
+        Problem: rate_limited.
+    """
+    services = current_services()
+    key = f"proteus:site-budget:{g.caller.site_id}:{budget}"
+    address = "backend" if _is_no_shopper() else network()
+    try:
+        counted: Any = services.redis.eval(_COUNT_AT_SITE, 1, key, address, WINDOW_S)
+    except RedisError:
+        return  # shoppers and addresses are then still counted, in memory
+    everybody, mine, addresses, left_s = counted
+    most = services.settings.site_limit
+    if everybody > most and mine * addresses > most:
+        raise Problem("rate_limited", retry_after_s=left_s)
 
 
 limiter = Limiter(who, strategy="fixed-window", in_memory_fallback_enabled=True)
@@ -105,16 +129,21 @@ def budgeted(budget: Budget) -> Callable[[View], View]:
     """What costs a job: one budget for all doors of a noun, by shopper, by address, and by site.
 
     The innermost is asked first and refuses alone: what one shopper was refused does not count
-    against her neighbours, nor against her shop.
+    against her neighbours, nor against her shop. Of a site's budget each address has an equal part
+    for itself, so that no few of them can spend it for all.
     """
 
     def decorate(view: View) -> View:
+        @wraps(view)
+        def within_site(*args: Any, **kwargs: Any) -> Any:
+            _refuse_beyond_site(budget)
+            return view(*args, **kwargs)
+
         by_caller = limiter.shared_limit(_of_caller, scope=budget)
         by_address = limiter.shared_limit(
             _of_address, scope=budget, key_func=_address, exempt_when=_is_no_shopper
         )
-        by_site = limiter.shared_limit(_of_site, scope=budget, key_func=_site)
-        return cast(View, by_site(by_address(by_caller(view))))
+        return cast(View, by_address(by_caller(within_site)))
 
     return decorate
 

@@ -95,8 +95,16 @@ def recent(services: Services, caller: Caller, *, limit: int = 50) -> list[Photo
         return list(session.scalars(query.order_by(Photo.created_at.desc()).limit(limit)))
 
 
-def choose_person(services: Services, caller: Caller, photo_id: str, person: int) -> Photo:
+def choose_person(
+    services: Services,
+    caller: Caller,
+    photo_id: str,
+    person: int,
+    *,
+    asked_from: str | None = None,
+) -> Photo:
     """Picks one of several people, and has the photo checked again for that one.
+    `asked_from`: `auth.asked_from`.
 
     Raises:
         Problem: photo_not_found, photo_settled, person_unknown, too_many_photos, queue_full.
@@ -109,6 +117,7 @@ def choose_person(services: Services, caller: Caller, photo_id: str, person: int
             raise Problem("photo_settled")
         if person >= len(photo.people):
             raise Problem("person_unknown", param="person")
+        photo.asked_from = asked_from
         _refuse_flood(work, caller, photo)
         photo.person, photo.reasons = person, []
         photo.status, photo.queued_at = PhotoStatus.CHECKING, work.now
@@ -151,6 +160,7 @@ def job_of(photo: Photo) -> PhotoJob:
         merchant_id=photo.merchant_id,
         site_id=photo.site_id,
         shopper_id=photo.shopper_id,
+        asked_from=photo.asked_from,
         accepted_at_ms=_ms(photo.queued_at),
         photo_id=photo.id,
         upload_key=photo.upload_key,

@@ -14,8 +14,8 @@ from bench.decoding import many_scans, saved
 
 @cache
 def heavy() -> bytes:
-    """Few enough scans, and yet seconds of work."""
-    return many_scans(99, 6000)
+    """Few enough scans, and yet a second of work."""
+    return many_scans(20, 5000)
 
 
 def chunk(name: bytes, body: bytes) -> bytes:

@@ -69,6 +69,7 @@ class Stage:
             "PROTEUS_ADDRESS_LIMIT": "100000",
             "PROTEUS_SITE_LIMIT": "100000",
             "PROTEUS_BOOT_LIMIT": "100000",
+            "PROTEUS_UNFINISHED_TRY_ONS": "100000",
             "PROTEUS_SOCKETS_PER_SHOPPER": "1000",
             "PROTEUS_SOCKETS_PER_ADDRESS": "1000",
             "DATABASE_URL": self.database_url,

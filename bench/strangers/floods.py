@@ -27,7 +27,7 @@ from urllib.parse import urlsplit
 import httpx
 from websocket import WebSocketException, create_connection
 
-from bench.strangers.pictures import many_scans
+from bench.decoding import many_scans
 
 AT_ONCE = 8
 SHOPPERS = 6  # of the flood of try-ons: six times twelve at once
@@ -115,13 +115,13 @@ Act = Callable[[], str]
 @contextmanager
 def scans(target: Target) -> Iterator[Act]:
     """New shoppers hand over pictures of 20,000 scans."""
-    yield _handing_over(target, many_scans(2000, 20_000))
+    yield _handing_over(target, many_scans(20_000, 2000))
 
 
 @contextmanager
 def costly(target: Target) -> Iterator[Act]:
-    """The same, with as many scans as are let through: each is decoded until it overruns."""
-    yield _handing_over(target, many_scans(6000, 99))
+    """The same, with as many scans as are let through: a second of decoding each."""
+    yield _handing_over(target, many_scans(20, 7000))
 
 
 @contextmanager

@@ -58,7 +58,7 @@ from gpu_worker.contract.policy import (
     Policy,
     Tier,
 )
-from gpu_worker.contract.turns import BEFORE_NEXT, TAKE_TURN, TURNS_TTL_S
+from gpu_worker.contract.turns import BEFORE_NEXT, TAKE_TURN, TURNS_TTL_S, turn_of
 from gpu_worker.contract.words import (
     Category,
     GarmentStatus,
@@ -126,6 +126,7 @@ __all__ = [
     "queue_name",
     "ring_key",
     "shares_key",
+    "turn_of",
     "turns_key",
     "worker_key",
 ]

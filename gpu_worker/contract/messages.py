@@ -43,7 +43,8 @@ class Subject(StrEnum):
 class _Job:
     """What every job carries. `KIND` names the job on the wire and in RQ's function name, `SUBJECT`
     what its events are about. Where a kind is always queued in one place, `ENGINE` and `LANE` say
-    it, and nobody else does. `shopper_id` says whose turn it takes among its merchant's."""
+    it, and nobody else does. `shopper_id` and `asked_from`, a mark of her address, say whose turn
+    it takes among its merchant's."""
 
     KIND: ClassVar[str]
     SUBJECT: ClassVar[Subject]
@@ -52,6 +53,7 @@ class _Job:
     site_id: str
     accepted_at_ms: int
     shopper_id: str | None = None
+    asked_from: str | None = None
 
     @property
     def id(self) -> str:

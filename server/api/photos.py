@@ -55,7 +55,11 @@ def read_photo(caller: Caller, photo_id: str) -> dict[str, Any]:
 @blueprint.output(PhotoOut, status_code=202)
 def choose_person(caller: Caller, photo_id: str, json_data: PhotoChangeIn) -> dict[str, Any]:
     """Choose one of several people; the photo is checked again for that one."""
-    photo = photos.choose_person(current_services(), caller, photo_id, json_data.person)
+    services = current_services()
+    asked_from = auth.asked_from(services, caller)
+    photo = photos.choose_person(
+        services, caller, photo_id, json_data.person, asked_from=asked_from
+    )
     return _to_dict(photo, caller)
 
 

@@ -13,7 +13,15 @@ from redis.exceptions import RedisError
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from gpu_worker.contract import Category, GarmentStatus, Lane, PhotoStatus, Policy, TryOnStatus
+from gpu_worker.contract import (
+    Category,
+    GarmentStatus,
+    Lane,
+    PhotoStatus,
+    Policy,
+    TryOnStatus,
+    turn_of,
+)
 from server import nudges, waiting
 from server.caller import Caller, get_owned
 from server.errors import RETRY_AFTER_S, Problem
@@ -86,7 +94,8 @@ def create(
         if known is not None:
             return known
     engine = services.settings.engine_for(caller.mode)
-    outlook = _look_at_line(services, caller, engine)
+    turn = turn_of(caller.shopper_id, asked_from)
+    outlook = _look_at_line(services, caller.merchant_id, turn, engine)
     try:
         return _insert(services, caller, new, idempotency_key, engine, outlook, asked_from)
     except IntegrityError:
@@ -112,10 +121,10 @@ def _answered(services: Services, caller: Caller, new: NewTryOn, key: str) -> Tr
     return row
 
 
-def _look_at_line(services: Services, caller: Caller, engine: str) -> Outlook | None:
+def _look_at_line(services: Services, merchant_id: str, turn: str, engine: str) -> Outlook | None:
     jobs = services.jobs
     try:
-        opening = jobs.opening(engine, caller.merchant_id, caller.shopper_id)
+        opening = jobs.opening(engine, merchant_id, turn)
         return Outlook(opening, len(jobs.claimed(engine)), jobs.policy(engine))
     except RedisError as error:
         log.warning("accepting blind, Redis is away", error=str(error))

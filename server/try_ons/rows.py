@@ -145,6 +145,7 @@ def job_of(row: TryOn, photo: Photo, garment: Garment) -> TryOnJob:
         merchant_id=row.merchant_id,
         site_id=row.site_id,
         shopper_id=row.shopper_id,
+        asked_from=row.asked_from,
         accepted_at_ms=round(row.queued_at.timestamp() * 1000),
         try_on_id=row.id,
         engine=row.engine,

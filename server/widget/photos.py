@@ -40,5 +40,6 @@ def choose_person(pk: str, photo_id: str, caller: Caller) -> Response:
     person = request.form.get("person", type=int)
     if person is None or person < 0:
         raise Problem("invalid", param="person")
-    photo = photos.choose_person(services, caller, photo_id, person)
+    asked_from = auth.asked_from(services, caller)
+    photo = photos.choose_person(services, caller, photo_id, person, asked_from=asked_from)
     return Response(fragments.photo_card(photo, services.store))

@@ -1,23 +1,10 @@
-"""The benchmark of floods: its pictures are what they say; its report tells what was measured."""
+"""The benchmark of floods: its report tells what was measured."""
 
 from __future__ import annotations
 
-import io
-
 import pytest
-from PIL import Image
 
 from bench.strangers.__main__ import Marks, report
-from bench.strangers.pictures import many_scans
-
-
-@pytest.mark.parametrize("scans", [10, 40])
-def test_a_picture_of_many_scans_is_a_picture(scans: int) -> None:
-    data = many_scans(64, scans)
-    assert data.count(b"\xff\xda") == scans
-    with Image.open(io.BytesIO(data)) as picture:
-        picture.load()
-        assert picture.size == (64, 64)
 
 
 def test_the_report_gives_the_ratio_to_alone(capsys: pytest.CaptureFixture[str]) -> None:

@@ -103,11 +103,11 @@ class Road:
     # --- the shoppers -----------------------------------------------------------------------------
 
     def order(self, count: int = 1, site: Site | None = None, **options: Any) -> list[str]:
-        """Accepted by the act behind the door; their ids."""
+        """Accepted by the act behind the door, asked by the site's shopper; their ids."""
         site = site or self.house.shop
         photo, garment = self.things(site)
         new = NewTryOn(photo_id=photo.id, garment_id=garment.id, options=Options(**options))
-        caller = self.house.caller(site)
+        caller = self.house.caller(self._shopper_of(site))
         ids = [try_ons.create(self.house.services, caller, new).id for _ in range(count)]
         self.accepted += ids
         return ids
@@ -141,12 +141,15 @@ class Road:
 
     def things(self, site: Site, shopper: Shopper | None = None) -> tuple[Photo, Garment]:
         """A photo and a garment that the tailor has done with, in the store too."""
-        whose = shopper or (self.house.zoe if site is self.house.other_shop else self.house.sam)
+        whose = shopper or self._shopper_of(site)
         if whose.id not in self._things:
             photo, garment = self.house.photo(whose), self.house.garment(site)
             self._store(photo, garment)
             self._things[whose.id] = photo, garment
         return self._things[whose.id]
+
+    def _shopper_of(self, site: Site) -> Shopper:
+        return self.house.zoe if site is self.house.other_shop else self.house.sam
 
     def _store(self, photo: Photo, garment: Garment) -> None:
         put, bucket = self.house.store.put_object, self.house.s3.bucket

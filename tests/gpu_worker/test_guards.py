@@ -60,6 +60,7 @@ TOO_COMPLEX = Reason.PICTURE_TOO_COMPLEX
 REFUSED: list[tuple[str, Callable[[], bytes], Reason]] = [
     ("20,000 scans", lambda: many_scans(20_000, 2000), TOO_COMPLEX),
     ("a scan too many", lambda: many_scans(guards.MAX_SCANS + 1, 300), TOO_COMPLEX),
+    ("a scan too many for its size", lambda: many_scans(28, 6000), TOO_COMPLEX),
     ("100,000 segments", lambda: START + EMPTY_SEGMENT * 100_000 + grey("JPEG"), TOO_COMPLEX),
     (
         "the same behind what looks like an end",

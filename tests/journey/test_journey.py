@@ -20,6 +20,8 @@ import pytest
 from playwright.sync_api import Browser
 from playwright.sync_api import Error as BrowserError
 
+from bench.shoppers import Shopper as Stranger
+from bench.stack import RunningStack
 from tests.journey.shopper import DESK, PICTURE_MS, SOON_MS, Shopper, expect
 from tests.launcher import Launcher
 from tests.waiting import wait_for
@@ -304,21 +306,13 @@ class Held:
 
 
 def queue_others(sam: Shopper, photo: Path, count: int) -> None:
-    """Other shoppers of the same shop ask before her."""
-    with api(sam) as merchant:
-        size = photo.stat().st_size
-        announced = merchant.post(
-            "/v1/uploads",
-            json={"purpose": "photo", "content_type": "image/jpeg", "size_bytes": size},
-        ).json()
-        httpx.put(announced["url"], content=photo.read_bytes(), headers=announced["headers"])
-        body = {"key": announced["key"], "consent_version": "test"}
-        photo_id = merchant.post("/v1/photos", json=body).json()["id"]
-        wait_for(lambda: merchant.get(f"/v1/photos/{photo_id}").json()["status"] == "ready")
-        garment = next(g["id"] for g in sam.demo["garments"] if g["sku"] == "tee-geo")
-        for _ in range(count):
-            wish = {"photo_id": photo_id, "garment_id": garment}
-            assert merchant.post("/v1/try-ons", json=wish).status_code == 202
+    """Other shoppers of the same shop, each at home, ask before her."""
+    garment = next(g["id"] for g in sam.demo["garments"] if g["sku"] == "tee-geo")
+    for number in range(count):
+        other = Stranger(RunningStack(sam.demo, {}), address=f"127.0.2.{number + 1}")
+        other.listen()
+        other.try_on(other.give_photo(photo.read_bytes()), garment)
+        other.leave()
 
 
 def test_place_and_progress_come_from_queue_and_engine(

@@ -91,8 +91,8 @@ def test_merchants_take_turns(jobs: Jobs) -> None:
     jobs.enqueue(job(9, "mer_b"), "tailor")
     line = jobs.line("tailor")
     assert list(line.positions()) == ["pho_0", "pho_9", "pho_1", "pho_2"]
-    assert jobs.opening("tailor", "mer_b", None).position == 4
-    assert jobs.opening("tailor", "mer_c", None).position == 3
+    assert jobs.opening("tailor", "mer_b", contract.turn_of(None, None)).position == 4
+    assert jobs.opening("tailor", "mer_c", contract.turn_of(None, None)).position == 3
     assert line.depth == 4
 
 

@@ -230,10 +230,19 @@ def test_a_shopper_then_her_address_then_her_shop_has_spent_its_budget(make: Mak
     assert code(refused) == (429, "rate_limited")
     assert 1 <= int(refused.headers["Retry-After"]) <= 61
     there = [shopper_of(world, world.site, f"2001:db8::{n}") for n in (1, 2)]
-    answers = [announce(actor)[0] for actor in there for _ in range(2)]
-    assert answers == [201, 201, 201, 429]
-    assert announce(shopper_of(world, world.site, "192.0.2.1")) == (429, "rate_limited")
+    answers = [announce(actor)[0] for actor in there for _ in range(3)]
+    assert answers == [201, 201, 201, 201, 429, 429]  # half of the shop's is for each address
     assert announce(shopper_of(world, world.other_site, "192.0.2.1")) == (201, "")
+
+
+def test_a_few_addresses_cannot_spend_a_shops_budget_for_all(make: Make) -> None:
+    """Whoever has had less than an equal part of it is let in beyond it."""
+    world = make(address_limit=6, site_limit=10)
+    strangers = [shopper_of(world, world.site, f"198.51.100.{n}") for n in (1, 2)]
+    spent = [announce(actor) for _ in range(6) for actor in strangers]
+    assert spent == [(201, "")] * 10 + [(429, "rate_limited")] * 2
+    sam = shopper_of(world, world.site, "192.0.2.1")
+    assert [announce(sam)[0] for _ in range(4)] == [201, 201, 201, 429]  # a third of ten
 
 
 def test_a_budget_is_the_same_at_both_doors(make: Make) -> None:

@@ -1,4 +1,4 @@
-"""Turns by shopper within a merchant's queue: in rounds, whoever comes when, and nothing lost."""
+"""Turns by address and shopper within a merchant's queue: in rounds, and nothing lost."""
 
 from __future__ import annotations
 
@@ -20,19 +20,26 @@ ONE = Room(live=1, both=1, bulk_at_least=0)
 Step = tuple[str, str]
 steps = st.lists(
     st.tuples(
-        st.sampled_from(["asks", "asks", "asks", "is drawn", "leaves"]), st.sampled_from("abc")
+        st.sampled_from(["asks", "asks", "asks", "is drawn", "leaves"]), st.sampled_from("abcd")
     ),
     max_size=25,
 )
+
+
+OFFICE = {"c": "office", "d": "office"}  # two shoppers of one address
 
 
 def job(job_id: str, shopper: str | None = None) -> PhotoJob:
     """`a1` is the first of shopper `a`."""
     return PhotoJob(
         merchant_id="mer_a", site_id="sit_1", accepted_at_ms=1, photo_id=job_id,
-        shopper_id=shopper or job_id[0], upload_key="u", content_type="image/jpeg",
-        clean_key="c", parts_key="p",
+        shopper_id=shopper or job_id[0], asked_from=OFFICE.get(job_id[0]), upload_key="u",
+        content_type="image/jpeg", clean_key="c", parts_key="p",
     )  # fmt: skip
+
+
+def turn(shopper: str) -> str:
+    return contract.turn_of(shopper, OFFICE.get(shopper))
 
 
 def waiting(jobs: Jobs) -> list[str]:
@@ -40,12 +47,23 @@ def waiting(jobs: Jobs) -> list[str]:
 
 
 def test_a_flood_of_one_shopper_stands_behind_the_first_of_another(jobs: Jobs) -> None:
-    for job_id in ("a1", "a2", "a3", "b1", "c1", "b2"):
-        told = jobs.opening("tailor", "mer_a", job_id[0]).position
+    for job_id in ("a1", "a2", "a3", "b1", "e1", "b2"):
+        told = jobs.opening("tailor", "mer_a", turn(job_id[0])).position
         assert jobs.enqueue(job(job_id), "tailor")
         assert waiting(jobs).index(job_id) + 1 == told
-    assert waiting(jobs) == ["a1", "b1", "c1", "a2", "b2", "a3"]
-    assert jobs.opening("tailor", "mer_b", "z").position == 2  # of another merchant: its own turn
+    assert waiting(jobs) == ["a1", "b1", "e1", "a2", "b2", "a3"]
+    assert (
+        jobs.opening("tailor", "mer_b", turn("z")).position == 2
+    )  # of another merchant: its own turn
+
+
+def test_many_shoppers_of_one_address_take_turns_as_one_with_another_address(jobs: Jobs) -> None:
+    """Shoppers cost nothing to make. Among themselves they take turns as well."""
+    for job_id in ("c1", "c2", "c3", "d1", "a1", "d2", "a2"):
+        told = jobs.opening("tailor", "mer_a", turn(job_id[0])).position
+        jobs.enqueue(job(job_id), "tailor")
+        assert waiting(jobs).index(job_id) + 1 == told
+    assert waiting(jobs) == ["c1", "a1", "d1", "a2", "c2", "d2", "c3"]
 
 
 def test_jobs_without_a_shopper_take_turns_as_one(jobs: Jobs) -> None:
@@ -70,8 +88,8 @@ def test_what_is_handed_back_stays_first(jobs: Jobs, redis: Redis) -> None:
     assert [claim.job_id for claim in held] == ["a1", "a2"]
     jobs.enqueue(job("b1"), "tailor")
     leases.hand_back(reversed(held))
-    jobs.enqueue(job("c1"), "tailor")
-    assert waiting(jobs) == ["a1", "a2", "a3", "b1", "c1"]
+    jobs.enqueue(job("e1"), "tailor")
+    assert waiting(jobs) == ["a1", "a2", "a3", "b1", "e1"]
 
 
 def test_after_redis_lost_all_the_rows_bring_the_turns_back(jobs: Jobs, redis: Redis) -> None:
@@ -98,7 +116,7 @@ def test_no_turn_comes_before_an_earlier_one_and_nothing_is_lost(
         if what == "asks":
             counts[shopper] += 1
             job_id = f"{shopper}{counts[shopper]}"
-            told = jobs.opening("tailor", "mer_a", shopper).position
+            told = jobs.opening("tailor", "mer_a", turn(shopper)).position
             jobs.enqueue(job(job_id), "tailor")
             expected = in_turns([*expected, job_id])
             assert expected.index(job_id) + 1 == told
@@ -118,5 +136,13 @@ def in_turns(ids: Sequence[str]) -> list[str]:
 
 
 def rounds(ids: Sequence[str]) -> list[int]:
-    """In which round each stands, by how many of its shopper are before it."""
-    return [[i[0] for i in ids[:place]].count(job_id[0]) for place, job_id in enumerate(ids)]
+    """In which round each stands: its place among those of its address, who take turns."""
+    nth = [[i[0] for i in ids[:place]].count(job_id[0]) for place, job_id in enumerate(ids)]
+    addresses = [OFFICE.get(job_id[0], job_id[0]) for job_id in ids]
+    return [
+        sum(
+            addresses[other] == addresses[place] and (nth[other], other) < (nth[place], place)
+            for other in range(len(ids))
+        )
+        for place in range(len(ids))
+    ]
