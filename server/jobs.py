@@ -86,8 +86,8 @@ class Jobs:
         self._redis = redis
 
     def enqueue(self, job: Job, engine: str, lane: Lane = Lane.LIVE, *, anew: bool = False) -> bool:
-        """Puts a job in its merchant's queue by its shopper's turn, the merchant in the ring, and
-        rings, all at once.
+        """Puts a job in its merchant's queue by its turn, the merchant in the ring, and rings, all
+        at once.
 
         A job whose id stands there already is left alone: that is the same success.
         `anew` forgets what RQ still knows of an earlier run under this id.

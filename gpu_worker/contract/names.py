@@ -34,7 +34,8 @@ def queue_name(engine: str, lane: Lane, merchant_id: str) -> str:
 
 
 def turns_key(queue: str) -> str:
-    """Redis hash: whose each waiting job of a queue is, by shopper; its order follows from it."""
+    """Redis hash: the turn of each waiting job of a queue, as `turn_of` says it; the queue's order
+    follows from it."""
     return f"proteus:turns:{queue}"
 
 
