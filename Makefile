@@ -19,7 +19,7 @@ help: ## List what can be made
 
 .PHONY: demo
 demo: $(VENV)/.base ## Start the whole service and the demo shop; Ctrl-C stops it
-	@exec $(BIN)/python -m server.local --parent $$PPID
+	@exec $(BIN)/python -m local --parent $$PPID
 
 .PHONY: clean-demo
 clean-demo: ## Forget the demo's data

@@ -28,9 +28,9 @@ from rq.serializers import JSONSerializer
 
 from bench.queue_workers import ENGINE, FORKING, NOTED, OURS, QUEUE, SIMPLE, STARTS
 from gpu_worker.contract import Category, TryOnJob
+from local.children import Child, free_port, spawn, stop
+from local.parts import redis_program
 from server.jobs import Jobs
-from server.local.children import Child, free_port, spawn, stop
-from server.local.parts import redis_program
 
 PATIENCE_S = 120
 BATCHES = (1, 8, 32)

@@ -50,12 +50,12 @@ UNLIMITED = dict.fromkeys(
 
 @contextmanager
 def running_stack(**settings: str) -> Iterator[RunningStack]:
-    """Starts `python -m server.local` with these settings; ready when this yields."""
+    """Starts `python -m local` with these settings; ready when this yields."""
     with tempfile.TemporaryDirectory(prefix="proteus-bench-") as home:
         env = {**os.environ, "PROTEUS_HOME": home, **_free_ports("PORT", "SHOP_PORT")}
         env |= UNLIMITED | settings
         process = subprocess.Popen(
-            [sys.executable, "-m", "server.local", "--parent", str(os.getpid())],
+            [sys.executable, "-m", "local", "--parent", str(os.getpid())],
             cwd=ROOT,
             env=env,
             stdout=subprocess.PIPE,

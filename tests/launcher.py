@@ -1,4 +1,4 @@
-"""The whole service as a test starts it: `python -m server.local` in a folder of its own."""
+"""The whole service as a test starts it: `python -m local` in a folder of its own."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from typing import Any
 
 import psutil
 
-from server.local.children import free_port
+from local.children import free_port
 
 UP_WITHIN_S = 90  # on a machine that does other things too
 
 
 class Launcher:
-    """One running `python -m server.local` and all that comes from it."""
+    """One running `python -m local` and all that comes from it."""
 
     def __init__(self, home: Path, env: Mapping[str, str]):
         self.home, self.port, self.shop_port = home, free_port(), free_port()
@@ -60,7 +60,7 @@ def _launch(
     own = {"PROTEUS_HOME": str(home), "PORT": str(port), "SHOP_PORT": str(shop_port)}
     with (home / "stderr").open("ab") as errors:
         return subprocess.Popen(
-            [sys.executable, "-m", "server.local", "--parent", str(os.getpid())],
+            [sys.executable, "-m", "local", "--parent", str(os.getpid())],
             stdout=subprocess.PIPE,
             stderr=errors,
             env={**_neutral_environment(), "PROTEUS_WEB_WORKERS": "1", **own, **env},

@@ -27,8 +27,8 @@ import psycopg
 import redis
 from mypy_boto3_s3 import S3Client
 
-from server.local.children import Child, free_port, spawn, stop, wait_until
-from server.local.parts import redis_program
+from local.children import Child, free_port, spawn, stop, wait_until
+from local.parts import redis_program
 
 HOST = "127.0.0.1"
 REGION = "us-east-1"

@@ -32,10 +32,10 @@ from gpu_worker.contract import (
     Subject,
     TryOnStatus,
 )
+from local.children import Child, free_port, spawn, stop, wait_until
 from server import auth, nudges
 from server.caller import Caller
 from server.config import Settings
-from server.local.children import Child, free_port, spawn, stop, wait_until
 from server.models import Garment, Merchant, Photo, Shopper, Site, TryOn, new_id, now
 from server.services import Services
 from server.storage import garment_keys, photo_keys, picture_key

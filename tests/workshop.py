@@ -30,8 +30,8 @@ from gpu_worker.courier import Courier
 from gpu_worker.runner import Steps
 from gpu_worker.storage import Store, connect
 from gpu_worker.worker import BatchWorker
+from local.children import Child, spawn, stop
 from server.jobs import Jobs
-from server.local.children import Child, spawn, stop
 from tests.services import S3Settings
 from tests.waiting import DEADLINE_S, wait_for
 

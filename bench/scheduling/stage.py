@@ -21,9 +21,9 @@ import redis
 from bench.scheduling.processes import ENGINE, MERCHANT, Task
 from gpu_worker import contract
 from gpu_worker.contract import LADDER, Category, Event, EventType, Lane, Law, TryOnJob
+from local.children import Child, free_port, spawn, stop
+from local.parts import redis_program
 from server.jobs import Jobs
-from server.local.children import Child, free_port, spawn, stop
-from server.local.parts import redis_program
 
 PATIENCE_S = 400.0
 

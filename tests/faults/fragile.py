@@ -9,8 +9,8 @@ from pathlib import Path
 
 from redis import Redis, RedisError
 
-from server.local.children import Child, free_port, spawn, stop
-from server.local.parts import redis_program
+from local.children import Child, free_port, spawn, stop
+from local.parts import redis_program
 from tests.waiting import wait_for
 
 

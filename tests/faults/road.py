@@ -28,8 +28,8 @@ from gpu_worker.contract import (
     policy_key,
     worker_key,
 )
+from local.children import Child
 from server import auth, try_ons
-from server.local.children import Child
 from server.models import Garment, Photo, Shopper, Site, TryOn
 from server.try_ons.accept import NewTryOn, Options
 from tests.faults.lines import Counts, line

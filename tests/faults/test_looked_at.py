@@ -8,7 +8,7 @@ from rq.serializers import JSONSerializer
 
 from gpu_worker.contract import queue_name
 from gpu_worker.contract.words import Lane
-from server.local.children import Child
+from local.children import Child
 from tests.faults.road import PROMISED_S, Road
 from tests.stage import ENGINE
 from tests.waiting import wait_for

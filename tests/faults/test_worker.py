@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from gpu_worker.contract import EventType
-from server.local.children import Child, free_port
+from local.children import Child, free_port
 from tests.faults.fragile import fragile_redis
 from tests.services import S3Settings
 from tests.waiting import wait_for

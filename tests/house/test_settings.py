@@ -7,8 +7,8 @@ from dataclasses import fields
 
 from gpu_worker.config import READERS
 from gpu_worker.config import Settings as WorkerSettings
+from local.config import LocalSettings
 from server.config import Settings
-from server.local.config import LocalSettings
 from tests.house.source import ROOMS, ROOT, sources, strings
 
 NAME = re.compile(r"(PROTEUS|S3|AWS)_[A-Z0-9_]+|REDIS_URL|DATABASE_URL|PORT|SHOP_PORT")

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser
 
-from server.local.children import wait_until
+from local.children import wait_until
 from tests.conftest import Launch
 from tests.journey.shopper import FLAGS, Shopper
 from tests.launcher import Launcher, launched

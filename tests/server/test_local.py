@@ -1,4 +1,4 @@
-"""`python -m server.local`: the whole stack starts, mends itself and leaves nothing behind."""
+"""`python -m local`: the whole stack starts, mends itself and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import httpx
 import psutil
 import pytest
 
-from server.local.children import free_port, wait_until
+from local.children import free_port, wait_until
 from tests.launcher import UP_WITHIN_S, Launcher, launched
 from tests.services import S3Settings
 
@@ -162,7 +162,7 @@ def test_it_ends_with_whoever_started_it(tmp_path: Path) -> None:
     """As under `make`, when that is killed."""
     program = (
         "import os, subprocess, sys, time\n"
-        "argv = [sys.executable, '-m', 'server.local', '--parent', str(os.getpid())]\n"
+        "argv = [sys.executable, '-m', 'local', '--parent', str(os.getpid())]\n"
         "print(subprocess.Popen(argv, stdout=subprocess.DEVNULL).pid, flush=True)\n"
         "time.sleep(600)"
     )
@@ -178,7 +178,7 @@ def test_it_ends_with_whoever_started_it(tmp_path: Path) -> None:
 
 
 def test_it_does_not_start_for_somebody_who_is_gone(tmp_path: Path) -> None:
-    argv = [sys.executable, "-m", "server.local", "--parent", str(2**22)]
+    argv = [sys.executable, "-m", "local", "--parent", str(2**22)]
     env = {**os.environ, "PROTEUS_HOME": str(tmp_path / "home")}
     assert subprocess.run(argv, env=env, timeout=20, check=False).returncode == 1
     assert not (tmp_path / "home").exists()

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from server.local.config import LocalSettings, SettingsError
-from server.local.home import AlreadyRunningError, Home, Secrets
-from server.local.parts import Ports, Stack, all_parts, environment, workers
+from local.config import LocalSettings, SettingsError
+from local.home import AlreadyRunningError, Home, Secrets
+from local.parts import Ports, Stack, all_parts, environment, workers
 
 CLOUD = {"AWS_ACCESS_KEY_ID": "AKIACLOUD", "AWS_SECRET_ACCESS_KEY": "of a cloud"}
 

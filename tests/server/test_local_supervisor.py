@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from server.local import children
-from server.local.supervisor import DEATHS, Part, StackError, Supervisor
+from local import children
+from local.supervisor import DEATHS, Part, StackError, Supervisor
 
 STAY = ["sleep", "600"]
 
@@ -164,7 +164,7 @@ def test_stop_ends_the_last_first_and_the_stubborn_too(
 @pytest.mark.faults
 def test_a_child_dies_with_whoever_started_it(tmp_path: Path) -> None:
     program = (
-        "import sys, time; from pathlib import Path; from server.local import children\n"
+        "import sys, time; from pathlib import Path; from local import children\n"
         f"child = children.spawn(['sleep', '600'], log=Path({str(tmp_path / 'log')!r}))\n"
         "print(child.pid, flush=True); time.sleep(600)"
     )

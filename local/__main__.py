@@ -1,4 +1,4 @@
-"""`python -m server.local`: the whole service on one machine, until Ctrl-C."""
+"""`python -m local`: the whole service on one machine, until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from server.local import children
-from server.local.config import LocalSettings, SettingsError
-from server.local.home import AlreadyRunningError, Home
-from server.local.parts import Ports, Stack, all_parts
-from server.local.supervisor import EXIT_SETTINGS, StackError, Supervisor
+from local import children
+from local.config import LocalSettings, SettingsError
+from local.home import AlreadyRunningError, Home
+from local.parts import Ports, Stack, all_parts
+from local.supervisor import EXIT_SETTINGS, StackError, Supervisor
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 GRACE_S = 6.0
@@ -128,7 +128,7 @@ def _guarded(act: Callable[[], int]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m server.local", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
     parser.add_argument("--parent", type=int, metavar="PID", help="end when our parent PID ends")
     return parser
 

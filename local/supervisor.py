@@ -13,8 +13,8 @@ from enum import Enum, auto
 from itertools import groupby
 from pathlib import Path
 
-from server.local import children
-from server.local.children import Child
+from local import children
+from local.children import Child
 
 DEATHS = 5
 DEATHS_WITHIN_S = 60.0

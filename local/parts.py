@@ -15,10 +15,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from server.local import children, health
-from server.local.config import LOOPBACK, ROOT, LocalSettings
-from server.local.home import Home, Secrets
-from server.local.supervisor import Part
+from local import children, health
+from local.config import LOOPBACK, ROOT, LocalSettings
+from local.home import Home, Secrets
+from local.supervisor import Part
 
 BUCKET = "proteus"
 SERVICES = frozenset({"redis", "store"})
