@@ -30,7 +30,7 @@ from bench.queue_workers import ENGINE, FORKING, NOTED, OURS, QUEUE, SIMPLE, STA
 from gpu_worker.contract import Category, TryOnJob
 from local.children import Child, free_port, spawn, stop
 from local.parts import redis_program
-from server.jobs import Jobs
+from server.infra.jobs import Jobs
 
 PATIENCE_S = 120
 BATCHES = (1, 8, 32)

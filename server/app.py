@@ -19,8 +19,8 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from server import api, auth, dashboard, embed_files, health, internal, limits, live, widget
 from server.config import Settings
-from server.errors import Problem, Unavailable
-from server.services import EXTENSION, Services, current_services
+from server.infra.errors import Problem, Unavailable
+from server.infra.services import EXTENSION, Services, current_services
 
 VERSION = "0.1.0"
 MOST_JSON_BYTES = 64 * 1024

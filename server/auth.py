@@ -21,12 +21,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from server import limits, shoppers
-from server.caller import Caller, CallerKind
-from server.credentials import hash_token
-from server.errors import Problem
+from server.infra.caller import Caller, CallerKind
+from server.infra.credentials import hash_token
+from server.infra.errors import Problem
+from server.infra.services import Services, current_services
 from server.models import SecretKey, Shopper, Site
 from server.network import mark
-from server.services import Services, current_services
 
 BOOT_TOKEN_S = 120
 SHOPPER_TOKEN_S = 900

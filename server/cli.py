@@ -15,12 +15,13 @@ from typing import Any
 
 from redis.exceptions import RedisError
 
-from server import demo, log, migrate, sites, try_ons, users
-from server.caller import Caller
+from server import demo, sites, try_ons, users
 from server.config import Settings, SettingsError
-from server.errors import Problem, Unavailable
+from server.infra import log, migrate
+from server.infra.caller import Caller
+from server.infra.errors import Problem, Unavailable
+from server.infra.services import Services
 from server.models import Merchant, Site
-from server.services import Services
 
 
 def main(argv: list[str] | None = None) -> int:

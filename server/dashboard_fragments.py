@@ -16,10 +16,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from gpu_worker.contract import Category, GarmentStatus, TryOnStatus
-from server import reasons
-from server.caller import sees_picture
+from server.infra import reasons
+from server.infra.caller import sees_picture
+from server.infra.store import Store
 from server.models import Garment, TryOn
-from server.storage import Store
 
 BASE = "/dashboard"
 TEMPLATES = Path(__file__).parent / "dashboard" / "templates"

@@ -14,10 +14,10 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.orm import Session, joinedload
 
-from server.credentials import hash_token
-from server.errors import Problem, Unavailable
+from server.infra.credentials import hash_token
+from server.infra.errors import Problem, Unavailable
+from server.infra.services import Services
 from server.models import DashboardSession, User
-from server.services import Services
 
 log = logging.getLogger(__name__)
 

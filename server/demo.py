@@ -18,12 +18,12 @@ from sqlalchemy import select
 
 from gpu_worker.contract import Category
 from server import garments, sites, uploads
-from server.caller import Caller
-from server.credentials import hash_token
-from server.errors import Problem, Unavailable
 from server.garments import NewGarment
+from server.infra.caller import Caller
+from server.infra.credentials import hash_token
+from server.infra.errors import Problem, Unavailable
+from server.infra.services import Services
 from server.models import Garment, Merchant, SecretKey, Site, User
-from server.services import Services
 
 DEMO = Path(__file__).parents[1] / "embed" / "demo"
 OWNER, STAFF = "ada@example.com", "ben@example.com"

@@ -14,7 +14,7 @@ from werkzeug.security import safe_join
 
 from server.auth import allow
 from server.config import Settings
-from server.errors import Problem
+from server.infra.errors import Problem
 
 EMBED = Path(__file__).parents[1] / "embed"
 # Today's file may change: a page asks again after five minutes, and gets a 304.

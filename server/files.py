@@ -7,9 +7,9 @@ import re
 
 from gpu_worker.contract import GarmentStatus, PhotoStatus
 from server import garments, photos, try_ons
-from server.caller import Caller, sees_picture
-from server.errors import Problem
-from server.services import Services
+from server.infra.caller import Caller, sees_picture
+from server.infra.errors import Problem
+from server.infra.services import Services
 
 _KEY = re.compile(r"^(photos|garments|pictures)/([a-z]{3}_[0-9a-f]{24})(?:\.jpg|/(.+))$")
 

@@ -19,7 +19,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from gpu_worker.contract import LADDER, PhotoStatus, Reason, TryOnStatus
-from server import reasons
+from server.infra import reasons
 from server.models import Garment, Photo, TryOn, now
 
 CONSENT_VERSION = "2026-11"  # changes with the words of the consent, and asks everybody again

@@ -7,10 +7,10 @@ tailor. The row alone says which of the two is next.
 from __future__ import annotations
 
 from gpu_worker.contract import FetchJob, GarmentJob
-from server.jobs import Jobs
+from server.infra.jobs import Jobs
+from server.infra.services import Services
+from server.infra.store import garment_keys
 from server.models import Garment
-from server.services import Services
-from server.storage import garment_keys
 
 
 def job_of(garment: Garment) -> FetchJob | GarmentJob:

@@ -12,13 +12,14 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from gpu_worker.contract import Category, GarmentStatus, address_fault
-from server import garment_jobs, nudges, paging, reasons, uploads
-from server.caller import Caller, get_owned, owned, require_site
-from server.errors import Problem
+from server import garment_jobs, uploads
+from server.infra import nudges, paging, reasons
+from server.infra.caller import Caller, get_owned, owned, require_site
+from server.infra.errors import Problem
+from server.infra.paging import Page
+from server.infra.services import Services, Work
+from server.infra.store import Store, garment_keys
 from server.models import Garment, Upload, new_id
-from server.paging import Page
-from server.services import Services, Work
-from server.storage import Store, garment_keys
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,8 +11,8 @@ from redis.exceptions import RedisError
 
 from server.auth import allow
 from server.config import Settings
-from server.errors import RETRY_AFTER_S, Unavailable
-from server.services import current_services
+from server.infra.errors import RETRY_AFTER_S, Unavailable
+from server.infra.services import current_services
 
 blueprint = APIBlueprint("health", __name__, enable_openapi=False)
 

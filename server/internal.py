@@ -20,12 +20,12 @@ from sqlalchemy import func, select
 
 from gpu_worker import contract
 from gpu_worker.contract import FETCHER, TAILOR, Lane, TryOnStatus
-from server import engines
 from server.auth import allow
 from server.config import Settings
-from server.errors import Problem, Unavailable
+from server.infra import engines
+from server.infra.errors import Problem, Unavailable
+from server.infra.services import Services, current_services
 from server.models import TryOn, now
-from server.services import Services, current_services
 
 blueprint = APIBlueprint("internal", __name__, enable_openapi=False)
 

@@ -17,10 +17,10 @@ from redis.exceptions import RedisError
 from redis.retry import Retry
 
 from server.config import Settings
-from server.errors import Problem
-from server.jobs import TIMEOUT_S
+from server.infra.errors import Problem
+from server.infra.jobs import TIMEOUT_S
+from server.infra.services import current_services
 from server.network import network_of
-from server.services import current_services
 
 View = TypeVar("View", bound=Callable[..., Any])
 Budget = Literal["uploads", "photos", "try-ons"]

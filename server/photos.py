@@ -11,13 +11,14 @@ from typing import Any
 from sqlalchemy import select, update
 
 from gpu_worker.contract import PhotoJob, PhotoStatus, Reason
-from server import nudges, reasons, try_ons, uploads, waiting
-from server.caller import Caller, get_owned, owned
-from server.errors import RETRY_AFTER_S, Problem
+from server import try_ons, uploads, waiting
 from server.fair_share import admits
+from server.infra import nudges, reasons
+from server.infra.caller import Caller, get_owned, owned
+from server.infra.errors import RETRY_AFTER_S, Problem
+from server.infra.services import Services, Work
+from server.infra.store import photo_keys
 from server.models import Photo, Shopper, TryOn, new_id, now
-from server.services import Services, Work
-from server.storage import photo_keys
 
 
 def create(

@@ -8,10 +8,10 @@ from datetime import timedelta
 from sqlalchemy import delete, select
 
 from server import photos, try_ons, uploads
-from server.caller import Caller
-from server.credentials import hash_token
+from server.infra.caller import Caller
+from server.infra.credentials import hash_token
+from server.infra.services import Services, Work
 from server.models import IdempotencyKey, Photo, Shopper, TryOn, Upload, now
-from server.services import Services, Work
 
 SESSION_S = 86_400
 

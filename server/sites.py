@@ -17,11 +17,11 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from server import users
-from server.caller import Caller
-from server.credentials import hash_token
-from server.errors import Problem
+from server.infra.caller import Caller
+from server.infra.credentials import hash_token
+from server.infra.errors import Problem
+from server.infra.services import Services
 from server.models import Merchant, SecretKey, Site, User, now
-from server.services import Services
 
 Role = Literal["owner", "staff"]
 Mode = Literal["live", "test"]

@@ -12,11 +12,11 @@ from typing import Any
 
 from sqlalchemy import delete, select
 
-from server.caller import Caller, keep_shopper, owned, require_site
-from server.errors import Problem
+from server.infra.caller import Caller, keep_shopper, owned, require_site
+from server.infra.errors import Problem
+from server.infra.services import Services, Work
+from server.infra.store import UPLOAD_EXPIRES_S, upload_key
 from server.models import Upload, now
-from server.services import Services, Work
-from server.storage import UPLOAD_EXPIRES_S, upload_key
 
 CONTENT_TYPES = ("image/jpeg", "image/png", "image/webp")
 HEIC_TYPES = ("image/heic", "image/heif")

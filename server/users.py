@@ -11,10 +11,10 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from server import dashboard_sessions
-from server.credentials import hash_password
-from server.errors import Problem
+from server.infra.credentials import hash_password
+from server.infra.errors import Problem
+from server.infra.services import Services
 from server.models import Merchant, User
-from server.services import Services
 
 SHORTEST_PASSWORD = 10
 LONGEST_PASSWORD = 256  # what the form takes

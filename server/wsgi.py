@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from server import log
 from server.app import create_app
 from server.config import Settings, SettingsError
+from server.infra import log
 
 try:
     _settings = Settings.from_env()

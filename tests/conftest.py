@@ -23,8 +23,8 @@ from argon2 import PasswordHasher
 from hypothesis import settings
 from playwright.sync_api import Browser, expect, sync_playwright
 
-from server import credentials, migrate
-from server.db import Database
+from server.infra import credentials, migrate
+from server.infra.db import Database
 from tests import services
 from tests.faults.lines import Lines
 from tests.services import S3Settings

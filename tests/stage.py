@@ -33,12 +33,13 @@ from gpu_worker.contract import (
     TryOnStatus,
 )
 from local.children import Child, free_port, spawn, stop, wait_until
-from server import auth, nudges
-from server.caller import Caller
+from server import auth
 from server.config import Settings
+from server.infra import nudges
+from server.infra.caller import Caller
+from server.infra.services import Services
+from server.infra.store import garment_keys, photo_keys, picture_key
 from server.models import Garment, Merchant, Photo, Shopper, Site, TryOn, new_id, now
-from server.services import Services
-from server.storage import garment_keys, photo_keys, picture_key
 from tests.services import S3Settings
 from tests.waiting import DEADLINE_S
 

@@ -31,7 +31,7 @@ from gpu_worker.runner import Steps
 from gpu_worker.storage import Store, connect
 from gpu_worker.worker import BatchWorker
 from local.children import Child, spawn, stop
-from server.jobs import Jobs
+from server.infra.jobs import Jobs
 from tests.services import S3Settings
 from tests.waiting import DEADLINE_S, wait_for
 

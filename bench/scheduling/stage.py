@@ -23,7 +23,7 @@ from gpu_worker import contract
 from gpu_worker.contract import LADDER, Category, Event, EventType, Lane, Law, TryOnJob
 from local.children import Child, free_port, spawn, stop
 from local.parts import redis_program
-from server.jobs import Jobs
+from server.infra.jobs import Jobs
 
 PATIENCE_S = 400.0
 

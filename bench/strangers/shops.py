@@ -15,9 +15,9 @@ import httpx
 from bench.shoppers import Shop
 from bench.stack import ROOT
 from server import sites
-from server.caller import Caller
 from server.config import Settings
-from server.services import Services
+from server.infra.caller import Caller
+from server.infra.services import Services
 
 GARMENT = ROOT / "embed/demo/static/garment_tee_geo.jpg"
 PATIENCE_S = 120.0

@@ -17,7 +17,7 @@ from server.api import (
     uploads,
 )
 from server.config import Settings
-from server.errors import Problem
+from server.infra.errors import Problem
 
 NOUNS = (boot, shopper_tokens, live_tickets, uploads, photos, garments, try_ons, files)
 

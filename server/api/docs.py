@@ -12,7 +12,7 @@ from flask import Blueprint, Response, current_app, make_response, render_templa
 from server.api import schemas
 from server.auth import allow
 from server.config import Settings
-from server.errors import KINDS
+from server.infra.errors import KINDS
 
 blueprint = Blueprint(
     "docs", __name__, template_folder="templates", static_folder="static", url_prefix="/docs"

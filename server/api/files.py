@@ -8,8 +8,8 @@ from werkzeug import Response
 
 from server import files
 from server.auth import allow
-from server.caller import Caller
-from server.services import current_services
+from server.infra.caller import Caller
+from server.infra.services import current_services
 
 blueprint = APIBlueprint("files", __name__, url_prefix="/v1", tag="Files")
 

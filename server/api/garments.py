@@ -15,11 +15,11 @@ from server.api.schemas import (
     GarmentsQuery,
 )
 from server.auth import allow
-from server.caller import Caller
 from server.garments import NewGarment
+from server.infra.caller import Caller
+from server.infra.services import current_services
 from server.limits import limited_strictly
 from server.models import Garment
-from server.services import current_services
 
 blueprint = APIBlueprint("garments", __name__, url_prefix="/v1", tag="Garments")
 

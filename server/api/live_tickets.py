@@ -8,8 +8,8 @@ from apiflask import APIBlueprint
 
 from server.api.schemas import LiveTicketOut
 from server.auth import LIVE_TICKET_S, allow, issue_live_ticket
-from server.caller import Caller
-from server.services import current_services
+from server.infra.caller import Caller
+from server.infra.services import current_services
 
 blueprint = APIBlueprint("live_tickets", __name__, url_prefix="/v1", tag="Live")
 

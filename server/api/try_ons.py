@@ -11,11 +11,11 @@ from flask import request
 from server import try_ons
 from server.api.schemas import TryOnChangeIn, TryOnIn, TryOnOut, TryOnsOut, TryOnsQuery
 from server.auth import allow, asked_from
-from server.caller import Caller
-from server.errors import Problem
+from server.infra.caller import Caller
+from server.infra.errors import Problem
+from server.infra.services import current_services
 from server.limits import budgeted
 from server.models import TryOn
-from server.services import current_services
 
 blueprint = APIBlueprint("try_ons", __name__, url_prefix="/v1", tag="Try-ons")
 _IDEMPOTENCY_KEY = re.compile(r"^[\x21-\x7e]{1,128}$")

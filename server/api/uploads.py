@@ -9,10 +9,10 @@ from apiflask import APIBlueprint
 from server import uploads
 from server.api.schemas import UploadIn, UploadOut
 from server.auth import allow
-from server.caller import Caller
-from server.errors import Problem
+from server.infra.caller import Caller
+from server.infra.errors import Problem
+from server.infra.services import current_services
 from server.limits import budgeted
-from server.services import current_services
 
 blueprint = APIBlueprint("uploads", __name__, url_prefix="/v1", tag="Files")
 

@@ -10,11 +10,11 @@ from flask.typing import ResponseReturnValue
 
 from server import dashboard_sessions, users
 from server.auth import allow
-from server.caller import Caller
 from server.dashboard import login
-from server.errors import Problem
+from server.infra.caller import Caller
+from server.infra.errors import Problem
+from server.infra.services import current_services
 from server.models import now
-from server.services import current_services
 
 WRONG = "This is not your password. Check it and try again."
 DIFFERENT = "These two differ. Write the new password twice."

@@ -21,8 +21,8 @@ from server import limits
 from server.auth import allow
 from server.dashboard import login
 from server.dashboard_fragments import CATEGORIES
-from server.errors import Problem, Unavailable
-from server.services import current_services
+from server.infra.errors import Problem, Unavailable
+from server.infra.services import current_services
 
 OPEN_ENDPOINTS = ("dashboard.log_in", "dashboard.static")
 csrf = CSRFProtect()

@@ -13,11 +13,11 @@ from gpu_worker.contract import Category, GarmentStatus
 from server import dashboard_fragments
 from server import garments as acts
 from server.auth import allow
-from server.caller import Caller
 from server.dashboard import scope, snippets
-from server.errors import Problem
+from server.infra.caller import Caller
+from server.infra.errors import Problem
+from server.infra.services import current_services
 from server.models import Garment
-from server.services import current_services
 
 PAGE_LENGTH = 25
 PRINTABLE = r"^[^\x00-\x1f\x7f]+$"

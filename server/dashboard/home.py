@@ -13,13 +13,14 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from gpu_worker.contract import GarmentStatus, TryOnStatus
-from server import dashboard_fragments, engines, try_ons
+from server import dashboard_fragments, try_ons
 from server.auth import allow
-from server.caller import Caller
 from server.dashboard import scope, snippets
-from server.engines import EnginePresence
+from server.infra import engines
+from server.infra.caller import Caller
+from server.infra.engines import EnginePresence
+from server.infra.services import current_services
 from server.models import Garment, Site, TryOn, now
-from server.services import current_services
 
 LATEST = 5
 

@@ -11,11 +11,11 @@ from sqlalchemy import select
 
 from server import sites as acts
 from server.auth import allow
-from server.caller import Caller
 from server.dashboard import scope, snippets
-from server.errors import Problem
+from server.infra.caller import Caller
+from server.infra.errors import Problem
+from server.infra.services import current_services
 from server.models import Garment, Site
-from server.services import current_services
 
 NO_ORIGIN = "This is no shop's address. Write https:// and the host, such as https://shop.example."
 NOT_HTTPS = "Use https. Over http, somebody on the way could pretend to be your shop."

@@ -15,12 +15,13 @@ from flask.typing import ResponseReturnValue
 from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
 from sqlalchemy import select
 
-from server import credentials, dashboard_sessions, limits
+from server import dashboard_sessions, limits
 from server.auth import allow
 from server.dashboard import browsers
-from server.errors import Problem
+from server.infra import credentials
+from server.infra.errors import Problem
+from server.infra.services import current_services
 from server.models import DashboardSession, User, now
-from server.services import current_services
 
 # Guessing is slowed by address, and by name from wherever it comes.
 TRIES_FROM = "30 per minute"

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from server import sites
-from server.caller import Caller
-from server.errors import Problem
+from server.infra.caller import Caller
+from server.infra.errors import Problem
+from server.infra.services import current_services
 from server.models import Site
-from server.services import current_services
 
 
 def at(caller: Caller, site_id: str) -> Caller:

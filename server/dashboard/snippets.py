@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from markupsafe import escape
 
-from server.services import current_services
+from server.infra.services import current_services
 
 
 def script(publishable_key: str) -> str:

@@ -9,9 +9,9 @@ from flask.typing import ResponseReturnValue
 
 from server import auth
 from server.auth import allow
-from server.caller import Caller
 from server.dashboard import login
-from server.services import current_services
+from server.infra.caller import Caller
+from server.infra.services import current_services
 
 
 @allow("user")

@@ -7,8 +7,8 @@ from flask import render_template, request, url_for
 from server import dashboard_fragments
 from server import try_ons as acts
 from server.auth import allow
-from server.caller import Caller
-from server.services import current_services
+from server.infra.caller import Caller
+from server.infra.services import current_services
 
 PAGE_LENGTH = 25
 

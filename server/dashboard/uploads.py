@@ -8,10 +8,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from server import uploads
 from server.auth import allow
-from server.caller import Caller
 from server.dashboard import scope
-from server.errors import Problem
-from server.services import current_services
+from server.infra.caller import Caller
+from server.infra.errors import Problem
+from server.infra.services import current_services
 
 
 class NewUpload(BaseModel):

@@ -21,18 +21,19 @@ from flask_sock import Sock
 from redis.exceptions import RedisError
 from simple_websocket import ConnectionClosed, Server
 
-from server import auth, dashboard_sessions, jobs
-from server.caller import Caller
+from server import auth, dashboard_sessions
 from server.config import Settings
-from server.errors import Unavailable
+from server.infra import jobs
+from server.infra.caller import Caller
+from server.infra.errors import Unavailable
+from server.infra.services import EXTENSION as SERVICES
+from server.infra.services import Services, current_services
 from server.live.chatter import Pace, Window
 from server.live.feed import Feed
 from server.live.hub import Format, Hub, Outbox, Voice
 from server.live.rows import room_of
 from server.live.seats import Seats
 from server.models import now
-from server.services import EXTENSION as SERVICES
-from server.services import Services, current_services
 
 log = logging.getLogger(__name__)
 

@@ -18,13 +18,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from gpu_worker.contract import ContractError, Nudge
-from server.errors import Unavailable
+from server.infra.errors import Unavailable
+from server.infra.nudges import Heard, Listener, Owner
+from server.infra.services import Services
 from server.live import rows as reading
 from server.live.hub import Hub, Outbox, Voice
 from server.live.messages import HISTORY, Speaker
 from server.live.rows import Row
-from server.nudges import Heard, Listener, Owner
-from server.services import Services
 
 log = logging.getLogger(__name__)
 

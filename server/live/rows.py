@@ -13,9 +13,9 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from server.caller import HERS_ALONE, Caller
+from server.infra.caller import HERS_ALONE, Caller
+from server.infra.nudges import Owner, owner_of
 from server.models import Garment, Photo, TryOn
-from server.nudges import Owner, owner_of
 
 Row = TryOn | Photo | Garment
 

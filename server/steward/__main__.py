@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from types import FrameType
 
 from server.config import Settings, SettingsError
-from server.log import configure
-from server.services import Services
+from server.infra.log import configure
+from server.infra.services import Services
 from server.steward.steward import Steward
 
 log = logging.getLogger("server.steward")

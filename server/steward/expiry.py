@@ -17,7 +17,9 @@ from sqlalchemy.orm import Session
 
 from gpu_worker.contract import GarmentStatus, PhotoJob, PhotoStatus, Reason, TryOnStatus
 from server import dashboard_sessions, garment_jobs, photos, shoppers, try_ons, uploads
-from server.errors import Unavailable
+from server.infra.errors import Unavailable
+from server.infra.services import Services, Work
+from server.infra.store import partial_key, picture_key
 from server.models import (
     DashboardSession,
     DoomedObject,
@@ -28,8 +30,6 @@ from server.models import (
     TryOn,
     Upload,
 )
-from server.services import Services, Work
-from server.storage import partial_key, picture_key
 
 log = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from gpu_worker.contract import ContractError, Event, Nudge, Subject
-from server import nudges
+from server.infra import nudges
 from server.models import DoomedObject, Garment, Photo, TryOn
 from server.steward import settle
 

@@ -14,9 +14,9 @@ from sqlalchemy.orm import Session
 
 from gpu_worker.contract import Lane, Nudge, TryOnStatus
 from server import pace
+from server.infra.nudges import Owner
+from server.infra.services import Services
 from server.models import TryOn
-from server.nudges import Owner
-from server.services import Services
 from server.steward.places import Place, moved
 
 UNFINISHED = (TryOnStatus.QUEUED, TryOnStatus.RUNNING)

@@ -31,9 +31,9 @@ from gpu_worker.contract import (
     queue_name,
 )
 from server import garment_jobs, photos, try_ons
-from server.errors import Unavailable
+from server.infra.errors import Unavailable
+from server.infra.services import Services, Work
 from server.models import Garment, Photo, TryOn
-from server.services import Services, Work
 
 log = logging.getLogger(__name__)
 

@@ -22,8 +22,8 @@ from gpu_worker.contract import (
     Subject,
     TryOnStatus,
 )
+from server.infra.store import garment_keys, partial_key, photo_keys, picture_key
 from server.models import Garment, Photo, TryOn
-from server.storage import garment_keys, partial_key, photo_keys, picture_key
 
 log = logging.getLogger(__name__)
 

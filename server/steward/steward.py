@@ -20,9 +20,10 @@ from redis.exceptions import RedisError
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from gpu_worker.contract import STEWARD, STEWARD_TTL_S, Event
-from server import garment_jobs, nudges
-from server.errors import Unavailable
-from server.services import Services
+from server import garment_jobs
+from server.infra import nudges
+from server.infra.errors import Unavailable
+from server.infra.services import Services
 from server.steward import expiry, placing
 from server.steward.chores import Chore
 from server.steward.inbox import Inbox, Mail

@@ -7,13 +7,13 @@ from typing import Any
 from sqlalchemy import select, update
 
 from gpu_worker.contract import Lane, TryOnJob, TryOnStatus
-from server import paging, reasons
-from server.caller import Caller, CallerKind, get_owned, owned, sees_picture
-from server.errors import Problem
+from server.infra import paging, reasons
+from server.infra.caller import Caller, CallerKind, get_owned, owned, sees_picture
+from server.infra.errors import Problem
+from server.infra.paging import Page
+from server.infra.services import Services, Work
+from server.infra.store import Store, partial_key, picture_key
 from server.models import Garment, Photo, TryOn, now
-from server.paging import Page
-from server.services import Services, Work
-from server.storage import Store, partial_key, picture_key
 
 UNFINISHED = (TryOnStatus.QUEUED, TryOnStatus.RUNNING)
 

@@ -9,8 +9,8 @@ from flask import Blueprint, Flask, Response
 
 from server import fragments
 from server.config import Settings
-from server.errors import Problem
 from server.fragments import PROBLEMS
+from server.infra.errors import Problem
 from server.widget import document, photos, shopper, try_ons
 
 

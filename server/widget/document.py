@@ -12,11 +12,11 @@ from flask import Response, request, send_from_directory
 from gpu_worker.contract import GarmentStatus, Reason
 from server import accent, fragments, widget_states
 from server.auth import allow
-from server.caller import Caller
-from server.errors import Problem
 from server.fragments import CONSENT_VERSION
+from server.infra.caller import Caller
+from server.infra.errors import Problem
+from server.infra.services import current_services
 from server.models import Site
-from server.services import current_services
 from server.widget.policy import ancestors, guard
 from server.widget.scope import site_of, wearable
 from server.widget_states import STATES, SampleLinks, State

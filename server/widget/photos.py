@@ -6,11 +6,11 @@ from flask import Response, request
 
 from server import auth, fragments, photos
 from server.auth import allow
-from server.caller import Caller
-from server.errors import Problem
 from server.fragments import CONSENT_VERSION
+from server.infra.caller import Caller
+from server.infra.errors import Problem
+from server.infra.services import current_services
 from server.limits import budgeted
-from server.services import current_services
 from server.widget.scope import own_site
 
 

@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 from flask import Response
 
 from server import sites
-from server.errors import Problem
+from server.infra.errors import Problem
+from server.infra.services import Services
 from server.models import Site
-from server.services import Services
 
 
 def policy(store_origin: str, server_url: str, origins: list[str]) -> str:

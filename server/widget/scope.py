@@ -6,11 +6,11 @@ from flask import Response
 
 from gpu_worker.contract import GarmentStatus, PhotoStatus
 from server import auth, fragments, garments, photos, shoppers
-from server.caller import Caller
-from server.errors import Problem
 from server.fragments import CONSENT_VERSION
+from server.infra.caller import Caller
+from server.infra.errors import Problem
+from server.infra.services import Services
 from server.models import Garment, Photo, Site, TryOn
-from server.services import Services
 
 
 def site_of(services: Services, pk: str) -> tuple[Site, str]:

@@ -7,9 +7,9 @@ from flask import Response, request
 from gpu_worker.contract import PhotoStatus
 from server import auth, fragments, photos, shoppers, try_ons
 from server.auth import allow
-from server.caller import Caller
+from server.infra.caller import Caller
+from server.infra.services import Services, current_services
 from server.models import Garment
-from server.services import Services, current_services
 from server.widget.scope import answer, has_agreed, own_site, ready_photo, try_on_html, wearable
 
 

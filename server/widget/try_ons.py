@@ -6,10 +6,10 @@ from flask import Response, request
 
 from server import fragments, garments, try_ons
 from server.auth import allow, asked_from
-from server.caller import Caller
-from server.errors import Problem
+from server.infra.caller import Caller
+from server.infra.errors import Problem
+from server.infra.services import current_services
 from server.limits import budgeted
-from server.services import current_services
 from server.widget.scope import answer, card, own_site, ready_photo
 
 

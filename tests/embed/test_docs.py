@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from server.errors import KINDS
+from server.infra.errors import KINDS
 from tests.house.test_words import messages
 
 ROOT = Path(__file__).parents[2]

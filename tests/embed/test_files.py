@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 
 from embed.release import RELEASES, released
 from server import embed_files
-from server.errors import Problem
+from server.infra.errors import Problem
 from tests.house.loader_size import LOADER, gzipped_size_bytes
 
 PATH = "/embed/v1/proteus.js"

@@ -18,7 +18,7 @@ def die(*_args: Any, **_options: Any) -> None:
 
 
 def break_enqueue() -> None:
-    from server.jobs import Jobs
+    from server.infra.jobs import Jobs
 
     Jobs.enqueue = die  # type: ignore[method-assign, assignment]
 

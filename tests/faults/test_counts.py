@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from gpu_worker.contract import TryOnStatus
+from server.infra.store import picture_key
 from server.models import TryOn, now
-from server.storage import picture_key
 from tests.faults.road import Road
 
 pytestmark = pytest.mark.faults

@@ -7,7 +7,7 @@ import pytest
 
 from gpu_worker.contract import GarmentStatus
 from server import garment_jobs
-from server.storage import garment_keys
+from server.infra.store import garment_keys
 from tests.faults.road import Road
 from tests.hostile_shop import hostile_shop
 from tests.tailoring import PICTURES

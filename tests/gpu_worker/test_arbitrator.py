@@ -20,7 +20,7 @@ from gpu_worker.arbitrator import Arbitrator, clear_override, set_override
 from gpu_worker.contract import Lane, Law, Mode, Policy
 from gpu_worker.law import Override, Terms
 from local.children import Child, free_port, spawn, stop
-from server.jobs import Jobs
+from server.infra.jobs import Jobs
 from tests.services import redis_server
 from tests.waiting import wait_for
 

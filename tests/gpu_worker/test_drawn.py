@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from gpu_worker.contract import Category, EventType, TryOnJob
-from server.jobs import Jobs
+from server.infra.jobs import Jobs
 from tests.services import S3Settings
 from tests.tailoring import OWNED, PICTURES, garment_job, photo_job
 from tests.workshop import Workshop, said, workshop

@@ -19,7 +19,7 @@ from gpu_worker.fetcher.fetcher import Fetcher
 from gpu_worker.law import Override
 from gpu_worker.null import NullEngine
 from gpu_worker.worker.policy import Policy, PolicyReader
-from server.jobs import Jobs
+from server.infra.jobs import Jobs
 from tests.waiting import wait_for
 
 SETTINGS = Settings()

@@ -21,7 +21,7 @@ from gpu_worker.contract import (
     TryOnStatus,
 )
 from server.app import create_app
-from server.errors import KINDS
+from server.infra.errors import KINDS
 from tests.house.source import ROOT
 from tests.house.test_words import WIDGET, messages
 from tests.server.actors import settings

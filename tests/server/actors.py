@@ -21,11 +21,11 @@ from werkzeug.test import TestResponse
 from gpu_worker.contract import Category, GarmentStatus, PhotoStatus, TryOnStatus
 from server import sites
 from server.app import create_app
-from server.caller import Caller
 from server.config import Settings
+from server.infra.caller import Caller
+from server.infra.services import EXTENSION, Services
+from server.infra.store import Store, garment_keys, photo_keys, picture_key
 from server.models import Garment, Photo, Shopper, Site, TryOn, User, new_id, now
-from server.services import EXTENSION, Services
-from server.storage import Store, garment_keys, photo_keys, picture_key
 from tests.services import S3Settings
 
 SERVER = "http://localhost:8080"

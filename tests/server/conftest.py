@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from server.jobs import Jobs, connect
+from server.infra.jobs import Jobs, connect
 from tests.server.actors import Actor, World, settings, world_of
 from tests.services import S3Settings
 from tests.stage import Stage, stage

@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 
 from gpu_worker.contract import PhotoStatus
+from server.infra.store import picture_key
 from server.models import now
-from server.storage import picture_key
 from tests.server.actors import World, code
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from server import errors
 from server.app import create_app
-from server.errors import KINDS, Problem
+from server.infra import errors
+from server.infra.errors import KINDS, Problem
 from server.models import SecretKey, now
 from tests.server.actors import Actor, World, code, settings, world_of
 from tests.services import S3Settings

@@ -11,9 +11,9 @@ import jwt
 import pytest
 
 from server import auth
+from server.infra.store import UPLOAD_EXPIRES_S
 from server.models import Photo, Shopper, TryOn, now
 from server.steward import expiry
-from server.storage import UPLOAD_EXPIRES_S
 from tests.server.actors import JPEG, SERVER, SHOP, Actor, World, code
 
 PATH = "/v1/shopper-tokens"

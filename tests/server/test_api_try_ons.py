@@ -15,8 +15,8 @@ from rq.serializers import JSONSerializer
 
 from gpu_worker import contract
 from gpu_worker.contract import GarmentStatus, PhotoStatus, Policy, TryOnStatus
+from server.infra.store import partial_key, picture_key
 from server.models import Photo, TryOn, now
-from server.storage import partial_key, picture_key
 from tests.server.actors import Actor, World, code, settings, world_of
 from tests.services import S3Settings
 

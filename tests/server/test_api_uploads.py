@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 from server import uploads
+from server.infra.store import UPLOAD_EXPIRES_S
 from server.models import Upload
-from server.storage import UPLOAD_EXPIRES_S
 from tests.server.actors import JPEG, Actor, World, after, code, settings, world_of
 from tests.services import S3Settings
 

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
-from server import cli, credentials
-from server.db import Database
+from server import cli
+from server.infra import credentials
+from server.infra.db import Database
 from server.models import Garment, User
 from tests.services import S3Settings
 

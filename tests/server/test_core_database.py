@@ -15,9 +15,9 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, event, insert, inspect, text
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 
-from server import migrate
-from server.db import Database, normalise_url
-from server.errors import Unavailable
+from server.infra import migrate
+from server.infra.db import Database, normalise_url
+from server.infra.errors import Unavailable
 from server.models import Base, Merchant
 
 
@@ -113,7 +113,7 @@ def test_writers_wait_for_each_other_and_none_is_lost(database: Database) -> Non
 def test_a_lock_held_too_long_is_an_outage(
     sqlite_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("server.db.BUSY_TIMEOUT_S", 0.1)
+    monkeypatch.setattr("server.infra.db.BUSY_TIMEOUT_S", 0.1)
     holder, other = Database(sqlite_url), Database(sqlite_url)  # as in two processes
     with holder.session_scope(), pytest.raises(Unavailable), other.session_scope():
         pytest.fail("it may not begin")

@@ -16,7 +16,7 @@ from rq.serializers import JSONSerializer
 
 from gpu_worker import contract
 from gpu_worker.contract import Lane, PhotoJob
-from server.jobs import Jobs, Line, Opening, connect
+from server.infra.jobs import Jobs, Line, Opening, connect
 
 
 def job(number: int, merchant: str = "mer_a") -> PhotoJob:

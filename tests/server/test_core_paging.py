@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, select
 
-from server import paging
-from server.db import Database
-from server.errors import Problem
+from server.infra import paging
+from server.infra.db import Database
+from server.infra.errors import Problem
 from server.models import Merchant, new_id
 
 T0 = datetime(2026, 11, 21, tzinfo=UTC)

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server import credentials, sites
-from server.errors import Problem
+from server import sites
+from server.infra import credentials
+from server.infra.errors import Problem
 from server.models import SecretKey, User
 from tests.server.actors import World
 

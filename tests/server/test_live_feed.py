@@ -14,12 +14,12 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 from gpu_worker.contract import ContractError, Nudge, TryOnStatus
-from server import nudges
-from server.jobs import connect
+from server.infra import nudges
+from server.infra.jobs import connect
+from server.infra.nudges import Heard, Owner
 from server.live.feed import Feed
 from server.live.hub import REMEMBERED, Hub, Outbox, Voice
 from server.models import TryOn
-from server.nudges import Heard, Owner
 from tests.services import S3Settings
 from tests.stage import Stage, stage
 

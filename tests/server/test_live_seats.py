@@ -12,7 +12,7 @@ import websocket
 from redis import Redis
 from redis.exceptions import RedisError
 
-from server.jobs import connect
+from server.infra.jobs import connect
 from server.live.chatter import READS, REST_S, WINDOW_S, Pace, Window
 from server.live.seats import SEAT_TTL_S, Seats, seats_key
 from tests.stage import Ear, Stage

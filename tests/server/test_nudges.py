@@ -10,10 +10,10 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from gpu_worker.contract import NUDGES, Nudge
-from server import nudges
-from server.jobs import connect
+from server.infra import nudges
+from server.infra.jobs import connect
+from server.infra.nudges import Heard, Listener
 from server.models import Garment, TryOn
-from server.nudges import Heard, Listener
 
 ROW = TryOn(id="try_1", version=3, merchant_id="mer_1", site_id="sit_1", shopper_id="sho_1")
 

@@ -15,16 +15,17 @@ import pytest
 from werkzeug.routing import Rule
 
 from gpu_worker.contract import PhotoStatus, TryOnStatus
-from server import nudges, photos, try_ons
+from server import photos, try_ons
 from server.auth import shopper_caller
-from server.caller import Caller, sees_picture
-from server.jobs import connect
+from server.infra import nudges
+from server.infra.caller import Caller, sees_picture
+from server.infra.jobs import connect
+from server.infra.nudges import Heard
+from server.infra.store import partial_key, picture_key
 from server.live.feed import Feed
 from server.live.hub import Format, Hub, Kind, Outbox, Voice
 from server.live.rows import room_of
 from server.models import IdempotencyKey, Photo, TryOn, now
-from server.nudges import Heard
-from server.storage import partial_key, picture_key
 from tests.server.actors import Actor, World, code
 from tests.server.dashboard.conftest import Person
 

@@ -14,7 +14,7 @@ from rq.serializers import JSONSerializer
 
 from gpu_worker.contract import EventType, TryOnStatus
 from server import try_ons
-from server.errors import Problem
+from server.infra.errors import Problem
 from server.models import now
 from server.steward.steward import Steward
 from tests.services import S3Settings

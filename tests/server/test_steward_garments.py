@@ -26,9 +26,9 @@ from gpu_worker.contract import (
     queue_name,
 )
 from server import garment_jobs
+from server.infra.store import garment_keys
 from server.models import DoomedObject, Garment, now
 from server.steward.steward import Steward
-from server.storage import garment_keys
 from tests.services import S3Settings
 from tests.stage import Stage, stage
 

@@ -17,7 +17,7 @@ import httpx
 import pytest
 from botocore.exceptions import ClientError
 
-from server.storage import UPLOAD_EXPIRES_S, Head, Store, upload_key
+from server.infra.store import UPLOAD_EXPIRES_S, Head, Store, upload_key
 from tests.server.actors import settings
 from tests.services import S3Settings
 

@@ -13,7 +13,7 @@ from redis import Redis
 from gpu_worker import contract
 from gpu_worker.contract import Lane, PhotoJob
 from gpu_worker.leases import Leases, Room
-from server.jobs import Jobs
+from server.infra.jobs import Jobs
 
 QUEUE = "tailor:live:mer_a"
 ONE = Room(live=1, both=1, bulk_at_least=0)

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 from server import dashboard_sessions, users
-from server.errors import Problem
+from server.infra.errors import Problem
 from server.models import DashboardSession, User
 from tests.server.actors import World
 

@@ -9,8 +9,9 @@ from html import unescape
 import pytest
 
 from gpu_worker.contract import Hint, PhotoStatus, Reason, TryOnStatus
-from server import errors, fragments, reasons, widget_states
+from server import fragments, widget_states
 from server.fragments import Scene
+from server.infra import errors, reasons
 from server.models import now
 from server.widget import document
 from server.widget_states import SampleLinks, State

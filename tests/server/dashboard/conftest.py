@@ -21,12 +21,12 @@ from werkzeug.test import TestResponse
 from gpu_worker.contract import Category, GarmentStatus, TryOnStatus
 from server import models, sites
 from server.app import create_app
-from server.caller import Caller
 from server.config import Settings
-from server.credentials import hash_password
+from server.infra.caller import Caller
+from server.infra.credentials import hash_password
+from server.infra.services import EXTENSION, Services
+from server.infra.store import garment_keys, photo_keys, picture_key
 from server.models import Garment, Photo, Site, TryOn, User, new_id
-from server.services import EXTENSION, Services
-from server.storage import garment_keys, photo_keys, picture_key
 from tests.services import S3Settings
 
 PASSWORD = "a long enough password"

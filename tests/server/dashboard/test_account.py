@@ -11,11 +11,11 @@ import pytest
 from sqlalchemy import select, update
 
 from server import auth, dashboard_sessions, users
-from server.credentials import hash_token
 from server.dashboard import browsers
-from server.errors import Problem
+from server.infra.credentials import hash_token
+from server.infra.errors import Problem
+from server.infra.services import Services
 from server.models import DashboardSession, User, now
-from server.services import Services
 from server.steward import expiry
 from tests.server.dashboard.conftest import PASSWORD, House, Person
 

@@ -10,7 +10,8 @@ import pytest
 from markupsafe import escape
 
 from gpu_worker.contract import TAILOR, Category, GarmentStatus, Lane, Reason, queue_name
-from server import models, reasons
+from server import models
+from server.infra import reasons
 from server.models import Garment
 from tests.server.dashboard.conftest import House, Person
 

@@ -8,7 +8,7 @@ from html import unescape
 import pytest
 
 from server import auth, sites
-from server.errors import Problem
+from server.infra.errors import Problem
 from tests.server.dashboard.conftest import House, Person
 
 

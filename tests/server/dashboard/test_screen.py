@@ -15,7 +15,7 @@ from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from gpu_worker.contract import EventType, GarmentStatus, TryOnStatus
-from server.credentials import hash_password
+from server.infra.credentials import hash_password
 from server.live.seats import seats_key
 from server.models import Garment, User, now
 from tests.services import S3Settings

@@ -9,7 +9,8 @@ import pytest
 from markupsafe import escape
 
 from gpu_worker.contract import Reason, TryOnStatus
-from server import models, reasons
+from server import models
+from server.infra import reasons
 from tests.server.dashboard.conftest import House, Person
 
 SOON = models.now() + timedelta(hours=1)

@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlalchemy.orm import Session, sessionmaker
 
-from server.errors import Unavailable
+from server.infra.errors import Unavailable
 
 BUSY_TIMEOUT_S = 5
 CONNECT_TIMEOUT_S = 3

@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 from sqlalchemy import Select
 from sqlalchemy.orm import Session
 
-from server.errors import Problem
+from server.infra.errors import Problem
 from server.models import Base
 
 Row = TypeVar("Row", bound=Base)

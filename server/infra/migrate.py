@@ -10,7 +10,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, text
 
-from server.db import Database
+from server.infra.db import Database
 
 _LOCK = 0x70726F74  # "prot", PostgreSQL's advisory lock while tables change
 _WAIT_MS = 60_000  # how long a second migrator waits for SQLite's write lock

@@ -20,14 +20,15 @@ from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from gpu_worker.contract import Nudge
-from server import jobs as jobs_module
-from server import models, nudges
+from server import models
 from server.config import Settings
-from server.db import Database
-from server.errors import Unavailable
-from server.jobs import Jobs
+from server.infra import jobs as jobs_module
+from server.infra import nudges
+from server.infra.db import Database
+from server.infra.errors import Unavailable
+from server.infra.jobs import Jobs
+from server.infra.store import Store
 from server.models import DoomedObject
-from server.storage import Store
 
 log = structlog.get_logger(__name__)
 EXTENSION = "proteus"

@@ -12,7 +12,7 @@ from typing import Any, Literal, Self, TypeVar
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
-from server.errors import Problem
+from server.infra.errors import Problem
 from server.models import Base, Photo, Shopper, TryOn, Upload, User
 
 CallerKind = Literal["shopper", "secret", "user", "embed"]
