@@ -20,7 +20,8 @@ from flask import Response, g, request
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from server import limits, shoppers
+from server import limits
+from server.domain import shoppers
 from server.infra.caller import Caller, CallerKind
 from server.infra.credentials import hash_token
 from server.infra.errors import Problem

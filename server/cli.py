@@ -15,8 +15,9 @@ from typing import Any
 
 from redis.exceptions import RedisError
 
-from server import demo, sites, try_ons, users
+from server import demo
 from server.config import Settings, SettingsError
+from server.domain import sites, try_ons, users
 from server.infra import log, migrate
 from server.infra.caller import Caller
 from server.infra.errors import Problem, Unavailable

@@ -17,8 +17,8 @@ from typing import Any
 from sqlalchemy import select
 
 from gpu_worker.contract import Category
-from server import garments, sites, uploads
-from server.garments import NewGarment
+from server.domain import garments, sites, uploads
+from server.domain.garments import NewGarment
 from server.infra.caller import Caller
 from server.infra.credentials import hash_token
 from server.infra.errors import Problem, Unavailable

@@ -14,8 +14,8 @@ import httpx
 
 from bench.shoppers import Shop
 from bench.stack import ROOT
-from server import sites
 from server.config import Settings
+from server.domain import sites
 from server.infra.caller import Caller
 from server.infra.services import Services
 

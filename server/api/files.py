@@ -6,8 +6,8 @@ from apiflask import APIBlueprint
 from flask import redirect
 from werkzeug import Response
 
-from server import files
 from server.auth import allow
+from server.domain import files
 from server.infra.caller import Caller
 from server.infra.services import current_services
 

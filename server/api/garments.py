@@ -6,7 +6,6 @@ from typing import Any
 
 from apiflask import APIBlueprint
 
-from server import garments
 from server.api.schemas import (
     GarmentChangeIn,
     GarmentIn,
@@ -15,7 +14,8 @@ from server.api.schemas import (
     GarmentsQuery,
 )
 from server.auth import allow
-from server.garments import NewGarment
+from server.domain import garments
+from server.domain.garments import NewGarment
 from server.infra.caller import Caller
 from server.infra.services import current_services
 from server.limits import limited_strictly

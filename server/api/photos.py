@@ -7,9 +7,10 @@ from typing import Any
 from apiflask import APIBlueprint
 from flask import Response, make_response
 
-from server import auth, photos
+from server import auth
 from server.api.schemas import PhotoChangeIn, PhotoIn, PhotoOut
 from server.auth import allow
+from server.domain import photos
 from server.infra.caller import Caller
 from server.infra.services import current_services
 from server.limits import budgeted

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from gpu_worker.contract import Category, GarmentStatus, PhotoStatus, TryOnStatus
-from server import try_ons
+from server.domain import try_ons
 
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z]{3}_[0-9a-f]{24}$")]
 _PRINTABLE = r"^[^\x00-\x1f\x7f]+$"

@@ -8,9 +8,10 @@ from __future__ import annotations
 from apiflask import APIBlueprint
 from flask import Response, make_response
 
-from server import auth, shoppers
+from server import auth
 from server.api.schemas import ShopperTokenIn, ShopperTokenOut
 from server.auth import allow
+from server.domain import shoppers
 from server.infra.caller import Caller
 from server.infra.errors import Problem
 from server.infra.services import Services, current_services

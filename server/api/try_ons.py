@@ -8,9 +8,9 @@ from typing import Any
 from apiflask import APIBlueprint
 from flask import request
 
-from server import try_ons
 from server.api.schemas import TryOnChangeIn, TryOnIn, TryOnOut, TryOnsOut, TryOnsQuery
 from server.auth import allow, asked_from
+from server.domain import try_ons
 from server.infra.caller import Caller
 from server.infra.errors import Problem
 from server.infra.services import current_services

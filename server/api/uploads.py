@@ -6,9 +6,9 @@ from typing import Any
 
 from apiflask import APIBlueprint
 
-from server import uploads
 from server.api.schemas import UploadIn, UploadOut
 from server.auth import allow
+from server.domain import uploads
 from server.infra.caller import Caller
 from server.infra.errors import Problem
 from server.infra.services import current_services

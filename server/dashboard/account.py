@@ -8,9 +8,9 @@ from __future__ import annotations
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from server import dashboard_sessions, users
 from server.auth import allow
 from server.dashboard import login
+from server.domain import dashboard_sessions, users
 from server.infra.caller import Caller
 from server.infra.errors import Problem
 from server.infra.services import current_services

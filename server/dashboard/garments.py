@@ -11,9 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gpu_worker.contract import Category, GarmentStatus
 from server import dashboard_fragments
-from server import garments as acts
 from server.auth import allow
 from server.dashboard import scope, snippets
+from server.domain import garments as acts
 from server.infra.caller import Caller
 from server.infra.errors import Problem
 from server.infra.services import current_services

@@ -13,9 +13,10 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from gpu_worker.contract import GarmentStatus, TryOnStatus
-from server import dashboard_fragments, try_ons
+from server import dashboard_fragments
 from server.auth import allow
 from server.dashboard import scope, snippets
+from server.domain import try_ons
 from server.infra import engines
 from server.infra.caller import Caller
 from server.infra.engines import EnginePresence

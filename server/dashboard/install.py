@@ -9,9 +9,9 @@ from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 
-from server import sites as acts
 from server.auth import allow
 from server.dashboard import scope, snippets
+from server.domain import sites as acts
 from server.infra.caller import Caller
 from server.infra.errors import Problem
 from server.infra.services import current_services

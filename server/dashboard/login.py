@@ -1,7 +1,7 @@
 """Log in, log out, and who the person at the browser is. Knows no noun of the shop.
 
 The cookie holds the token of a session that lives on the server: a copy of it is worth nothing once
-that session has ended (server/dashboard_sessions.py).
+that session has ended (server/domain/dashboard_sessions.py).
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from flask.typing import ResponseReturnValue
 from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
 from sqlalchemy import select
 
-from server import dashboard_sessions, limits
+from server import limits
 from server.auth import allow
 from server.dashboard import browsers
+from server.domain import dashboard_sessions
 from server.infra import credentials
 from server.infra.errors import Problem
 from server.infra.services import current_services

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from server import sites
+from server.domain import sites
 from server.infra.caller import Caller
 from server.infra.errors import Problem
 from server.infra.services import current_services

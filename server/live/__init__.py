@@ -21,8 +21,9 @@ from flask_sock import Sock
 from redis.exceptions import RedisError
 from simple_websocket import ConnectionClosed, Server
 
-from server import auth, dashboard_sessions
+from server import auth
 from server.config import Settings
+from server.domain import dashboard_sessions
 from server.infra import jobs
 from server.infra.caller import Caller
 from server.infra.errors import Unavailable

@@ -13,7 +13,8 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from gpu_worker.contract import TryOnStatus
-from server import dashboard_fragments, fragments, garments, photos, try_ons
+from server import dashboard_fragments, fragments
+from server.domain import garments, photos, try_ons
 from server.infra.caller import CallerKind, sees_picture
 from server.infra.store import Store
 from server.live.hub import Messages, Voice

@@ -16,7 +16,7 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from gpu_worker.contract import GarmentStatus, PhotoJob, PhotoStatus, Reason, TryOnStatus
-from server import dashboard_sessions, garment_jobs, photos, shoppers, try_ons, uploads
+from server.domain import dashboard_sessions, garment_jobs, photos, shoppers, try_ons, uploads
 from server.infra.errors import Unavailable
 from server.infra.services import Services, Work
 from server.infra.store import partial_key, picture_key

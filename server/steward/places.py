@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
 
-from server.pace import Pace
+from server.domain.try_ons.pace import Pace
 
 # What she was told she must still wait never grows by more than a fifth at once: by a little less
 # here, since tenths are rounded and words take time on their way.

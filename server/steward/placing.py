@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from gpu_worker.contract import Lane, Nudge, TryOnStatus
-from server import pace
+from server.domain.try_ons import pace
 from server.infra.nudges import Owner
 from server.infra.services import Services
 from server.models import TryOn

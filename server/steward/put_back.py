@@ -30,7 +30,7 @@ from gpu_worker.contract import (
     fetch_id,
     queue_name,
 )
-from server import garment_jobs, photos, try_ons
+from server.domain import garment_jobs, photos, try_ons
 from server.infra.errors import Unavailable
 from server.infra.services import Services, Work
 from server.models import Garment, Photo, TryOn

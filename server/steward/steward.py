@@ -20,7 +20,7 @@ from redis.exceptions import RedisError
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from gpu_worker.contract import STEWARD, STEWARD_TTL_S, Event
-from server import garment_jobs
+from server.domain import garment_jobs
 from server.infra import nudges
 from server.infra.errors import Unavailable
 from server.infra.services import Services

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from flask import Response, request
 
-from server import auth, fragments, photos
+from server import auth, fragments
 from server.auth import allow
+from server.domain import photos
 from server.fragments import CONSENT_VERSION
 from server.infra.caller import Caller
 from server.infra.errors import Problem

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from flask import Response
 
-from server import sites
+from server.domain import sites
 from server.infra.errors import Problem
 from server.infra.services import Services
 from server.models import Site

@@ -5,7 +5,8 @@ from __future__ import annotations
 from flask import Response
 
 from gpu_worker.contract import GarmentStatus, PhotoStatus
-from server import auth, fragments, garments, photos, shoppers
+from server import auth, fragments
+from server.domain import garments, photos, shoppers
 from server.fragments import CONSENT_VERSION
 from server.infra.caller import Caller
 from server.infra.errors import Problem

@@ -5,8 +5,9 @@ from __future__ import annotations
 from flask import Response, request
 
 from gpu_worker.contract import PhotoStatus
-from server import auth, fragments, photos, shoppers, try_ons
+from server import auth, fragments
 from server.auth import allow
+from server.domain import photos, shoppers, try_ons
 from server.infra.caller import Caller
 from server.infra.services import Services, current_services
 from server.models import Garment

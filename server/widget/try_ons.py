@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from flask import Response, request
 
-from server import fragments, garments, try_ons
+from server import fragments
 from server.auth import allow, asked_from
+from server.domain import garments, try_ons
 from server.infra.caller import Caller
 from server.infra.errors import Problem
 from server.infra.services import current_services

@@ -29,9 +29,10 @@ from gpu_worker.contract import (
     worker_key,
 )
 from local.children import Child
-from server import auth, try_ons
+from server import auth
+from server.domain import try_ons
+from server.domain.try_ons.accept import NewTryOn, Options
 from server.models import Garment, Photo, Shopper, Site, TryOn
-from server.try_ons.accept import NewTryOn, Options
 from tests.faults.lines import Counts, line
 from tests.stage import ENGINE, Stage
 from tests.waiting import wait_for

@@ -19,9 +19,9 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from gpu_worker.contract import Category, GarmentStatus, PhotoStatus, TryOnStatus
-from server import sites
 from server.app import create_app
 from server.config import Settings
+from server.domain import sites
 from server.infra.caller import Caller
 from server.infra.services import EXTENSION, Services
 from server.infra.store import Store, garment_keys, photo_keys, picture_key

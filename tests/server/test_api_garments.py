@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from gpu_worker.contract import FETCHER, TAILOR, GarmentStatus, Lane, cancel_key, fetch_id
-from server import uploads
+from server.domain import uploads
 from server.models import Garment, Upload
 from tests.server.actors import Actor, World, after, code
 

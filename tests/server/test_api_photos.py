@@ -9,7 +9,7 @@ import pytest
 
 from gpu_worker import contract
 from gpu_worker.contract import TAILOR, PhotoStatus, TryOnStatus
-from server import uploads
+from server.domain import uploads
 from server.models import DoomedObject, Photo, Shopper, TryOn, Upload, now
 from tests.server.actors import JPEG, Actor, World, after, code
 

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from server import uploads
+from server.domain import uploads
 from server.infra.store import UPLOAD_EXPIRES_S
 from server.models import Upload
 from tests.server.actors import JPEG, Actor, World, after, code, settings, world_of

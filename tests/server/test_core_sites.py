@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server import sites
+from server.domain import sites
 from server.infra import credentials
 from server.infra.errors import Problem
 from server.models import SecretKey, User

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.fair_share import Place, admits
+from server.domain.fair_share import Place, admits
 
 sites, addresses = st.sampled_from("xyz"), st.sampled_from(["1", "2", "3", "4", None])
 places = st.tuples(st.sampled_from("abcdef"), sites, addresses)

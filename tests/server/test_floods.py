@@ -11,7 +11,8 @@ from sqlalchemy import event, text
 
 from gpu_worker import contract
 from gpu_worker.contract import EventType, PhotoStatus, Policy
-from server import auth, waiting
+from server import auth
+from server.domain import waiting
 from server.fragments import CONSENT_VERSION
 from server.models import Photo, TryOn, now
 from server.network import mark, network_of

@@ -14,7 +14,7 @@ from werkzeug.test import TestResponse
 
 from gpu_worker import contract
 from gpu_worker.contract import Lane, Policy, TryOnStatus
-from server import try_ons
+from server.domain import try_ons
 from tests.server.actors import World, settings, world_of
 from tests.services import S3Settings
 from tests.stage import Stage, stage

@@ -17,7 +17,8 @@ import websocket
 from redis import Redis
 
 from gpu_worker.contract import GarmentStatus, PhotoStatus, TryOnStatus
-from server import auth, dashboard_sessions, photos, try_ons
+from server import auth
+from server.domain import dashboard_sessions, photos, try_ons
 from server.models import User, now
 from tests.services import S3Settings
 from tests.stage import Stage, stage

@@ -15,8 +15,8 @@ import pytest
 from werkzeug.routing import Rule
 
 from gpu_worker.contract import PhotoStatus, TryOnStatus
-from server import photos, try_ons
 from server.auth import shopper_caller
+from server.domain import photos, try_ons
 from server.infra import nudges
 from server.infra.caller import Caller, sees_picture
 from server.infra.jobs import connect

@@ -13,7 +13,7 @@ from rq.registry import FailedJobRegistry
 from rq.serializers import JSONSerializer
 
 from gpu_worker.contract import EventType, TryOnStatus
-from server import try_ons
+from server.domain import try_ons
 from server.infra.errors import Problem
 from server.models import now
 from server.steward.steward import Steward

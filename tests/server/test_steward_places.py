@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from server.domain.try_ons.pace import Pace, left_s, usual
 from server.models import TryOn, now
-from server.pace import Pace, left_s, usual
 from server.steward.chores import LONGEST_REST_S, Chore
 from server.steward.places import Place, moved
 

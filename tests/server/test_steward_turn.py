@@ -29,7 +29,7 @@ from gpu_worker.contract import (
     queue_name,
     ring_key,
 )
-from server import try_ons
+from server.domain import try_ons
 from server.models import DoomedObject, IdempotencyKey, Shopper, TryOn, Upload, now
 from server.steward import ledger
 from server.steward.steward import Steward

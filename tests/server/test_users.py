@@ -8,7 +8,7 @@ from contextlib import suppress
 import pytest
 from sqlalchemy.orm import Session
 
-from server import dashboard_sessions, users
+from server.domain import dashboard_sessions, users
 from server.infra.errors import Problem
 from server.models import DashboardSession, User
 from tests.server.actors import World

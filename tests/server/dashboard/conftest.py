@@ -19,9 +19,10 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from gpu_worker.contract import Category, GarmentStatus, TryOnStatus
-from server import models, sites
+from server import models
 from server.app import create_app
 from server.config import Settings
+from server.domain import sites
 from server.infra.caller import Caller
 from server.infra.credentials import hash_password
 from server.infra.services import EXTENSION, Services

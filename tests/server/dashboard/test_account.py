@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from server import auth, dashboard_sessions, users
+from server import auth
 from server.dashboard import browsers
+from server.domain import dashboard_sessions, users
 from server.infra.credentials import hash_token
 from server.infra.errors import Problem
 from server.infra.services import Services

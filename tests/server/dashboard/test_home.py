@@ -6,7 +6,8 @@ from datetime import timedelta
 from typing import Any
 
 from gpu_worker.contract import GarmentStatus, TryOnStatus, worker_key
-from server import models, sites
+from server import models
+from server.domain import sites
 from tests.server.dashboard.conftest import House, Person
 
 

@@ -7,7 +7,8 @@ from html import unescape
 
 import pytest
 
-from server import auth, sites
+from server import auth
+from server.domain import sites
 from server.infra.errors import Problem
 from tests.server.dashboard.conftest import House, Person
 

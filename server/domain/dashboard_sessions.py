@@ -1,7 +1,7 @@
 """Who is logged in to the dashboard, and in which browser: begun, found again, ended at once.
 
 A browser's cookie holds a random token, the row only its hash. Time is passed in where it decides.
-Knows no request and no password: server/users.py ends sessions when a password changes.
+Knows no request and no password: server/domain/users.py ends sessions when a password changes.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The people of a dashboard: a new password, and removal. Each ends their sessions at once.
 
-Knows no request. What a session is: server/dashboard_sessions.py; making a user: server/sites.py.
+Knows no request. What a session is: `domain/dashboard_sessions`; making a user: `domain/sites`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from server import dashboard_sessions
+from server.domain import dashboard_sessions
 from server.infra.credentials import hash_password
 from server.infra.errors import Problem
 from server.infra.services import Services

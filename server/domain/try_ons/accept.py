@@ -22,16 +22,16 @@ from gpu_worker.contract import (
     TryOnStatus,
     turn_of,
 )
-from server import waiting
-from server.fair_share import admits
+from server.domain import waiting
+from server.domain.fair_share import admits
+from server.domain.try_ons.pace import Pace, learn
+from server.domain.try_ons.rows import UNFINISHED, enqueue, job_of
 from server.infra import nudges
 from server.infra.caller import Caller, get_owned
 from server.infra.errors import RETRY_AFTER_S, Problem
 from server.infra.jobs import Opening
 from server.infra.services import Services, Work
 from server.models import Garment, IdempotencyKey, Photo, TryOn, new_id, now
-from server.pace import Pace, learn
-from server.try_ons.rows import UNFINISHED, enqueue, job_of
 
 log = structlog.get_logger(__name__)
 

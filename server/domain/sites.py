@@ -16,7 +16,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from server import users
+from server.domain import users
 from server.infra.caller import Caller
 from server.infra.credentials import hash_token
 from server.infra.errors import Problem

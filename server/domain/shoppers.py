@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from sqlalchemy import delete, select
 
-from server import photos, try_ons, uploads
+from server.domain import photos, try_ons, uploads
 from server.infra.caller import Caller
 from server.infra.credentials import hash_token
 from server.infra.services import Services, Work

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from gpu_worker.contract import Category, GarmentStatus, address_fault
-from server import garment_jobs, uploads
+from server.domain import garment_jobs, uploads
 from server.infra import nudges, paging, reasons
 from server.infra.caller import Caller, get_owned, owned, require_site
 from server.infra.errors import Problem

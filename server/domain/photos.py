@@ -11,8 +11,8 @@ from typing import Any
 from sqlalchemy import select, update
 
 from gpu_worker.contract import PhotoJob, PhotoStatus, Reason
-from server import try_ons, uploads, waiting
-from server.fair_share import admits
+from server.domain import try_ons, uploads, waiting
+from server.domain.fair_share import admits
 from server.infra import nudges, reasons
 from server.infra.caller import Caller, get_owned, owned
 from server.infra.errors import RETRY_AFTER_S, Problem

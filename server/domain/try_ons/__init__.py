@@ -4,8 +4,8 @@
 own unit of work; `bury`, `enqueue` and `job_of` are for acts and steward.
 """
 
-from server.try_ons.accept import NewTryOn, Options, create
-from server.try_ons.rows import (
+from server.domain.try_ons.accept import NewTryOn, Options, create
+from server.domain.try_ons.rows import (
     UNFINISHED,
     bury,
     cancel,

@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 
 from gpu_worker.contract import GarmentStatus, PhotoStatus
-from server import garments, photos, try_ons
+from server.domain import garments, photos, try_ons
 from server.infra.caller import Caller, sees_picture
 from server.infra.errors import Problem
 from server.infra.services import Services

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from gpu_worker.contract import Lane, PhotoStatus, TryOnStatus
-from server.fair_share import Place
+from server.domain.fair_share import Place
 from server.infra.caller import Caller
 from server.infra.errors import RETRY_AFTER_S, Problem
 from server.models import Photo, TryOn
