@@ -17,7 +17,8 @@ from sqlalchemy.exc import DataError
 from werkzeug.exceptions import HTTPException, TooManyRequests
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from server import api, auth, dashboard, embed_files, health, internal, limits, live, widget
+from server import api, auth, dashboard, embed_files, health, internal, live, widget
+from server.auth import limits
 from server.config import Settings
 from server.infra.errors import Problem, Unavailable
 from server.infra.services import EXTENSION, Services, current_services

@@ -19,8 +19,8 @@ from server.auth import (
     issue_boot_token,
     require_allowed_origin,
 )
+from server.auth.limits import limited_by_address
 from server.infra.services import current_services
-from server.limits import limited_by_address
 
 blueprint = APIBlueprint("boot", __name__, url_prefix="/v1", tag="Shoppers")
 PREFLIGHT_S = 600

@@ -14,11 +14,11 @@ from server.api.schemas import (
     GarmentsQuery,
 )
 from server.auth import allow
+from server.auth.limits import limited_strictly
 from server.domain import garments
 from server.domain.garments import NewGarment
 from server.infra.caller import Caller
 from server.infra.services import current_services
-from server.limits import limited_strictly
 from server.models import Garment
 
 blueprint = APIBlueprint("garments", __name__, url_prefix="/v1", tag="Garments")

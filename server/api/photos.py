@@ -10,10 +10,10 @@ from flask import Response, make_response
 from server import auth
 from server.api.schemas import PhotoChangeIn, PhotoIn, PhotoOut
 from server.auth import allow
+from server.auth.limits import budgeted
 from server.domain import photos
 from server.infra.caller import Caller
 from server.infra.services import current_services
-from server.limits import budgeted
 from server.models import Photo
 
 blueprint = APIBlueprint("photos", __name__, url_prefix="/v1", tag="Photos")

@@ -11,11 +11,11 @@ from flask import Response, make_response
 from server import auth
 from server.api.schemas import ShopperTokenIn, ShopperTokenOut
 from server.auth import allow
+from server.auth.limits import limited_strictly
 from server.domain import shoppers
 from server.infra.caller import Caller
 from server.infra.errors import Problem
 from server.infra.services import Services, current_services
-from server.limits import limited_strictly
 from server.models import Shopper
 
 blueprint = APIBlueprint("shopper_tokens", __name__, url_prefix="/v1", tag="Shoppers")

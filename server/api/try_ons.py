@@ -10,11 +10,11 @@ from flask import request
 
 from server.api.schemas import TryOnChangeIn, TryOnIn, TryOnOut, TryOnsOut, TryOnsQuery
 from server.auth import allow, asked_from
+from server.auth.limits import budgeted
 from server.domain import try_ons
 from server.infra.caller import Caller
 from server.infra.errors import Problem
 from server.infra.services import current_services
-from server.limits import budgeted
 from server.models import TryOn
 
 blueprint = APIBlueprint("try_ons", __name__, url_prefix="/v1", tag="Try-ons")

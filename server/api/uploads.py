@@ -8,11 +8,11 @@ from apiflask import APIBlueprint
 
 from server.api.schemas import UploadIn, UploadOut
 from server.auth import allow
+from server.auth.limits import budgeted
 from server.domain import uploads
 from server.infra.caller import Caller
 from server.infra.errors import Problem
 from server.infra.services import current_services
-from server.limits import budgeted
 
 blueprint = APIBlueprint("uploads", __name__, url_prefix="/v1", tag="Files")
 

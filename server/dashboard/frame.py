@@ -17,8 +17,7 @@ from markupsafe import Markup
 from redis.exceptions import RedisError
 from werkzeug.exceptions import HTTPException
 
-from server import limits
-from server.auth import allow
+from server.auth import allow, limits
 from server.dashboard import login
 from server.dashboard_fragments import CATEGORIES
 from server.infra.errors import Problem, Unavailable

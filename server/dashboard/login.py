@@ -15,8 +15,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
 from sqlalchemy import select
 
-from server import limits
-from server.auth import allow
+from server.auth import allow, limits
 from server.dashboard import browsers
 from server.domain import dashboard_sessions
 from server.infra import credentials

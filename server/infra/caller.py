@@ -1,6 +1,6 @@
 """Who calls, which rows are theirs, and what of a shopper's row they may see.
 
-Pure: acts and steward use it without a request. How a caller proves itself: server/auth.py.
+Pure: acts and steward use it without a request. How a caller proves itself: `server/auth`.
 """
 
 from __future__ import annotations

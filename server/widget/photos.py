@@ -6,12 +6,12 @@ from flask import Response, request
 
 from server import auth, fragments
 from server.auth import allow
+from server.auth.limits import budgeted
 from server.domain import photos
 from server.fragments import CONSENT_VERSION
 from server.infra.caller import Caller
 from server.infra.errors import Problem
 from server.infra.services import current_services
-from server.limits import budgeted
 from server.widget.scope import own_site
 
 

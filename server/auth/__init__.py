@@ -20,14 +20,14 @@ from flask import Response, g, request
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from server import limits
+from server.auth import limits
+from server.auth.network import mark
 from server.domain import shoppers
 from server.infra.caller import Caller, CallerKind
 from server.infra.credentials import hash_token
 from server.infra.errors import Problem
 from server.infra.services import Services, current_services
 from server.models import SecretKey, Shopper, Site
-from server.network import mark
 
 BOOT_TOKEN_S = 120
 SHOPPER_TOKEN_S = 900

@@ -16,11 +16,11 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
+from server.auth.network import network_of
 from server.config import Settings
 from server.infra.errors import Problem
 from server.infra.jobs import TIMEOUT_S
 from server.infra.services import current_services
-from server.network import network_of
 
 View = TypeVar("View", bound=Callable[..., Any])
 Budget = Literal["uploads", "photos", "try-ons"]
