@@ -16,7 +16,7 @@ from server.dashboard import (
     try_ons,
     uploads,
 )
-from server.dashboard_fragments import BASE
+from server.rendering.dashboard_fragments import BASE
 
 GET, POST = ["GET"], ["POST"]
 

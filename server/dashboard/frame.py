@@ -19,9 +19,9 @@ from werkzeug.exceptions import HTTPException
 
 from server.auth import allow, limits
 from server.dashboard import login
-from server.dashboard_fragments import CATEGORIES
 from server.infra.errors import Problem, Unavailable
 from server.infra.services import current_services
+from server.rendering.dashboard_fragments import CATEGORIES
 
 OPEN_ENDPOINTS = ("dashboard.log_in", "dashboard.static")
 csrf = CSRFProtect()

@@ -10,7 +10,6 @@ from markupsafe import Markup, escape
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gpu_worker.contract import Category, GarmentStatus
-from server import dashboard_fragments
 from server.auth import allow
 from server.dashboard import scope, snippets
 from server.domain import garments as acts
@@ -18,6 +17,7 @@ from server.infra.caller import Caller
 from server.infra.errors import Problem
 from server.infra.services import current_services
 from server.models import Garment
+from server.rendering import dashboard_fragments
 
 PAGE_LENGTH = 25
 PRINTABLE = r"^[^\x00-\x1f\x7f]+$"

@@ -13,7 +13,6 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from gpu_worker.contract import GarmentStatus, TryOnStatus
-from server import dashboard_fragments
 from server.auth import allow
 from server.dashboard import scope, snippets
 from server.domain import try_ons
@@ -22,6 +21,7 @@ from server.infra.caller import Caller
 from server.infra.engines import EnginePresence
 from server.infra.services import current_services
 from server.models import Garment, Site, TryOn, now
+from server.rendering import dashboard_fragments
 
 LATEST = 5
 

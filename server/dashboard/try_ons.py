@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from flask import render_template, request, url_for
 
-from server import dashboard_fragments
 from server.auth import allow
 from server.domain import try_ons as acts
 from server.infra.caller import Caller
 from server.infra.services import current_services
+from server.rendering import dashboard_fragments
 
 PAGE_LENGTH = 25
 

@@ -13,13 +13,13 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from gpu_worker.contract import TryOnStatus
-from server import dashboard_fragments, fragments
 from server.domain import garments, photos, try_ons
 from server.infra.caller import CallerKind, sees_picture
 from server.infra.store import Store
 from server.live.hub import Messages, Voice
 from server.live.rows import Row, is_gone
 from server.models import Garment, Photo, TryOn, now
+from server.rendering import dashboard_fragments, fragments
 
 HISTORY = "history"  # beside row ids: a shopper's finished pictures together
 PAGE_OF_SHOPPER = Voice("html", "shopper")

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from flask import Blueprint, Flask, Response
 
-from server import fragments
 from server.config import Settings
-from server.fragments import PROBLEMS
 from server.infra.errors import Problem
+from server.rendering import fragments
+from server.rendering.fragments import PROBLEMS
 from server.widget import document, photos, shopper, try_ons
 
 

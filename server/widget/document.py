@@ -10,16 +10,16 @@ from typing import Any
 from flask import Response, request, send_from_directory
 
 from gpu_worker.contract import GarmentStatus, Reason
-from server import accent, fragments, widget_states
 from server.auth import allow
-from server.fragments import CONSENT_VERSION
 from server.infra.caller import Caller
 from server.infra.errors import Problem
 from server.infra.services import current_services
 from server.models import Site
+from server.rendering import accent, fragments, widget_states
+from server.rendering.fragments import CONSENT_VERSION
+from server.rendering.widget_states import STATES, SampleLinks, State
 from server.widget.policy import ancestors, guard
 from server.widget.scope import site_of, wearable
-from server.widget_states import STATES, SampleLinks, State
 
 STATIC = Path(__file__).parents[2] / "widget" / "static"
 DIRECTIONS = ("ltr", "rtl")

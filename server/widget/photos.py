@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from flask import Response, request
 
-from server import auth, fragments
+from server import auth
 from server.auth import allow
 from server.auth.limits import budgeted
 from server.domain import photos
-from server.fragments import CONSENT_VERSION
 from server.infra.caller import Caller
 from server.infra.errors import Problem
 from server.infra.services import current_services
+from server.rendering import fragments
+from server.rendering.fragments import CONSENT_VERSION
 from server.widget.scope import own_site
 
 

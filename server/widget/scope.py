@@ -5,13 +5,14 @@ from __future__ import annotations
 from flask import Response
 
 from gpu_worker.contract import GarmentStatus, PhotoStatus
-from server import auth, fragments
+from server import auth
 from server.domain import garments, photos, shoppers
-from server.fragments import CONSENT_VERSION
 from server.infra.caller import Caller
 from server.infra.errors import Problem
 from server.infra.services import Services
 from server.models import Garment, Photo, Site, TryOn
+from server.rendering import fragments
+from server.rendering.fragments import CONSENT_VERSION
 
 
 def site_of(services: Services, pk: str) -> tuple[Site, str]:

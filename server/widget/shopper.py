@@ -5,12 +5,13 @@ from __future__ import annotations
 from flask import Response, request
 
 from gpu_worker.contract import PhotoStatus
-from server import auth, fragments
+from server import auth
 from server.auth import allow
 from server.domain import photos, shoppers, try_ons
 from server.infra.caller import Caller
 from server.infra.services import Services, current_services
 from server.models import Garment
+from server.rendering import fragments
 from server.widget.scope import answer, has_agreed, own_site, ready_photo, try_on_html, wearable
 
 

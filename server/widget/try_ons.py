@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from flask import Response, request
 
-from server import fragments
 from server.auth import allow, asked_from
 from server.auth.limits import budgeted
 from server.domain import garments, try_ons
 from server.infra.caller import Caller
 from server.infra.errors import Problem
 from server.infra.services import current_services
+from server.rendering import fragments
 from server.widget.scope import answer, card, own_site, ready_photo
 
 

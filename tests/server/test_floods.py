@@ -14,8 +14,8 @@ from gpu_worker.contract import EventType, PhotoStatus, Policy
 from server import auth
 from server.auth.network import mark, network_of
 from server.domain import waiting
-from server.fragments import CONSENT_VERSION
 from server.models import Photo, TryOn, now
+from server.rendering.fragments import CONSENT_VERSION
 from server.steward import expiry, settle
 from tests.server.actors import Actor, World, code, settings, world_of
 from tests.services import S3Settings

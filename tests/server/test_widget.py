@@ -10,10 +10,10 @@ import pytest
 from werkzeug.test import TestResponse
 
 from gpu_worker.contract import GarmentStatus, PhotoStatus, Reason, TryOnStatus
-from server.fragments import CONSENT_VERSION
 from server.models import Garment, Photo, Shopper, Site, TryOn, now
+from server.rendering.fragments import CONSENT_VERSION
+from server.rendering.widget_states import STATES
 from server.widget import policy
-from server.widget_states import STATES
 from tests.server.actors import SERVER, Actor, World
 
 

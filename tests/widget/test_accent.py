@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server import accent
-from server.accent import DARK, LIGHT, READABLE, VISIBLE, Scheme
+from server.rendering import accent
+from server.rendering.accent import DARK, LIGHT, READABLE, VISIBLE, Scheme
 
 
 def rgb(colour: str) -> accent.Rgb:

@@ -9,12 +9,12 @@ from html import unescape
 import pytest
 
 from gpu_worker.contract import Hint, PhotoStatus, Reason, TryOnStatus
-from server import fragments, widget_states
-from server.fragments import Scene
 from server.infra import errors, reasons
 from server.models import now
+from server.rendering import fragments, widget_states
+from server.rendering.fragments import Scene
+from server.rendering.widget_states import SampleLinks, State
 from server.widget import document
-from server.widget_states import SampleLinks, State
 
 LINKS = SampleLinks("/w/static/")
 NASTY = """"><script>alert(1)</script>'"""

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from server.widget_states import STATES
+from server.rendering.widget_states import STATES
 from tests.services import S3Settings
 from tests.stage import Stage, stage
 from tests.waiting import DEADLINE_S

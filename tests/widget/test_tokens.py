@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from server import accent
+from server.rendering import accent
 
 SHEET = Path(__file__).parents[2] / "widget" / "static" / "tokens.css"
 COLOURS = {

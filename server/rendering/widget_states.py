@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from gpu_worker.contract import Category, GarmentStatus, Hint, PhotoStatus, Reason, TryOnStatus
-from server import fragments
-from server.fragments import Scene
 from server.models import Garment, Photo, TryOn, now
+from server.rendering import fragments
+from server.rendering.fragments import Scene
 
 LONG_TITLE = (
     "Donaudampfschifffahrtskapitänsmütze mit handgesticktem Sonnenuntergang und "

@@ -24,7 +24,7 @@ from server.models import Garment, Photo, TryOn, now
 
 CONSENT_VERSION = "2026-11"  # changes with the words of the consent, and asks everybody again
 HISTORY_LENGTH = 24
-TEMPLATES = Path(__file__).parents[1] / "widget" / "templates"
+TEMPLATES = Path(__file__).parents[2] / "widget" / "templates"
 
 
 class Links(Protocol):

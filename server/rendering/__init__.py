@@ -1,0 +1,1 @@
+"""Rows to HTML, JSON and words. Changes no row and answers no request."""
