@@ -17,11 +17,13 @@ from sqlalchemy.exc import DataError
 from werkzeug.exceptions import HTTPException, TooManyRequests
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from server import api, auth, dashboard, embed_files, health, internal, live, widget
+from server import auth
 from server.auth import limits
 from server.config import Settings
 from server.infra.errors import Problem, Unavailable
 from server.infra.services import EXTENSION, Services, current_services
+from server.web import api, dashboard, health, internal, live, widget
+from server.web import embed as embed_files
 
 VERSION = "0.1.0"
 MOST_JSON_BYTES = 64 * 1024

@@ -14,7 +14,7 @@ from wsgiref.types import WSGIApplication
 from flask import Flask, Response, request
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from server import embed_files
+from server.web import embed as embed_files
 
 KEY = "pk_test_1"
 # A widget that says it is ready and remembers what it is told. `silent` says nothing.

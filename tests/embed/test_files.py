@@ -9,8 +9,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from embed.release import RELEASES, released
-from server import embed_files
 from server.infra.errors import Problem
+from server.web import embed as embed_files
 from tests.house.loader_size import LOADER, gzipped_size_bytes
 
 PATH = "/embed/v1/proteus.js"

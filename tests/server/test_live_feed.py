@@ -17,9 +17,9 @@ from gpu_worker.contract import ContractError, Nudge, TryOnStatus
 from server.infra import nudges
 from server.infra.jobs import connect
 from server.infra.nudges import Heard, Owner
-from server.live.feed import Feed
-from server.live.hub import REMEMBERED, Hub, Outbox, Voice
 from server.models import TryOn
+from server.web.live.feed import Feed
+from server.web.live.hub import REMEMBERED, Hub, Outbox, Voice
 from tests.services import S3Settings
 from tests.stage import Stage, stage
 

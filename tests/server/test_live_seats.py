@@ -13,8 +13,8 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from server.infra.jobs import connect
-from server.live.chatter import READS, REST_S, WINDOW_S, Pace, Window
-from server.live.seats import SEAT_TTL_S, Seats, seats_key
+from server.web.live.chatter import READS, REST_S, WINDOW_S, Pace, Window
+from server.web.live.seats import SEAT_TTL_S, Seats, seats_key
 from tests.stage import Ear, Stage
 from tests.waiting import wait_for
 
@@ -80,7 +80,7 @@ def test_a_window_forgets_what_is_past() -> None:
 
 def test_who_is_read_too_often_is_read_once_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
     rests: list[float] = []
-    monkeypatch.setattr("server.live.chatter.time.sleep", rests.append)
+    monkeypatch.setattr("server.web.live.chatter.time.sleep", rests.append)
     pace = Pace()
     for _ in range(READS):
         pace.wait()

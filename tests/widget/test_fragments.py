@@ -14,7 +14,7 @@ from server.models import now
 from server.rendering import fragments, widget_states
 from server.rendering.fragments import Scene
 from server.rendering.widget_states import SampleLinks, State
-from server.widget import document
+from server.web.widget import document
 
 LINKS = SampleLinks("/w/static/")
 NASTY = """"><script>alert(1)</script>'"""

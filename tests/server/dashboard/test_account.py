@@ -11,13 +11,13 @@ import pytest
 from sqlalchemy import select, update
 
 from server import auth
-from server.dashboard import browsers
 from server.domain import dashboard_sessions, users
 from server.infra.credentials import hash_token
 from server.infra.errors import Problem
 from server.infra.services import Services
 from server.models import DashboardSession, User, now
 from server.steward import expiry
+from server.web.dashboard import browsers
 from tests.server.dashboard.conftest import PASSWORD, House, Person
 
 COOKIE = "proteus_dashboard"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from server.dashboard.login import next_page
+from server.web.dashboard.login import next_page
 from tests.server.dashboard.conftest import PASSWORD, House
 
 

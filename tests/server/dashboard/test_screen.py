@@ -16,8 +16,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from gpu_worker.contract import EventType, GarmentStatus, TryOnStatus
 from server.infra.credentials import hash_password
-from server.live.seats import seats_key
 from server.models import Garment, User, now
+from server.web.live.seats import seats_key
 from tests.services import S3Settings
 from tests.stage import Stage, stage
 from tests.waiting import DEADLINE_S, wait_for

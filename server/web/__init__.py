@@ -1,0 +1,1 @@
+"""One folder per kind of caller: each speaks its protocol, none knows another."""

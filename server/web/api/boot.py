@@ -1,0 +1,75 @@
+"""POST /v1/sites/{pk}/boot: the embed trades publishable key and Origin for a boot token.
+
+The key is in the path because a preflight has no body and CORS is per site.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+from apiflask import APIBlueprint
+from flask import Response, g, request
+
+from server.auth import (
+    BOOT_TOKEN_S,
+    allow,
+    find_site,
+    issue_boot_token,
+    require_allowed_origin,
+)
+from server.auth.limits import limited_by_address
+from server.infra.services import current_services
+from server.web.api.schemas import BootIn, BootOut
+
+blueprint = APIBlueprint("boot", __name__, url_prefix="/v1", tag="Shoppers")
+PREFLIGHT_S = 600
+
+
+@blueprint.before_request
+def find_shop() -> None:
+    """Site and Origin before all else: what is refused later is told to the shop's page too."""
+    pk = (request.view_args or {})["pk"]
+    with current_services().read() as session:
+        g.site, g.mode = find_site(session, pk)
+    g.origin = require_allowed_origin(g.site)
+
+
+@blueprint.after_request
+def let_the_shop_read(response: Response) -> Response:
+    response.vary.add("Origin")
+    if "origin" in g:
+        response.headers["Access-Control-Allow-Origin"] = g.origin
+        response.headers["Access-Control-Expose-Headers"] = "Retry-After"
+        response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    return response
+
+
+@blueprint.post("/sites/<pk>/boot", provide_automatic_options=False)
+@allow("embed")
+@limited_by_address
+@blueprint.input(BootIn)
+@blueprint.output(BootOut)
+def boot(pk: str, json_data: BootIn) -> dict[str, Any]:
+    """Get a boot token.
+
+    For pages on the site's allowed origins. The token is good once, for 120 seconds.
+    """
+    services = current_services()
+    query = f"?{urlencode({'garment': json_data.garment})}" if json_data.garment else ""
+    return {
+        "boot_token": issue_boot_token(services, g.site, g.mode, g.origin),
+        "widget_url": f"{services.settings.server_url}/w/{pk}{query}",
+        "expires_in_s": BOOT_TOKEN_S,
+    }
+
+
+@blueprint.route("/sites/<pk>/boot", methods=["OPTIONS"], provide_automatic_options=False)
+@blueprint.doc(hide=True)
+@allow("embed", limited=False)
+def preflight(pk: str) -> Response:
+    response = Response(status=204)
+    response.headers["Access-Control-Allow-Methods"] = "POST"
+    response.headers["Access-Control-Allow-Headers"] = "Content-Type"
+    response.headers["Access-Control-Max-Age"] = str(PREFLIGHT_S)
+    return response

@@ -1,0 +1,189 @@
+"""/openapi.json and /docs: the API described for programs and for people, with nothing loaded
+from outside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from apiflask import APIFlask
+from flask import Blueprint, Response, current_app, make_response, render_template
+
+from server.auth import allow
+from server.config import Settings
+from server.infra.errors import KINDS
+from server.web.api import schemas
+
+blueprint = Blueprint(
+    "docs", __name__, template_folder="templates", static_folder="static", url_prefix="/docs"
+)
+METHODS = ("get", "post", "put", "patch", "delete")
+CSP = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; frame-ancestors 'none'; base-uri 'none'"
+)
+PAGE = "proteus:docs"
+PROBLEM = "application/problem+json"
+
+DESCRIPTION = (
+    "Proteus puts a fitting room on a product page. Send Authorization: Bearer with a shopper "
+    "token (the widget) or a secret key (your own backend, never a browser). A shopper's photo is "
+    "hers alone, and so is her picture until she shares it. Every refusal has one shape; unknown "
+    "and foreign ids both answer 404."
+)
+TAGS = {
+    "Shoppers": "From the shop's page to a shopper token, and forgetting her.",
+    "Photos": "A shopper's photo: handed over, checked, deleted.",
+    "Garments": "What a site lets shoppers try on.",
+    "Try-ons": "One picture of a photo in a garment.",
+    "Files": "Uploads and downloads, straight to and from the object store.",
+    "Live": "Tickets for the live socket, which tells every change.",
+}
+IDEMPOTENCY_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "The same key and body within 24 h give the same try-on.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 128},
+}
+
+
+def register(app: APIFlask, settings: Settings) -> None:
+    app.config.update(
+        OPENAPI_VERSION="3.1.0",
+        SERVERS=[{"url": settings.server_url}],
+        DESCRIPTION=DESCRIPTION,
+        SECURITY_SCHEMES={
+            "shopper": {"type": "http", "scheme": "bearer", "description": "A shopper token."},
+            "secret": {"type": "http", "scheme": "bearer", "description": "A secret key."},
+        },
+        # Every operation states one refusal of one shape instead, below.
+        AUTO_VALIDATION_ERROR_RESPONSE=False,
+        AUTO_AUTH_ERROR_RESPONSE=False,
+        AUTO_404_RESPONSE=False,
+        SPEC_DECORATORS=[allow("anyone")],
+    )
+    app.spec_callback = _finish
+    app.register_blueprint(blueprint)
+
+
+# --- the description for programs ----------------------------------------------------------------
+
+
+def _finish(spec: Any) -> Any:
+    """States for each operation who may call it, and the one shape of every refusal."""
+    spec["tags"] = [{"name": name, "description": words} for name, words in TAGS.items()]
+    spec["paths"].pop("/v1/live", None)  # a socket is nothing that OpenAPI can describe
+    schema = schemas.Problem.model_json_schema()
+    spec["components"].setdefault("schemas", {})["Problem"] = schema
+    for method, path, operation in _walk(spec):
+        schemes = [kind for kind in _callers(method, path) if kind in ("shopper", "secret")]
+        operation["security"] = [{scheme: []} for scheme in schemes]
+        operation["responses"]["default"] = {
+            "description": "A refusal",
+            "content": {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        }
+    spec["paths"]["/v1/try-ons"]["post"].setdefault("parameters", []).append(IDEMPOTENCY_KEY)
+    return spec
+
+
+def _walk(spec: Any) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for path, item in spec["paths"].items():
+        for method in METHODS:
+            if method in item:
+                yield method, path, item[method]
+
+
+def _callers(method: str, path: str) -> tuple[str, ...]:
+    for rule in current_app.url_map.iter_rules():
+        written = rule.rule.replace("<path:", "<").replace("<", "{").replace(">", "}")
+        if written == path and method.upper() in (rule.methods or ()):
+            view = current_app.view_functions[rule.endpoint]
+            return tuple(getattr(view, "callers", ()))
+    return ()
+
+
+# --- the description for people ------------------------------------------------------------------
+
+
+@blueprint.get("")
+@allow("anyone")
+def read_docs() -> Response:
+    if PAGE not in current_app.extensions:  # it changes with the code only
+        app: Any = current_app
+        spec = app.spec
+        current_app.extensions[PAGE] = render_template(
+            "api/docs.html",
+            spec=spec,
+            groups=_groups(spec),
+            kinds=KINDS,
+        )
+    response = make_response(current_app.extensions[PAGE])
+    response.headers["Content-Security-Policy"] = CSP
+    return response
+
+
+def _groups(spec: Any) -> dict[str, list[dict[str, Any]]]:
+    """Operations by tag, in the order in which a shopper meets them."""
+    groups: dict[str, list[dict[str, Any]]] = {name: [] for name in TAGS}
+    for method, path, operation in _walk(spec):
+        groups[operation["tags"][0]].append(_told(spec, method, path, operation))
+    return groups
+
+
+def _told(spec: Any, method: str, path: str, operation: dict[str, Any]) -> dict[str, Any]:
+    body = _schema(spec, operation.get("requestBody"))
+    status = next(code for code in operation["responses"] if code != "default")
+    return {
+        "method": method.upper(),
+        "path": path,
+        "summary": operation["summary"].rstrip("."),
+        "description": operation.get("description"),
+        "callers": _callers(method, path),
+        "parameters": [
+            _field(spec, p["name"], p["schema"] | p, p.get("required"))
+            for p in operation.get("parameters", [])
+            if p["in"] != "path"
+        ],
+        "body": _fields(spec, body),
+        "example": next(iter(body.get("examples", [])), None),
+        "status": status,
+        "answer": [
+            field | {"required": False}  # an answer has all of them, always
+            for field in _fields(spec, _schema(spec, operation["responses"][status]))
+        ],
+    }
+
+
+def _schema(spec: Any, holder: Any) -> dict[str, Any]:
+    content = (holder or {}).get("content", {})
+    return _resolved(spec, content.get("application/json", {}).get("schema", {}))
+
+
+def _resolved(spec: Any, schema: Any) -> dict[str, Any]:
+    while "$ref" in schema:
+        schema = spec["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]]
+    return dict(schema)
+
+
+def _fields(spec: Any, schema: dict[str, Any]) -> list[dict[str, Any]]:
+    required = schema.get("required", [])
+    properties = schema.get("properties", {})
+    return [_field(spec, name, inner, name in required) for name, inner in properties.items()]
+
+
+def _field(spec: Any, name: str, schema: Any, required: bool | None) -> dict[str, Any]:
+    words = schema.get("description", "")
+    return {"name": name, "type": _type(spec, schema), "required": required, "description": words}
+
+
+def _type(spec: Any, schema: Any) -> str:
+    schema = _resolved(spec, schema)
+    if "anyOf" in schema:
+        return " or ".join(_type(spec, option) for option in schema["anyOf"])
+    if "enum" in schema:
+        return " | ".join(str(word) for word in schema["enum"])
+    if "const" in schema:
+        return str(schema["const"])
+    if schema.get("type") == "array":
+        return f"list of {_type(spec, schema.get('items', {}))}"
+    return str(schema.get("format") or schema.get("type", "any"))

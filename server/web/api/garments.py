@@ -1,0 +1,78 @@
+"""/v1/garments: what a site lets shoppers try on. Shoppers read, the merchant's backend changes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from apiflask import APIBlueprint
+
+from server.auth import allow
+from server.auth.limits import limited_strictly
+from server.domain import garments
+from server.domain.garments import NewGarment
+from server.infra.caller import Caller
+from server.infra.services import current_services
+from server.models import Garment
+from server.web.api.schemas import (
+    GarmentChangeIn,
+    GarmentIn,
+    GarmentOut,
+    GarmentsOut,
+    GarmentsQuery,
+)
+
+blueprint = APIBlueprint("garments", __name__, url_prefix="/v1", tag="Garments")
+
+
+@blueprint.get("/garments")
+@allow("shopper", "secret")
+@blueprint.input(GarmentsQuery, location="query")
+@blueprint.output(GarmentsOut)
+def list_garments(caller: Caller, query_data: GarmentsQuery) -> dict[str, Any]:
+    """List the site's garments, newest first."""
+    page = garments.listing(current_services(), caller, **query_data.model_dump())
+    rows = [_to_dict(row, caller) for row in page.rows]
+    return {"garments": rows, "next_cursor": page.next_cursor}
+
+
+@blueprint.post("/garments")
+@allow("secret")
+@limited_strictly
+@blueprint.input(GarmentIn)
+@blueprint.output(GarmentOut, status_code=202)
+def create_garment(caller: Caller, json_data: GarmentIn) -> dict[str, Any]:
+    """Add a garment; its picture is cleaned before it can be tried on."""
+    garment = garments.create(current_services(), caller, NewGarment(**json_data.model_dump()))
+    return _to_dict(garment, caller)
+
+
+@blueprint.get("/garments/<garment_id>")
+@allow("shopper", "secret")
+@blueprint.output(GarmentOut)
+def read_garment(caller: Caller, garment_id: str) -> dict[str, Any]:
+    """See a garment, and the reasons of a rejected one."""
+    return _to_dict(garments.get(current_services(), caller, garment_id), caller)
+
+
+@blueprint.patch("/garments/<garment_id>")
+@allow("secret")
+@blueprint.input(GarmentChangeIn)
+@blueprint.output(GarmentOut)
+def change_garment(caller: Caller, garment_id: str, json_data: GarmentChangeIn) -> dict[str, Any]:
+    """Change SKU, title or category. For another picture, delete the garment and add it anew."""
+    garment = garments.change(current_services(), caller, garment_id, **json_data.model_dump())
+    return _to_dict(garment, caller)
+
+
+@blueprint.delete("/garments/<garment_id>")
+@allow("secret")
+@blueprint.output({}, status_code=204)
+def delete_garment(caller: Caller, garment_id: str) -> str:
+    """Delete a garment. Shoppers keep the pictures that show it."""
+    garments.remove(current_services(), caller, garment_id)
+    return ""
+
+
+def _to_dict(garment: Garment, caller: Caller) -> dict[str, Any]:
+    store = current_services().store
+    return garments.to_dict(garment, store, for_merchant=caller.kind != "shopper")

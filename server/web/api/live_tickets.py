@@ -1,0 +1,23 @@
+"""POST /v1/live-tickets: what the first frame of a live socket shows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from apiflask import APIBlueprint
+
+from server.auth import LIVE_TICKET_S, allow, issue_live_ticket
+from server.infra.caller import Caller
+from server.infra.services import current_services
+from server.web.api.schemas import LiveTicketOut
+
+blueprint = APIBlueprint("live_tickets", __name__, url_prefix="/v1", tag="Live")
+
+
+@blueprint.post("/live-tickets")
+@allow("shopper", "secret")
+@blueprint.output(LiveTicketOut, status_code=201)
+def create_live_ticket(caller: Caller) -> dict[str, Any]:
+    """Get a ticket for the live socket, good once, for 30 seconds."""
+    ticket = issue_live_ticket(current_services(), caller)
+    return {"ticket": ticket, "expires_in_s": LIVE_TICKET_S}

@@ -1,0 +1,77 @@
+"""/v1/photos: hand over an uploaded photo, see what the check says, choose a person, delete."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from apiflask import APIBlueprint
+from flask import Response, make_response
+
+from server import auth
+from server.auth import allow
+from server.auth.limits import budgeted
+from server.domain import photos
+from server.infra.caller import Caller
+from server.infra.services import current_services
+from server.models import Photo
+from server.web.api.schemas import PhotoChangeIn, PhotoIn, PhotoOut
+
+blueprint = APIBlueprint("photos", __name__, url_prefix="/v1", tag="Photos")
+
+
+@blueprint.post("/photos")
+@allow("shopper", "secret")
+@budgeted("photos")
+@blueprint.input(PhotoIn)
+@blueprint.output(PhotoOut, status_code=202)
+def create_photo(caller: Caller, json_data: PhotoIn) -> Response:
+    """Hand over an uploaded photo to be checked.
+
+    `consent_version` names the words that the shopper agreed to.
+    """
+    services = current_services()
+    photo = photos.create(
+        services, caller, asked_from=auth.asked_from(services, caller), **json_data.model_dump()
+    )
+    response = make_response(_to_dict(photo, caller), 202)
+    auth.set_resume_cookie(response, services, caller)
+    return response
+
+
+@blueprint.get("/photos/<photo_id>")
+@allow("shopper", "secret")
+@blueprint.output(PhotoOut)
+def read_photo(caller: Caller, photo_id: str) -> dict[str, Any]:
+    """See a photo's status, and the reasons of a rejected one.
+
+    A shopper sees her own; a secret key sees those that it handed over itself, and no shopper's.
+    """
+    return _to_dict(photos.get(current_services(), caller, photo_id), caller)
+
+
+@blueprint.patch("/photos/<photo_id>")
+@allow("shopper", "secret")
+@budgeted("photos")
+@blueprint.input(PhotoChangeIn)
+@blueprint.output(PhotoOut, status_code=202)
+def choose_person(caller: Caller, photo_id: str, json_data: PhotoChangeIn) -> dict[str, Any]:
+    """Choose one of several people; the photo is checked again for that one."""
+    services = current_services()
+    asked_from = auth.asked_from(services, caller)
+    photo = photos.choose_person(
+        services, caller, photo_id, json_data.person, asked_from=asked_from
+    )
+    return _to_dict(photo, caller)
+
+
+@blueprint.delete("/photos/<photo_id>")
+@allow("shopper", "secret")
+@blueprint.output({}, status_code=204)
+def delete_photo(caller: Caller, photo_id: str) -> str:
+    """Delete a photo, everything made from it, and the pictures that show it."""
+    photos.remove(current_services(), caller, photo_id)
+    return ""
+
+
+def _to_dict(photo: Photo, caller: Caller) -> dict[str, Any]:
+    return photos.to_dict(photo, for_merchant=caller.kind != "shopper")

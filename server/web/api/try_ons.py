@@ -1,0 +1,105 @@
+"""/v1/try-ons: ask for a picture, follow it, take it back, delete it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from apiflask import APIBlueprint
+from flask import request
+
+from server.auth import allow, asked_from
+from server.auth.limits import budgeted
+from server.domain import try_ons
+from server.infra.caller import Caller
+from server.infra.errors import Problem
+from server.infra.services import current_services
+from server.models import TryOn
+from server.web.api.schemas import TryOnChangeIn, TryOnIn, TryOnOut, TryOnsOut, TryOnsQuery
+
+blueprint = APIBlueprint("try_ons", __name__, url_prefix="/v1", tag="Try-ons")
+_IDEMPOTENCY_KEY = re.compile(r"^[\x21-\x7e]{1,128}$")
+
+
+@blueprint.post("/try-ons")
+@allow("shopper", "secret")
+@budgeted("try-ons")
+@blueprint.input(TryOnIn)
+@blueprint.output(TryOnOut, status_code=202)
+def create_try_on(caller: Caller, json_data: TryOnIn) -> dict[str, Any]:
+    """Ask for a picture of this photo in this garment."""
+    if len(json_data.garment_ids or []) > 1:
+        raise Problem("one_garment_only", param="garment_ids")
+    services = current_services()
+    row = try_ons.create(
+        services,
+        caller,
+        json_data.to_new(),
+        idempotency_key=_idempotency_key(),
+        asked_from=asked_from(services, caller),
+    )
+    return _to_dict(row, caller)
+
+
+@blueprint.get("/try-ons")
+@allow("shopper", "secret")
+@blueprint.input(TryOnsQuery, location="query")
+@blueprint.output(TryOnsOut)
+def list_try_ons(caller: Caller, query_data: TryOnsQuery) -> dict[str, Any]:
+    """List try-ons, newest first.
+
+    For a secret key, shoppers' try-ons too; their pictures only where the shopper shared them.
+    """
+    page = try_ons.listing(current_services(), caller, **query_data.model_dump())
+    rows = [_to_dict(row, caller) for row in page.rows]
+    return {"try_ons": rows, "next_cursor": page.next_cursor}
+
+
+@blueprint.get("/try-ons/<try_on_id>")
+@allow("shopper", "secret")
+@blueprint.output(TryOnOut)
+def read_try_on(caller: Caller, try_on_id: str) -> dict[str, Any]:
+    """See a try-on. 410 once its picture was deleted or its time has run out."""
+    return _to_dict(try_ons.get(current_services(), caller, try_on_id), caller)
+
+
+@blueprint.patch("/try-ons/<try_on_id>")
+@allow("shopper", "secret")
+@blueprint.input(TryOnChangeIn)
+@blueprint.output(TryOnOut)
+def change_try_on(caller: Caller, try_on_id: str, json_data: TryOnChangeIn) -> dict[str, Any]:
+    """Note what the shopper thinks of it.
+
+    `shared` is hers alone: for a shopper's try-on a secret key is refused with `not_allowed`.
+    """
+    row = try_ons.change(current_services(), caller, try_on_id, **json_data.model_dump())
+    return _to_dict(row, caller)
+
+
+@blueprint.post("/try-ons/<try_on_id>/cancel")
+@allow("shopper", "secret")
+@blueprint.output(TryOnOut)
+def cancel_try_on(caller: Caller, try_on_id: str) -> dict[str, Any]:
+    """Take a queued or running try-on back."""
+    return _to_dict(try_ons.cancel(current_services(), caller, try_on_id), caller)
+
+
+@blueprint.delete("/try-ons/<try_on_id>")
+@allow("shopper", "secret")
+@blueprint.output({}, status_code=204)
+def delete_try_on(caller: Caller, try_on_id: str) -> str:
+    """Delete a try-on and its picture, finished or not."""
+    try_ons.remove(current_services(), caller, try_on_id)
+    return ""
+
+
+def _idempotency_key() -> str | None:
+    key = request.headers.get("Idempotency-Key")
+    if key is not None and not _IDEMPOTENCY_KEY.match(key):
+        raise Problem("invalid", "Use 1 to 128 visible ASCII characters.", param="Idempotency-Key")
+    return key
+
+
+def _to_dict(row: TryOn, caller: Caller) -> dict[str, Any]:
+    store = current_services().store
+    return try_ons.to_dict(row, store, reader=caller.kind)

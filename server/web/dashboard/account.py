@@ -1,0 +1,87 @@
+"""A person's own account: the password, and in which browsers they are logged in.
+
+Everybody reaches their own sessions alone, whatever their role.
+"""
+
+from __future__ import annotations
+
+from flask import flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from server.auth import allow
+from server.domain import dashboard_sessions, users
+from server.infra.caller import Caller
+from server.infra.errors import Problem
+from server.infra.services import current_services
+from server.models import now
+from server.web.dashboard import login
+
+WRONG = "This is not your password. Check it and try again."
+DIFFERENT = "These two differ. Write the new password twice."
+
+
+@allow("user")
+def account(caller: Caller) -> str:
+    return _page()
+
+
+def _page(errors: dict[str, str] | None = None) -> str:
+    me = login.person()
+    sessions = dashboard_sessions.listing(current_services(), me.id, now())
+    return render_template(
+        "dashboard/account.html",
+        section="dashboard.account",
+        here=[row for row in sessions if row.id == me.session_id],
+        elsewhere=[row for row in sessions if row.id != me.session_id],
+        shortest=users.SHORTEST_PASSWORD,
+        longest=users.LONGEST_PASSWORD,
+        errors=errors or {},
+    )
+
+
+# --- sessions ------------------------------------------------------------------------------------
+
+
+@allow("user")
+def end_session(session_id: str, caller: Caller) -> ResponseReturnValue:
+    me = login.person()
+    if session_id == me.session_id:
+        return login.log_out()
+    ended = dashboard_sessions.end(current_services(), me.id, session_id)
+    flash(f"{ended.browser} is logged out.", "good")
+    return redirect(url_for("dashboard.account"), 303)
+
+
+@allow("user")
+def end_others(caller: Caller) -> ResponseReturnValue:
+    me = login.person()
+    dashboard_sessions.end_others(current_services(), me.id, me.session_id)
+    flash("You are logged out everywhere but here.", "good")
+    return redirect(url_for("dashboard.account"), 303)
+
+
+# --- the password --------------------------------------------------------------------------------
+
+
+@allow("user")
+@login.limited_by_address
+def change_password(caller: Caller) -> ResponseReturnValue:
+    """Ends every session, and begins this browser's anew: a copy of its old cookie ends too."""
+    me, new = login.person(), request.form.get("new", "")
+    if new != request.form.get("again", ""):
+        return _page({"again": DIFFERENT}), 422
+    known = login.check_password(me.email, request.form.get("old", ""))
+    if known is None:
+        return _page({"old": WRONG}), 422
+    try:
+        changed = users.set_password(
+            current_services(), me.email, new, known_hash=known.password_hash
+        )
+    except Problem as problem:
+        if problem.param != "password":
+            raise
+        return _page({"new": problem.detail}), 422
+    if not login.begin(changed.user):
+        return login.to_login()
+    flash("Your password is changed. You are logged out everywhere but here.", "good")
+    return redirect(url_for("dashboard.account"), 303)

@@ -1,0 +1,197 @@
+"""Garments: the list, adding several at once, and one garment's own page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from markupsafe import Markup, escape
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from gpu_worker.contract import Category, GarmentStatus
+from server.auth import allow
+from server.domain import garments as acts
+from server.infra.caller import Caller
+from server.infra.errors import Problem
+from server.infra.services import current_services
+from server.models import Garment
+from server.rendering import dashboard_fragments
+from server.web.dashboard import scope, snippets
+
+PAGE_LENGTH = 25
+PRINTABLE = r"^[^\x00-\x1f\x7f]+$"
+
+# What a person reads beside the field when its value is refused.
+WORDS = {
+    "title": "Give it a title of at most 200 characters.",
+    "sku": "Give it the SKU that your shop uses, at most 100 characters.",
+    "category": "Choose what it dresses.",
+    "image_key": "Its picture has not arrived. Remove it here and choose it again.",
+}
+PROBLEM_FIELDS = {
+    "sku_taken": ("sku", "You have a garment with this SKU already. Use another one."),
+    "upload_not_found": ("image_key", WORDS["image_key"]),
+    "upload_missing": ("image_key", WORDS["image_key"]),
+    "type_mismatch": ("image_key", WORDS["image_key"]),
+}
+
+
+class GarmentForm(BaseModel):
+    model_config = ConfigDict(str_strip_whitespace=True)
+
+    title: str = Field(min_length=1, max_length=200, pattern=PRINTABLE)
+    category: Category
+
+
+class NewGarmentForm(GarmentForm):
+    sku: str = Field(min_length=1, max_length=100, pattern=PRINTABLE)
+    image_key: str = Field(min_length=1, max_length=300)
+    replaces: str = ""
+
+
+@allow("user")
+def garments(caller: Caller) -> str:
+    services = current_services()
+    cursor = request.args.get("cursor")
+    page = acts.listing(services, caller, cursor=cursor, limit=PAGE_LENGTH)
+    return render_template(
+        "dashboard/garments.html",
+        rows=[dashboard_fragments.garment_row(services.store, row) for row in page.rows],
+        cursor=cursor,
+        first_page=not cursor,
+        first_url=url_for("dashboard.garments"),
+        next_url=page.next_cursor and url_for("dashboard.garments", cursor=page.next_cursor),
+    )
+
+
+@allow("user")
+def garment(garment_id: str, caller: Caller) -> str:
+    return _page(caller, acts.get(current_services(), caller, garment_id))
+
+
+def _page(
+    caller: Caller, row: Garment, form: Any = None, errors: dict[str, str] | None = None
+) -> str:
+    services = current_services()
+    sites, _ = scope.choose(caller, None)
+    return render_template(
+        "dashboard/garment.html",
+        section="dashboard.garments",
+        garment=row,
+        state=dashboard_fragments.garment_state(services.store, row),
+        form=form or row,
+        errors=errors or {},
+        sites=sites,
+        site=next(site for site in sites if site.id == row.site_id),
+        button_snippet=snippets.button(row.sku),
+    )
+
+
+# --- adding --------------------------------------------------------------------------------------
+
+
+@allow("user")
+def add_garment(caller: Caller) -> str:
+    """`replaces`: a rejected garment that gets another picture."""
+    settings = current_services().settings
+    replaced = _rejected(caller, request.args.get("replaces", ""))
+    named = replaced.site_id if replaced else request.args.get("site")
+    sites, site = scope.choose(caller, named)
+    return render_template(
+        "dashboard/garment_add.html",
+        section="dashboard.garments",
+        sites=sites,
+        site=site,
+        replaced=replaced,
+        draft={"name": "draft", "site_id": site.id} | _told(replaced),
+        errors={},
+        max_bytes=settings.max_upload_bytes,
+        max_mib=settings.max_upload_bytes // 1_048_576,
+    )
+
+
+def _rejected(caller: Caller, garment_id: str) -> Garment | None:
+    if not garment_id:
+        return None
+    row = acts.get(current_services(), caller, garment_id)
+    return row if row.status == GarmentStatus.REJECTED else None
+
+
+def _told(replaced: Garment | None) -> dict[str, str]:
+    if replaced is None:
+        return {}
+    return {
+        "replaces": replaced.id,
+        "title": replaced.title,
+        "sku": replaced.sku,
+        "category": replaced.category.value,
+    }
+
+
+@allow("user")
+def create_garment(caller: Caller) -> ResponseReturnValue:
+    """Answers htmx with the row, or with the form again and the errors beside their fields."""
+    caller = scope.at(caller, request.form.get("site_id", ""))
+    try:
+        row = _create(caller, NewGarmentForm.model_validate(request.form.to_dict()))
+    except (ValidationError, Problem) as error:
+        return _draft_again(_errors(error)), 422
+    if not request.headers.get("HX-Request"):
+        return redirect(url_for("dashboard.garments"), 303)
+    added = dashboard_fragments.garment_row(current_services().store, row)
+    return Markup('<tbody hx-swap-oob="afterbegin:#rows">{}</tbody>').format(added)
+
+
+def _create(caller: Caller, form: NewGarmentForm) -> Garment:
+    replaced = _rejected(caller, form.replaces)
+    new = acts.NewGarment(
+        title=form.title, sku=form.sku, category=form.category, image_key=form.image_key
+    )
+    return acts.create(current_services(), caller, new, replaces=replaced.id if replaced else None)
+
+
+def _draft_again(errors: dict[str, str]) -> str:
+    draft = request.form.to_dict()
+    draft["name"] = str(escape(draft.pop("draft", "draft")))
+    return render_template("dashboard/_draft.html", draft=draft, errors=errors)
+
+
+def _errors(error: ValidationError | Problem) -> dict[str, str]:
+    """A sentence for each refused field.
+
+    Raises:
+        Problem: the one given, where no field is to blame.
+    """
+    if isinstance(error, ValidationError):
+        names = [str(item["loc"][0]) for item in error.errors()]
+        return {name: WORDS[name] for name in names}
+    if error.code not in PROBLEM_FIELDS:
+        raise error
+    field, sentence = PROBLEM_FIELDS[error.code]
+    return {field: sentence}
+
+
+# --- changing ------------------------------------------------------------------------------------
+
+
+@allow("user")
+def change_garment(garment_id: str, caller: Caller) -> ResponseReturnValue:
+    services = current_services()
+    row = acts.get(services, caller, garment_id)
+    try:
+        form = GarmentForm.model_validate(request.form.to_dict())
+    except ValidationError as error:
+        return _page(caller, row, form=request.form, errors=_errors(error)), 422
+    acts.change(services, caller, garment_id, title=form.title, category=form.category)
+    flash("Details saved.", "good")
+    return redirect(url_for("dashboard.garment", garment_id=garment_id), 303)
+
+
+@allow("user")
+def delete_garment(garment_id: str, caller: Caller) -> ResponseReturnValue:
+    services = current_services()
+    row = acts.get(services, caller, garment_id)
+    acts.remove(services, caller, garment_id)
+    flash(f"“{row.title}” and its pictures are deleted.", "good")
+    return redirect(url_for("dashboard.garments"), 303)

@@ -1,0 +1,199 @@
+"""Log in, log out, and who the person at the browser is. Knows no noun of the shop.
+
+The cookie holds the token of a session that lives on the server: a copy of it is worth nothing once
+that session has ended (server/domain/dashboard_sessions.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+from flask import Flask, Response, redirect, render_template, request, session, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
+from sqlalchemy import select
+
+from server.auth import allow, limits
+from server.domain import dashboard_sessions
+from server.infra import credentials
+from server.infra.errors import Problem
+from server.infra.services import current_services
+from server.models import DashboardSession, User, now
+from server.web.dashboard import browsers
+
+# Guessing is slowed by address, and by name from wherever it comes.
+TRIES_FROM = "30 per minute"
+TRIES_FOR = "10 per minute"
+
+
+class SessionLogin(LoginManager):  # type: ignore[misc]
+    """Remembers nobody beyond her session. Flask-Login would look for its own cookie at every
+    answer of every door, and so make public files vary by cookie."""
+
+    def _update_remember_cookie(self, response: Response) -> Response:
+        return response
+
+
+login_manager = SessionLogin()
+
+
+@dataclass(frozen=True)
+class Person(UserMixin):  # type: ignore[misc]
+    """Somebody logged in, as the pages need her; detached from the database."""
+
+    id: str
+    email: str
+    role: str
+    merchant_id: str
+    merchant_name: str
+    session_id: str
+    token: str = field(repr=False)
+
+    @classmethod
+    def of(cls, row: DashboardSession, token: str) -> Person:
+        user = row.user
+        merchant = user.merchant
+        return cls(user.id, user.email, user.role, merchant.id, merchant.name, row.id, token)
+
+    @property
+    def is_owner(self) -> bool:
+        return self.role == "owner"
+
+    def get_id(self) -> str:
+        """What the cookie remembers."""
+        return self.token
+
+
+def person() -> Person:
+    return cast(Person, current_user)
+
+
+@login_manager.user_loader  # type: ignore[untyped-decorator]
+def load(token: str) -> Person | None:
+    row = dashboard_sessions.find(current_services(), token, now())
+    return Person.of(row, token) if row is not None else None
+
+
+def _tried_from() -> str:
+    return f"from:{limits.network()}"
+
+
+def _tried_name() -> str:
+    """Whose password is tried: hers who is logged in, or that of the name in the form."""
+    if current_user.is_authenticated:
+        return f"name:{person().email}"
+    return "name:" + request.form.get("email", "").strip().lower()
+
+
+limited_by_address = limits.limiter.shared_limit(
+    TRIES_FROM, scope="passwords", key_func=_tried_from, methods=["POST"]
+)
+
+
+@allow("anyone")
+@limited_by_address
+def log_in() -> ResponseReturnValue:
+    """The form, and its answer."""
+    if current_user.is_authenticated:
+        return redirect(next_page(request.args.get("next")))
+    if request.method == "GET":
+        return page()
+    email = request.form.get("email", "").strip().lower()
+    user = check_password(email, request.form.get("password", ""))
+    if user is None or not begin(user):
+        return page(email=email, problem=WRONG), 401
+    return redirect(next_page(request.args.get("next")), 303)
+
+
+@limits.limiter.shared_limit(TRIES_FOR, scope="passwords", key_func=_tried_name)
+def check_password(email: str, password: str) -> User | None:
+    """The user of this e-mail, if it is theirs. Each call counts as a try."""
+    with current_services().read() as db:
+        user = db.scalar(select(User).where(User.email == email))
+    right = credentials.verify(password[:1024], user.password_hash if user else None)
+    return user if right else None
+
+
+def begin(user: User) -> bool:
+    """Logs this browser in; False where the password that was checked is no longer the user's."""
+    token = dashboard_sessions.begin(
+        current_services(),
+        user.id,
+        password_hash=user.password_hash,
+        browser=browsers.in_words(request.user_agent.string),
+    )
+    found = load(token) if token is not None else None
+    if found is None:
+        return False
+    session.clear()  # whatever somebody planted before is not carried into the login
+    session.permanent = True
+    login_user(found)
+    return True
+
+
+@allow("anyone")
+def log_out() -> ResponseReturnValue:
+    if current_user.is_authenticated:
+        _end(person())
+    logout_user()
+    session.clear()
+    return redirect(url_for("dashboard.log_in"), 303)
+
+
+def _end(me: Person) -> None:
+    """Where something else ended it a moment ago, that is as good."""
+    try:
+        dashboard_sessions.end(current_services(), me.id, me.session_id)
+    except Problem as problem:
+        if problem.code != "not_found":
+            raise
+
+
+WRONG = {
+    "title": "That email and password don't go together.",
+    "text": "Check both and try again.",
+}
+TOO_MANY = {
+    "title": "That was a lot of tries.",
+    "text": "Wait a minute, then try again.",
+}
+
+
+def page(**words: Any) -> str:
+    return render_template("dashboard/login.html", **{"email": "", "problem": None} | words)
+
+
+def next_page(wanted: str | None) -> str:
+    """A page of this dashboard, whatever the address bar asked for."""
+    home = url_for("dashboard.home")
+    parts = urlsplit(wanted or "")
+    if parts.scheme or parts.netloc or "\\" in parts.path or not parts.path.startswith(home):
+        return home
+    return parts.path + (f"?{parts.query}" if parts.query else "")
+
+
+def to_login() -> ResponseReturnValue:
+    """Sends a page to the login and back; says 401 to what is no page."""
+    login_url = url_for("dashboard.log_in", next=request.full_path.rstrip("?"))
+    if request.is_json or "application/json" in request.headers.get("Accept", ""):
+        raise Problem("not_authenticated")
+    if request.headers.get("HX-Request"):
+        return "", 401, {"HX-Redirect": url_for("dashboard.log_in")}
+    if request.method != "GET":
+        return redirect(url_for("dashboard.log_in"), 303)
+    return redirect(login_url)
+
+
+def init_app(app: Flask, *, is_https: bool) -> None:
+    app.config.update(
+        SESSION_COOKIE_NAME="proteus_dashboard",
+        SESSION_COOKIE_PATH="/dashboard",
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=is_https,
+        PERMANENT_SESSION_LIFETIME=dashboard_sessions.IDLE,
+    )
+    # Its context processor would ask the database again for a page that says the database is away.
+    login_manager.init_app(app, add_context_processor=False)

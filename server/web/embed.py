@@ -1,0 +1,67 @@
+"""What a shop's page loads from us: the embed, as it is today and as it was frozen.
+
+Static files for every origin, compressed once. Knows no site and no caller.
+"""
+
+from __future__ import annotations
+
+import gzip
+from functools import cache
+from pathlib import Path
+
+from flask import Blueprint, Flask, Response, request
+from werkzeug.security import safe_join
+
+from server.auth import allow
+from server.config import Settings
+from server.infra.errors import Problem
+
+EMBED = Path(__file__).parents[2] / "embed"
+# Today's file may change: a page asks again after five minutes, and gets a 304.
+TODAY = "public, max-age=300, stale-while-revalidate=86400"
+FROZEN = "public, max-age=31536000, immutable"
+
+blueprint = Blueprint("embed_files", __name__, url_prefix="/embed")
+
+
+def register(app: Flask, _settings: Settings) -> None:
+    app.register_blueprint(blueprint)
+
+
+@blueprint.get("/v1/proteus.js")
+@allow("anyone", limited=False)
+def today() -> Response:
+    """The newest 1.x: what the dashboard's snippet names."""
+    return _script(EMBED / "proteus.js", TODAY)
+
+
+@blueprint.get("/releases/<version>/proteus.js")
+@allow("anyone", limited=False)
+def frozen(version: str) -> Response:
+    """One release that never changes, for a page that pins it by `integrity`."""
+    path = safe_join(str(EMBED / "releases"), version, "proteus.js")
+    if path is None or not Path(path).is_file():
+        raise Problem("file_not_found")
+    return _script(Path(path), FROZEN)
+
+
+def _script(path: Path, cache_control: str) -> Response:
+    plain, packed = _bytes(path, path.stat().st_mtime_ns)
+    zips = request.accept_encodings["gzip"] > 0
+    response = Response(packed if zips else plain, mimetype="text/javascript")
+    if zips:
+        response.content_encoding = "gzip"
+    response.vary.add("Accept-Encoding")
+    response.headers["Cache-Control"] = cache_control
+    response.headers["Access-Control-Allow-Origin"] = "*"  # `integrity` needs it
+    response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    response.add_etag()
+    response.make_conditional(request)
+    return response
+
+
+@cache
+def _bytes(path: Path, _changed_ns: int) -> tuple[bytes, bytes]:
+    """The file as it is and compressed; read again only when it has changed."""
+    plain = path.read_bytes()
+    return plain, gzip.compress(plain, compresslevel=9, mtime=0)
