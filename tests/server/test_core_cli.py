@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
-from server import cli
+from server.cli import __main__ as cli
 from server.infra import credentials
 from server.infra.db import Database
 from server.models import Garment, User

@@ -25,7 +25,7 @@ from server.infra.errors import Problem, Unavailable
 from server.infra.services import Services
 from server.models import Garment, Merchant, SecretKey, Site, User
 
-DEMO = Path(__file__).parents[1] / "embed" / "demo"
+DEMO = Path(__file__).parents[2] / "embed" / "demo"
 OWNER, STAFF = "ada@example.com", "ben@example.com"
 MERCHANT = "Atelier Proteus"
 

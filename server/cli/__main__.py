@@ -15,7 +15,7 @@ from typing import Any
 
 from redis.exceptions import RedisError
 
-from server import demo
+from server.cli import demo
 from server.config import Settings, SettingsError
 from server.domain import sites, try_ons, users
 from server.infra import log, migrate

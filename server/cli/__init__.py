@@ -1,0 +1,1 @@
+"""`python -m server.cli`: what an operator does by hand, and the demo's seed."""
