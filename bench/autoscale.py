@@ -1,7 +1,7 @@
 """A day with a sale, replayed event by event: `python -m bench.autoscale` (`make bench-autoscale`).
 
 Two ways to decide how many workers there are meet the same shoppers: by the length of the list, as
-KEDA's trigger does it, and by the arbitrator's own law (`gpu_worker.law.wanted`). No process runs
+KEDA's trigger does it, and by the arbitrator's own law (`control.wanted`). No process runs
 and no clock is waited for; the pictures' quality stays at its best, so that only scaling differs.
 """
 
@@ -19,8 +19,8 @@ from pathlib import Path
 from statistics import quantiles
 
 from bench.autoscale_figure import Line, draw
-from gpu_worker.law import Memory, Terms, remember, wanted
-from gpu_worker.law.arrivals import mean_per_s
+from gpu_worker.control import Memory, Terms, remember, wanted
+from gpu_worker.control.arrivals import mean_per_s
 
 DAY_S = 86_400
 POLL_S = 30.0

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gpu_worker.contract import DEFAULT_BATCH_SIZE, LADDER, Law, Tier
-from gpu_worker.law import Terms
+from gpu_worker.control import Terms
 
 
 class SettingsError(ValueError):

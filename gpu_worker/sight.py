@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from gpu_worker import contract
 from gpu_worker.contract import Lane, Mode, Tier
-from gpu_worker.law import Curve, Override, Seen, View
+from gpu_worker.control import Curve, Override, Seen, View
 
 if TYPE_CHECKING:
     from redis import Redis

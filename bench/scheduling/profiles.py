@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from gpu_worker.config import Settings
 from gpu_worker.contract import LADDER, Tier
-from gpu_worker.law import Terms
+from gpu_worker.control import Terms
 
 FULL = LADDER[0]
 SMALL_GAIN = 7.0  # a step at 384x512 beside one at 768x1024

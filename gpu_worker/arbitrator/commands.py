@@ -16,7 +16,7 @@ from gpu_worker.arbitrator.loop import run
 from gpu_worker.arbitrator.override import clear_override, set_override
 from gpu_worker.config import Settings, SettingsError
 from gpu_worker.contract import Mode
-from gpu_worker.law import Override
+from gpu_worker.control import Override
 
 if TYPE_CHECKING:
     from redis import Redis

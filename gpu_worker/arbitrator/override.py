@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gpu_worker import contract
-from gpu_worker.law import Override
+from gpu_worker.control import Override
 
 if TYPE_CHECKING:
     from redis import Redis

@@ -11,7 +11,7 @@ from bench.scheduling.processes import Task
 from bench.scheduling.profiles import PROFILES, settings_of
 from bench.scheduling.scenarios import p95, poisson
 from gpu_worker.contract import LADDER, Lane
-from gpu_worker.law import Terms
+from gpu_worker.control import Terms
 
 
 def test_profiles_are_those_of_the_design() -> None:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gpu_worker.contract import LADDER, Law, Mode, Policy
-from gpu_worker.law import (
+from gpu_worker.control import (
     Curve,
     Memory,
     Override,
@@ -262,7 +262,7 @@ def test_the_history_of_a_day_stays_small() -> None:
 
 @pytest.mark.parametrize("seconds", [20, 200, 2000])
 def test_a_steady_rate_is_known_for_what_it_is(seconds: float) -> None:
-    from gpu_worker.law.arrivals import mean_per_s
+    from gpu_worker.control.arrivals import mean_per_s
 
     assert mean_per_s(came(2.0, seconds).counts, TERMS) == pytest.approx(2.0, rel=0.05)
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gpu_worker.law import best_slots, load
-from gpu_worker.law.chain import NEARLY
+from gpu_worker.control import best_slots, load
+from gpu_worker.control.chain import NEARLY
 
 STEPS = 50
 PROFILES = {

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gpu_worker.law import Curve
+from gpu_worker.control import Curve
 
 TIMES = st.floats(0.01, 1e5)
 REPORTS = st.lists(st.tuples(st.integers(1, 16), TIMES), min_size=1, max_size=60)

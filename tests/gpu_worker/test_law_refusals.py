@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gpu_worker.contract import LADDER, Law, Mode
-from gpu_worker.law import Curve, Memory, Override, Seen, Terms, View, decide
+from gpu_worker.control import Curve, Memory, Override, Seen, Terms, View, decide
 
 SIZES = [LADDER[0].size, LADDER[-1].size, "photo"]
 NAMES = [tier.name for tier in LADDER]

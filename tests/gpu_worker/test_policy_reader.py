@@ -15,8 +15,8 @@ from gpu_worker.__main__ import redis_client
 from gpu_worker.arbitrator import set_override
 from gpu_worker.config import Settings
 from gpu_worker.contract import LADDER, Lane
+from gpu_worker.control import Override
 from gpu_worker.fetcher.fetcher import Fetcher
-from gpu_worker.law import Override
 from gpu_worker.null import NullEngine
 from gpu_worker.worker.policy import Policy, PolicyReader
 from server.infra.jobs import Jobs

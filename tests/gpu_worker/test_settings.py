@@ -11,7 +11,7 @@ import pytest
 
 from gpu_worker.config import READERS, NullCurve, Settings, SettingsError
 from gpu_worker.contract import Law, Tier
-from gpu_worker.law import Terms
+from gpu_worker.control import Terms
 
 GOOD = {"REDIS_URL": "redis://127.0.0.1", "S3_BUCKET": "proteus"}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import exp
 
-from gpu_worker.law.view import Memory, Terms
+from gpu_worker.control.view import Memory, Terms
 
 Counts = tuple[tuple[float, int], ...]
 _SAMPLES = 60

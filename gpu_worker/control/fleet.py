@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gpu_worker.contract import Tier
-from gpu_worker.law.curve import Curve
-from gpu_worker.law.view import Seen, Terms
+from gpu_worker.control.curve import Curve
+from gpu_worker.control.view import Seen, Terms
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from math import ceil
 
 from gpu_worker.contract import Policy
-from gpu_worker.law.arrivals import mean_per_s
-from gpu_worker.law.fleet import Rung
-from gpu_worker.law.view import Memory, Terms, View
+from gpu_worker.control.arrivals import mean_per_s
+from gpu_worker.control.fleet import Rung
+from gpu_worker.control.view import Memory, Terms, View
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from math import ceil
 
-from gpu_worker.law.arrivals import mean_per_s
-from gpu_worker.law.fleet import rungs
-from gpu_worker.law.view import Memory, Terms, View
+from gpu_worker.control.arrivals import mean_per_s
+from gpu_worker.control.fleet import rungs
+from gpu_worker.control.view import Memory, Terms, View
 
 BUSY = 0.75
 

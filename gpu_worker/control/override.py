@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from gpu_worker.contract import Law, Mode, Policy
-from gpu_worker.law.demand import Demand
-from gpu_worker.law.fleet import Rung
-from gpu_worker.law.view import Override
+from gpu_worker.control.demand import Demand
+from gpu_worker.control.fleet import Rung
+from gpu_worker.control.view import Override
 
 
 def held_fast(asked: Override, policy: Policy, ladder: list[Rung], demand: Demand) -> Policy:

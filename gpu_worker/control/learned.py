@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from math import ceil
 
 from gpu_worker.contract import Mode, Policy
-from gpu_worker.law.chain import best_slots
-from gpu_worker.law.demand import Demand
-from gpu_worker.law.fleet import Rung
-from gpu_worker.law.view import Memory, Terms, View
+from gpu_worker.control.chain import best_slots
+from gpu_worker.control.demand import Demand
+from gpu_worker.control.fleet import Rung
+from gpu_worker.control.view import Memory, Terms, View
 
 DOWN, UP, SHED = 0.9, 0.7, 3.0  # shares of the target
 BUSY = 0.75  # of what a worker can carry one by one

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from gpu_worker.contract import DEFAULT_BATCH_SIZE, LADDER, Law, Mode, Tier
-from gpu_worker.law.curve import Curve
+from gpu_worker.control.curve import Curve
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

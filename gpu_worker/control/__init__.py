@@ -2,13 +2,13 @@
 worker, who may not know each other. No Redis, no clock, no arrays; the contract and arithmetic.
 """
 
-from gpu_worker.law.chain import Load, best_slots, load
-from gpu_worker.law.curve import Curve
-from gpu_worker.law.decide import decide, remember
-from gpu_worker.law.fleet import Rung, rungs
-from gpu_worker.law.scale import wanted, wanted_workers
-from gpu_worker.law.thresholds import slots_by_depth
-from gpu_worker.law.view import Memory, Override, Seen, Terms, View
+from gpu_worker.control.chain import Load, best_slots, load
+from gpu_worker.control.curve import Curve
+from gpu_worker.control.decide import decide, remember
+from gpu_worker.control.fleet import Rung, rungs
+from gpu_worker.control.scale import wanted, wanted_workers
+from gpu_worker.control.thresholds import slots_by_depth
+from gpu_worker.control.view import Memory, Override, Seen, Terms, View
 
 __all__ = [
     "Curve",

@@ -8,13 +8,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from gpu_worker.contract import Law, Policy
-from gpu_worker.law.arrivals import calmed, counted
-from gpu_worker.law.demand import Demand
-from gpu_worker.law.fleet import rungs
-from gpu_worker.law.learned import learned
-from gpu_worker.law.override import held_fast
-from gpu_worker.law.thresholds import thresholds
-from gpu_worker.law.view import Memory, Terms, View
+from gpu_worker.control.arrivals import calmed, counted
+from gpu_worker.control.demand import Demand
+from gpu_worker.control.fleet import rungs
+from gpu_worker.control.learned import learned
+from gpu_worker.control.override import held_fast
+from gpu_worker.control.thresholds import thresholds
+from gpu_worker.control.view import Memory, Terms, View
 
 
 def remember(memory: Memory, arrived: int, now: float, terms: Terms) -> Memory:

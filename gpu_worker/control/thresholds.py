@@ -6,9 +6,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from gpu_worker.contract import Law, Mode, Policy
-from gpu_worker.law.demand import Demand
-from gpu_worker.law.fleet import Rung
-from gpu_worker.law.view import Memory, Terms, View
+from gpu_worker.control.demand import Demand
+from gpu_worker.control.fleet import Rung
+from gpu_worker.control.view import Memory, Terms, View
 
 STEPS = ((10, 1, Mode.VIP), (50, 4, Mode.ECONOMY))
 BEYOND = (8, Mode.SURGE)
