@@ -24,8 +24,8 @@ from gpu_worker.contract import Category, EventType, Job, Lane, Law, Subject
 from gpu_worker.control import Terms, slots_by_depth
 from gpu_worker.courier import Outcome
 from gpu_worker.engine import Order, Picture, SeededNoise
-from gpu_worker.events import Events
 from gpu_worker.null import NullSample, TimedEngine
+from gpu_worker.queue.events import Events
 from gpu_worker.worker import BatchWorker, batch
 
 ENGINE = "null"

@@ -18,7 +18,7 @@ from gpu_worker import contract
 from gpu_worker.arbitrator.throne import LOCK_S, Throne
 from gpu_worker.contract import Policy
 from gpu_worker.control import Memory, Terms, decide, wanted_workers
-from gpu_worker.sight import Sight, engines_of
+from gpu_worker.queue.sight import Sight, engines_of
 
 if TYPE_CHECKING:
     from redis import Redis

@@ -29,8 +29,8 @@ from gpu_worker.config import Settings
 from gpu_worker.contract import Lane, TryOnJob
 from gpu_worker.courier import Courier
 from gpu_worker.engine import DeviceLostError
-from gpu_worker.events import Events, Pace
-from gpu_worker.leases import ANY_NUMBER, Leases
+from gpu_worker.queue.events import Events, Pace
+from gpu_worker.queue.leases import ANY_NUMBER, Leases
 from gpu_worker.runner import Progress, Runner, Steps, Turn
 from gpu_worker.scheduler import Scheduler, bulk_beside
 from gpu_worker.worker.bill import Bill

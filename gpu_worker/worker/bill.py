@@ -9,7 +9,7 @@ import threading
 from collections import defaultdict
 
 from gpu_worker.contract import Lane
-from gpu_worker.leases import Claim
+from gpu_worker.queue.leases import Claim
 
 LEAST_MS = 10.0  # even a refusal costs something, or a flood of them would always be next
 FIRST_GUESS_MS = 1000.0

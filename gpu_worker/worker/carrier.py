@@ -19,8 +19,8 @@ from rq.job import Job as RqJob
 from gpu_worker.contract import EventType, Job, Reason
 from gpu_worker.courier import Courier, Outcome
 from gpu_worker.engine import Pixels, Refusal
-from gpu_worker.events import Events
-from gpu_worker.leases import Claim, Leases
+from gpu_worker.queue.events import Events
+from gpu_worker.queue.leases import Claim, Leases
 from gpu_worker.runner import Finished, Progress
 from gpu_worker.storage import StoreAwayError
 from gpu_worker.worker.held import Book, Held

@@ -16,7 +16,7 @@ from rq.job import Job as RqJob
 
 from gpu_worker import contract
 from gpu_worker.contract import ContractError
-from gpu_worker.leases import Claim, Leases
+from gpu_worker.queue.leases import Claim, Leases
 from gpu_worker.worker.bill import Bill
 from gpu_worker.worker.carrier import Carrier
 from gpu_worker.worker.held import Book, Held

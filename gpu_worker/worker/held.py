@@ -14,7 +14,7 @@ from typing import Any
 from rq.job import Job as RqJob
 
 from gpu_worker.contract import Job, Lane, Tier, TryOnJob
-from gpu_worker.leases import Claim, Room
+from gpu_worker.queue.leases import Claim, Room
 from gpu_worker.scheduler import Ticket
 
 SLOW_S = 0.5  # inputs that are longer on their way hold no slot against other merchants

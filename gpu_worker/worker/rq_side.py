@@ -23,7 +23,7 @@ from rq.utils import now as rq_now
 from rq.worker import WorkerStatus
 
 from gpu_worker import contract
-from gpu_worker.leases import Claim
+from gpu_worker.queue.leases import Claim
 from gpu_worker.worker.known_job import KnownJob, KnownQueue
 
 WORKER_TTL_S = 60

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gpu_worker.contract import Lane
-from gpu_worker.leases import Claim
+from gpu_worker.queue.leases import Claim
 from gpu_worker.worker.bill import LEAST_MS, Bill
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gpu_worker.leases import Claim, Room
+from gpu_worker.queue.leases import Claim, Room
 from gpu_worker.worker.held import SLOW_S, Book, Held
 
 NEVER_S = 60  # nobody waits so long: the test would say so first

@@ -14,7 +14,7 @@ from redis import Redis
 
 from gpu_worker import contract
 from gpu_worker.contract import Category, Lane, TryOnJob
-from gpu_worker.leases import MAX_LOSSES, Claim, Leases, Room
+from gpu_worker.queue.leases import MAX_LOSSES, Claim, Leases, Room
 from server.infra.jobs import Jobs
 
 NAME = "null:live:ada"

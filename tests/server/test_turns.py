@@ -12,7 +12,7 @@ from redis import Redis
 
 from gpu_worker import contract
 from gpu_worker.contract import Lane, PhotoJob
-from gpu_worker.leases import Leases, Room
+from gpu_worker.queue.leases import Leases, Room
 from server.infra.jobs import Jobs
 
 QUEUE = "tailor:live:mer_a"

@@ -22,7 +22,7 @@ from gpu_worker.contract import (
 from gpu_worker.decoders import Decoders
 from gpu_worker.fetcher.courier import FetchCourier, children
 from gpu_worker.fetcher.fetcher import Fetcher
-from gpu_worker.leases import Claim
+from gpu_worker.queue.leases import Claim
 from gpu_worker.tailor import Tailor
 from gpu_worker.tailor_courier import Limits, TailorCourier
 from gpu_worker.worker.bill import Bill

@@ -9,7 +9,7 @@ import pytest
 from bench.decoding import many_scans
 from gpu_worker.contract import EventType, Reason
 from gpu_worker.decoders import Decoders
-from gpu_worker.leases import Claim
+from gpu_worker.queue.leases import Claim
 from gpu_worker.worker.bill import Bill
 from tests.hostile import heavy
 from tests.tailoring import PICTURES, photo_job
