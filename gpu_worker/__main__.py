@@ -25,7 +25,7 @@ from gpu_worker.config import Settings, SettingsError
 
 if TYPE_CHECKING:
     from gpu_worker.courier import Courier
-    from gpu_worker.runner import Steps
+    from gpu_worker.scheduling.loop import Steps
     from gpu_worker.storage import Store
 
 EXIT_SETTINGS = 2

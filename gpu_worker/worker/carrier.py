@@ -21,7 +21,7 @@ from gpu_worker.courier import Courier, Outcome
 from gpu_worker.engine import Pixels, Refusal
 from gpu_worker.queue.events import Events
 from gpu_worker.queue.leases import Claim, Leases
-from gpu_worker.runner import Finished, Progress
+from gpu_worker.scheduling.loop import Finished, Progress
 from gpu_worker.storage import StoreAwayError
 from gpu_worker.worker.held import Book, Held
 

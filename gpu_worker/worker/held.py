@@ -15,7 +15,7 @@ from rq.job import Job as RqJob
 
 from gpu_worker.contract import Job, Lane, Tier, TryOnJob
 from gpu_worker.queue.leases import Claim, Room
-from gpu_worker.scheduler import Ticket
+from gpu_worker.scheduling.plan import Ticket
 
 SLOW_S = 0.5  # inputs that are longer on their way hold no slot against other merchants
 

@@ -16,7 +16,7 @@ from gpu_worker.config import Settings
 from gpu_worker.contract import Law, Tier
 from gpu_worker.control import Memory, View, decide, remember
 from gpu_worker.queue.sight import Sight, arrived
-from gpu_worker.runner import Steps
+from gpu_worker.scheduling.loop import Steps
 
 log = logging.getLogger("proteus.worker")
 

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 
 import pytest
 
-from gpu_worker.beside import Beside
 from gpu_worker.contract import Lane, Reason
 from gpu_worker.engine import DeviceLostError, Order, OutOfMemoryError, Picture, Refusal
 from gpu_worker.null import NullSample, RecordingEngine
-from gpu_worker.runner import Finished, Runner
-from gpu_worker.scheduler import Scheduler, Ticket
+from gpu_worker.scheduling.beside import Beside
+from gpu_worker.scheduling.loop import Finished, Runner
+from gpu_worker.scheduling.plan import Scheduler, Ticket
 from tests.gpu_worker.test_runner import order
 from tests.waiting import wait_for
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gpu_worker.ceiling import CALM_STEPS, Ceiling
+from gpu_worker.scheduling.ceiling import CALM_STEPS, Ceiling
 
 
 def test_there_is_none_until_memory_runs_out() -> None:

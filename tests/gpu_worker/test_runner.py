@@ -20,8 +20,8 @@ from gpu_worker.engine import (
     SeededNoise,
 )
 from gpu_worker.null import NullSample, RecordingEngine
-from gpu_worker.runner import Finished, Progress, Runner
-from gpu_worker.scheduler import Scheduler, Ticket
+from gpu_worker.scheduling.loop import Finished, Progress, Runner
+from gpu_worker.scheduling.plan import Scheduler, Ticket
 
 
 def order(name: str) -> Order:

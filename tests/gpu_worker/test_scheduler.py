@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gpu_worker.contract import Lane
-from gpu_worker.scheduler import OVERDUE_MS, PAUSED, TRY_EVERY, Scheduler, Ticket
+from gpu_worker.scheduling.plan import OVERDUE_MS, PAUSED, TRY_EVERY, Scheduler, Ticket
 
 FLAT = {b: 50.0 + b for b in range(1, 9)}  # a wide device: mates cost nearly nothing
 STEEP = {b: 50.0 * b for b in range(1, 9)}  # full at one: each mate costs a whole step

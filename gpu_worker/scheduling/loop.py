@@ -11,12 +11,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from gpu_worker.beside import Beside
-from gpu_worker.ceiling import Ceiling
 from gpu_worker.contract import Tier
 from gpu_worker.engine import DeviceLostError, OutOfMemoryError, Pixels, Refusal
-from gpu_worker.metrics import Metrics
-from gpu_worker.scheduler import Scheduler, Ticket
+from gpu_worker.scheduling.beside import Beside
+from gpu_worker.scheduling.ceiling import Ceiling
+from gpu_worker.scheduling.metrics import Metrics
+from gpu_worker.scheduling.plan import Scheduler, Ticket
 
 ADMIT, FINISH = "admit", "finish"
 BESIDE_S = 0.02  # so long a turn without a step waits for what is done beside

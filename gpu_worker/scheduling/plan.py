@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from gpu_worker.contract import Lane
-from gpu_worker.shares import Shares
+from gpu_worker.scheduling.shares import Shares
 
 LANES = {Lane.LIVE: 0.95, Lane.BULK: 0.05}  # of the time, while both want it
 OVERDUE_MS = 500.0  # so far behind, bulk holds up even a live sample's first step
