@@ -13,9 +13,9 @@ import numpy as np
 from PIL import Image
 
 from bench.pictures import DEMO, load
-from gpu_worker.cutout import cut
 from gpu_worker.engine import Pixels
-from gpu_worker.planes import Floats, Mask, floats, resize
+from gpu_worker.vision.cutout import cut
+from gpu_worker.vision.planes import Floats, Mask, floats, resize
 
 _OLIVE = (0.47, 0.50, 0.36)
 _OVERLAP = 0.04  # of the top's height

@@ -19,10 +19,10 @@ import numpy as np
 from PIL import Image
 
 from bench.pictures import DEMO
-from gpu_worker import images
 from gpu_worker.config import Settings
 from gpu_worker.decoders import Decoders
 from gpu_worker.engine import Refusal
+from gpu_worker.vision import images
 
 SCAN = b"\xff\xda"
 ROUNDS = 40

@@ -17,11 +17,11 @@ from PIL import Image, ImageDraw
 
 from bench import composed
 from bench.pictures import ROOT, Set, category_of, demo, load, mixed, photos
-from gpu_worker import cutout, pose
 from gpu_worker.contract import Category
 from gpu_worker.engine import Order, Parts, Pixels, Refusal, SeededNoise
-from gpu_worker.pose.body import HIPS, SHOULDERS
 from gpu_worker.preview import PreviewEngine
+from gpu_worker.vision import cutout, pose
+from gpu_worker.vision.pose.body import HIPS, SHOULDERS
 
 OUT = ROOT / "build/sheets"
 PUBLISHED = ROOT / "docs/preview-sheet.jpg"

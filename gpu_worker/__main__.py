@@ -142,9 +142,9 @@ def set_up_logs(kind: str) -> None:
 
 def work(engine_name: str, settings: Settings) -> int:
     """Serves one engine until a signal, or until its device is lost. Returns the exit code."""
-    from gpu_worker import images  # noqa: PLC0415
     from gpu_worker.engine import DeviceLostError  # noqa: PLC0415
     from gpu_worker.storage import Store, connect  # noqa: PLC0415
+    from gpu_worker.vision import images  # noqa: PLC0415
     from gpu_worker.worker import EXIT_DEVICE_LOST, BatchWorker  # noqa: PLC0415
 
     set_up_logs(settings.log)

@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gpu_worker import images
 from gpu_worker.contract import EventType, GarmentJob, Job, PhotoJob, Reason
 from gpu_worker.courier import Charge, Outcome, read_object
 from gpu_worker.decoders import Decoders
 from gpu_worker.engine import Parts, Pixels, Refusal
 from gpu_worker.storage import Store
 from gpu_worker.tailor.orders import Fitted, GarmentOrder, PhotoOrder
+from gpu_worker.vision import images
 
 PHOTO_QUALITY = 95
 QUESTION = "question"  # metadata beside the outcome: what was asked when it was stored

@@ -13,8 +13,6 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from gpu_worker import pose
-from gpu_worker.agnostic import agnostic_mask
 from gpu_worker.catvton import frames
 from gpu_worker.catvton.device import send
 from gpu_worker.catvton.framing import Window, cut, person_box, window_of
@@ -24,6 +22,8 @@ from gpu_worker.catvton.model import Model
 from gpu_worker.catvton.sample import CatvtonSample, Size
 from gpu_worker.catvton.sources import Kind
 from gpu_worker.engine import Noise, Order, Pixels, Refusal
+from gpu_worker.vision import pose
+from gpu_worker.vision.agnostic import agnostic_mask
 
 DEFAULT_STEPS = 50
 DEFAULT_GUIDANCE_SCALE = 2.5

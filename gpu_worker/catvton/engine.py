@@ -16,7 +16,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gpu_worker import pose
 from gpu_worker.catvton import frames
 from gpu_worker.catvton.admission import Admission, half_shape
 from gpu_worker.catvton.device import bring, name_of, needed_bytes, send, telling_faults
@@ -31,6 +30,7 @@ from gpu_worker.catvton.sampler import ETA, Coefficients, advance, guide
 from gpu_worker.catvton.sources import SOURCES
 from gpu_worker.contract import Category, Reason, Tier
 from gpu_worker.engine import Noise, Order, OutOfMemoryError, Picture, Pixels, Refusal, SeededNoise
+from gpu_worker.vision import pose
 
 log = logging.getLogger("proteus.catvton")
 

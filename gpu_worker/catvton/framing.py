@@ -11,8 +11,8 @@ import numpy as np
 from PIL import Image
 
 from gpu_worker.engine import Pixels
-from gpu_worker.images import paste_back
-from gpu_worker.pose import Person
+from gpu_worker.vision.images import paste_back
+from gpu_worker.vision.pose import Person
 
 MARGIN = 0.12  # of the person's height, above the eyes' and below the feet's landmarks
 FEATHER = 0.02  # of the window's shorter side

@@ -1,6 +1,6 @@
 """Decodes what strangers upload in confined children, one picture at a time in each.
 
-Knows the children's limits and what they may answer. What decoding is, is `gpu_worker.images`.
+Knows the children's limits and what they may answer. What decoding is, is `vision.images`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 from gpu_worker.confined import Answer, Limits, NoAnswerError, OverrunError, Pool
 from gpu_worker.contract import Reason
 from gpu_worker.engine import Refusal
-from gpu_worker.images import CONTENT_TYPES, Decoded
+from gpu_worker.vision.images import CONTENT_TYPES, Decoded
 
 MODULE = "gpu_worker.decoders"
 WALL_FOR_CPU = 6  # a machine so busy that a child gets a sixth of a core

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from PIL import Image, MpoImagePlugin, TiffImagePlugin  # noqa: F401 Pillow imports these when it meets them
 
-from gpu_worker import images
 from gpu_worker.confined.child import serve
 from gpu_worker.engine import Refusal
+from gpu_worker.vision import images
 
 Found = tuple[dict[str, Any], bytes | memoryview]
 

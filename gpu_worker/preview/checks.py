@@ -11,14 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from gpu_worker.contract import Category, Reason
-from gpu_worker.cutout.shape import ARMS, LEGS
 from gpu_worker.engine import Pixels, Refusal
-from gpu_worker.planes import Mask, close, components, lab, largest, length
-from gpu_worker.pose import Person
-from gpu_worker.pose.labels import LOWER, UPPER
 from gpu_worker.preview.draw import Drawing
 from gpu_worker.preview.mesh import folded
 from gpu_worker.preview.scene import is_open, neckline_area
+from gpu_worker.vision.cutout.shape import ARMS, LEGS
+from gpu_worker.vision.planes import Mask, close, components, lab, largest, length
+from gpu_worker.vision.pose import Person
+from gpu_worker.vision.pose.labels import LOWER, UPPER
 
 _SEEN = 0.5
 _LIKE_BEFORE = 4.0  # Lab: what changed less still shows the old garment

@@ -11,11 +11,11 @@ from functools import reduce
 import numpy as np
 
 from gpu_worker.engine import Pixels
-from gpu_worker.planes import Bytes, Floats, Mask, floats
-from gpu_worker.pose.body import Frame
 from gpu_worker.preview.render import Drawn, Printed, draw_layer, mixed, over, times
 from gpu_worker.preview.shade import GAMMA
 from gpu_worker.preview.strips import Strip, strips
+from gpu_worker.vision.planes import Bytes, Floats, Mask, floats
+from gpu_worker.vision.pose.body import Frame
 
 _BACK_DARKER = 0.8
 

@@ -10,12 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gpu_worker.contract import Category
-from gpu_worker.cutout import Garment
-from gpu_worker.cutout.shape import ARMS
 from gpu_worker.engine import Pixels
-from gpu_worker.planes import Bytes, Floats, Mask, blur, floats, grow, shrink
-from gpu_worker.pose import Person
-from gpu_worker.pose.labels import LOWER
 from gpu_worker.preview.compose import Layers, Planes, compose
 from gpu_worker.preview.fill import erased_weight, filled, ghosts
 from gpu_worker.preview.render import Texture, alpha_on_canvas, printed, texture
@@ -23,6 +18,11 @@ from gpu_worker.preview.scene import Zones, worn_before, zones
 from gpu_worker.preview.shade import on_body, on_garment
 from gpu_worker.preview.skin_limb import Painted, paint_arm, paint_leg
 from gpu_worker.preview.worn import Worn, leg_covered, wear
+from gpu_worker.vision.cutout import Garment
+from gpu_worker.vision.cutout.shape import ARMS
+from gpu_worker.vision.planes import Bytes, Floats, Mask, blur, floats, grow, shrink
+from gpu_worker.vision.pose import Person
+from gpu_worker.vision.pose.labels import LOWER
 
 _SEEN = 0.5
 _REACH_PX = 2.0  # of the canvas: soft edges between px

@@ -8,7 +8,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from gpu_worker.planes import (
+from gpu_worker.preview.scene import Zones
+from gpu_worker.preview.skin_limb import Painted
+from gpu_worker.vision.planes import (
     Bytes,
     Floats,
     Mask,
@@ -22,11 +24,9 @@ from gpu_worker.planes import (
     resize_bytes,
     shrink,
 )
-from gpu_worker.planes import grow as grown
-from gpu_worker.pose import Person
-from gpu_worker.pose.labels import LOWER, SKIN, UPPER
-from gpu_worker.preview.scene import Zones
-from gpu_worker.preview.skin_limb import Painted
+from gpu_worker.vision.planes import grow as grown
+from gpu_worker.vision.pose import Person
+from gpu_worker.vision.pose.labels import LOWER, SKIN, UPPER
 
 _WALL_MARGIN_SW = 0.08
 _GHOST_SW, _GHOST_STEP = 0.16, 2.5  # how far outside, and how many levels unlike the wall

@@ -12,10 +12,10 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
 from gpu_worker.contract import Category
-from gpu_worker.cutout import Garment
-from gpu_worker.cutout.shape import Shape
-from gpu_worker.planes import Floats, Numbers, floats, smoothstep
 from gpu_worker.preview.measure import Measures
+from gpu_worker.vision.cutout import Garment
+from gpu_worker.vision.cutout.shape import Shape
+from gpu_worker.vision.planes import Floats, Numbers, floats, smoothstep
 
 _EASE = {"sleeved": 1.20, "bare": 1.10, "dress": 1.05}
 _SHOULDER_SW = 0.57

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from gpu_worker.cutout.sleeves import SAMPLES, resample
-from gpu_worker.planes import Floats, Mask, Numbers, floats, remap
+from gpu_worker.vision.cutout.sleeves import SAMPLES, resample
+from gpu_worker.vision.planes import Floats, Mask, Numbers, floats, remap
 
 ARM_SW = (0.165, 0.15, 0.125, 0.085)
 LEG_SW = (0.25, 0.21, 0.165, 0.105)

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from gpu_worker.planes import Floats, Mask, Numbers, connected_to, floats, open_, remap
-from gpu_worker.pose import Person
-from gpu_worker.pose.body import Body
-from gpu_worker.pose.labels import HAIR, LOWER
-from gpu_worker.pose.silhouette import core, limb_core
+from gpu_worker.vision.planes import Floats, Mask, Numbers, connected_to, floats, open_, remap
+from gpu_worker.vision.pose import Person
+from gpu_worker.vision.pose.body import Body
+from gpu_worker.vision.pose.labels import HAIR, LOWER
+from gpu_worker.vision.pose.silhouette import core, limb_core
 
 STEP_TL = 0.01
 _LOWEST_TL = 3.2

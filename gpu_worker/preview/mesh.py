@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from gpu_worker.planes import Floats
+from gpu_worker.vision.planes import Floats
 
 _SHIFT = 4  # fractional bits of the corners handed to the polygon filler
 

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from gpu_worker.cutout import Garment
 from gpu_worker.engine import Pixels
-from gpu_worker.planes import Bytes, Floats, floats, membrane, remap, resize, resize_bytes
-from gpu_worker.pose.body import Frame
 from gpu_worker.preview.strips import Strip
 from gpu_worker.preview.worn import Layer
+from gpu_worker.vision.cutout import Garment
+from gpu_worker.vision.planes import Bytes, Floats, floats, membrane, remap, resize, resize_bytes
+from gpu_worker.vision.pose.body import Frame
 
 _SHARPER = 1.25  # texture px per photo px: more would alias, less would blur
 _BLED_PX = 256  # of the picture that bleeds colours outwards: there is no detail in it

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from gpu_worker.contract import Category
-from gpu_worker.planes import (
+from gpu_worker.preview.torso import body_planes
+from gpu_worker.preview.worn import Worn
+from gpu_worker.vision.planes import (
     Floats,
     Mask,
     blur,
@@ -24,11 +26,9 @@ from gpu_worker.planes import (
     to_segment,
     without_specks,
 )
-from gpu_worker.pose import Person
-from gpu_worker.pose.body import EARS, MOUTH, NOSE, WRISTS
-from gpu_worker.pose.labels import FEET, FRINGE, HAIR, LOWER, SKIN, UPPER
-from gpu_worker.preview.torso import body_planes
-from gpu_worker.preview.worn import Worn
+from gpu_worker.vision.pose import Person
+from gpu_worker.vision.pose.body import EARS, MOUTH, NOSE, WRISTS
+from gpu_worker.vision.pose.labels import FEET, FRINGE, HAIR, LOWER, SKIN, UPPER
 
 _PIT_TL = 0.27
 _ARM_PITS_TL = (0.32, 0.58)  # below them a gap beside a bare arm shows the wall

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from gpu_worker.planes import Bytes, Floats, Mask, blur, distance_inside, floats, lab, shrink
-from gpu_worker.pose import Person
 from gpu_worker.preview.scene import Zones
+from gpu_worker.vision.planes import Bytes, Floats, Mask, blur, distance_inside, floats, lab, shrink
+from gpu_worker.vision.pose import Person
 
 GAMMA = 2.2
 _SLEEVE, _SLEEVE_SW = 0.34, 0.035

@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from gpu_worker.planes import Bytes, Floats, Mask, floats, remap, smoothstep
-from gpu_worker.pose import Person
-from gpu_worker.pose.labels import SKIN
 from gpu_worker.preview.limb import ARM_SW, LEG_SW, Limb, bared, limb
 from gpu_worker.preview.measure import whole_leg
 from gpu_worker.preview.mesh import inverse_map
+from gpu_worker.vision.planes import Bytes, Floats, Mask, floats, remap, smoothstep
+from gpu_worker.vision.pose import Person
+from gpu_worker.vision.pose.labels import SKIN
 
 _TUBE_SW = 0.05
 _SKIN_SHARE = 0.8

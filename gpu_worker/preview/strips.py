@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from gpu_worker.planes import Floats, Mask, floats, resize
-from gpu_worker.pose.body import Frame
+from gpu_worker.vision.planes import Floats, Mask, floats, resize
+from gpu_worker.vision.pose.body import Frame
 
 _ROWS = 96
 _MARGIN_PX = 2  # of the canvas: what is interpolated reaches so far

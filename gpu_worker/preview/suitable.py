@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from gpu_worker.contract import Category, Reason
 from gpu_worker.engine import Refusal
-from gpu_worker.pose import Person
-from gpu_worker.pose.plausible import LEGS_FROM_TL, WAIST_TL, arms_crossed
+from gpu_worker.vision.pose import Person
+from gpu_worker.vision.pose.plausible import LEGS_FROM_TL, WAIST_TL, arms_crossed
 
 # How far down the photo must show her, in tl from the shoulders. A dress that is cut off there is
 # drawn as far as the picture goes, and the photo check has said so.

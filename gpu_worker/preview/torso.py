@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from gpu_worker.cutout.shape import Shape
-from gpu_worker.planes import Floats, Numbers, floats, smoothstep
-from gpu_worker.pose.body import Body
 from gpu_worker.preview.fit import Fit
 from gpu_worker.preview.measure import Measures
+from gpu_worker.vision.cutout.shape import Shape
+from gpu_worker.vision.planes import Floats, Numbers, floats, smoothstep
+from gpu_worker.vision.pose.body import Body
 
 _TIGHTEST = 0.66
 _LEAST_WORN_PX = 1.0  # where an odd shape's row is empty

@@ -10,16 +10,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from gpu_worker.contract import Category
-from gpu_worker.cutout import Garment
-from gpu_worker.cutout.shape import ARMS, LEGS, Shape
-from gpu_worker.planes import Floats, Mask, blur, floats, to_segment
-from gpu_worker.pose import Person
-from gpu_worker.pose.labels import SKIN
 from gpu_worker.preview.fit import Fit, fit
 from gpu_worker.preview.limb import ARM_SW, LEG_SW, Limb, Patch, limb, patch, reach
 from gpu_worker.preview.measure import Measures, measure, whole_leg
 from gpu_worker.preview.mesh import inverse_map
 from gpu_worker.preview.torso import TorsoMap, body_planes, to_canvas, torso_map
+from gpu_worker.vision.cutout import Garment
+from gpu_worker.vision.cutout.shape import ARMS, LEGS, Shape
+from gpu_worker.vision.planes import Floats, Mask, blur, floats, to_segment
+from gpu_worker.vision.pose import Person
+from gpu_worker.vision.pose.labels import SKIN
 
 _SEAM_STRIP_SW = 0.06
 _OVER_SEAM_SW = 0.008  # more of the torso's map would stand out beside a narrower limb

@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from gpu_worker import cutout, images
 from gpu_worker.contract import EventType
 from gpu_worker.engine import Parts, Pixels, Refusal
 from gpu_worker.tailor.orders import Fitted, GarmentOrder
+from gpu_worker.vision import cutout, images
 
 CUTOUT_SIDE_PX = 512
 _MARGIN = 0.04  # around the cut-out, of its longer side

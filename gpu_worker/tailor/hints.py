@@ -9,8 +9,8 @@ import numpy as np
 
 from gpu_worker.contract import Hint
 from gpu_worker.engine import Pixels
-from gpu_worker.pose import Person
-from gpu_worker.pose.plausible import LEGS_FROM_TL, WAIST_TL, arms_crossed
+from gpu_worker.vision.pose import Person
+from gpu_worker.vision.pose.plausible import LEGS_FROM_TL, WAIST_TL, arms_crossed
 
 _BRIGHTEST = 98  # percentile: a lit face alone is more of a photo
 _DIM = 120.0  # of 255

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from gpu_worker import pose
 from gpu_worker.contract import EventType, Reason
 from gpu_worker.engine import Refusal
 from gpu_worker.tailor.hints import hints_of
 from gpu_worker.tailor.orders import Fitted, PhotoOrder
+from gpu_worker.vision import pose
 
 
 def check_photo(order: PhotoOrder) -> Fitted:

@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gpu_worker import contract, pose
+from gpu_worker import contract
 from gpu_worker.contract import Tier
 from gpu_worker.engine import Refusal
 from gpu_worker.tailor.garment import fit_garment
 from gpu_worker.tailor.orders import Fitted, GarmentOrder, PhotoOrder
 from gpu_worker.tailor.photo import check_photo
+from gpu_worker.vision import pose
 
 TailorOrder = PhotoOrder | GarmentOrder
 

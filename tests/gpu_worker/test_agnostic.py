@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gpu_worker.agnostic import agnostic_mask
 from gpu_worker.contract import Category
 from gpu_worker.engine import Pixels
-from gpu_worker.pose import Person, read_person
-from gpu_worker.pose.body import EYES, MOUTH, NOSE, WRISTS
-from gpu_worker.pose.labels import FEET, HAIR, LOWER, UPPER
+from gpu_worker.vision.agnostic import agnostic_mask
+from gpu_worker.vision.pose import Person, read_person
+from gpu_worker.vision.pose.body import EYES, MOUTH, NOSE, WRISTS
+from gpu_worker.vision.pose.labels import FEET, HAIR, LOWER, UPPER
 
 DEMO = Path(__file__).parents[2] / "embed" / "demo" / "static"
 PEOPLE = ("anna", "marcus", "priya")

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from bench.decoding import SCAN, many_scans, saved
-from gpu_worker import guards, images
 from gpu_worker.contract import Reason
 from gpu_worker.engine import Refusal
+from gpu_worker.vision import guards, images
 from tests.hostile import chunk, png, webp
 
 EMPTY_SEGMENT = b"\xff\xe5\0\2"

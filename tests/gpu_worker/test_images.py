@@ -16,9 +16,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
-from gpu_worker import images
 from gpu_worker.contract import Reason
 from gpu_worker.engine import Refusal
+from gpu_worker.vision import images
 
 GPS = 0x8825
 
@@ -52,7 +52,7 @@ def corners(pixels: NDArray[Any]) -> list[str]:
 _MEASURE = """
 import re, sys
 from contextlib import suppress
-from gpu_worker import images
+from gpu_worker.vision import images
 from gpu_worker.engine import Refusal
 def most():
     return int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1])

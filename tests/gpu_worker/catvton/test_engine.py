@@ -16,7 +16,6 @@ import pytest
 import torch
 from PIL import Image
 
-from gpu_worker import pose
 from gpu_worker.catvton.device import fault_of
 from gpu_worker.catvton.engine import CatvtonEngine
 from gpu_worker.catvton.garments import GarmentCache
@@ -30,6 +29,7 @@ from gpu_worker.engine import (
     Refusal,
     SeededNoise,
 )
+from gpu_worker.vision import pose
 from tests.gpu_worker.catvton.drawing import (
     RUNG,
     SIZE,

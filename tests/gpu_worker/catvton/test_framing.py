@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from gpu_worker.catvton.framing import Window, cut, lay_back, person_box, window_of
-from gpu_worker.pose import Person, read_person
-from gpu_worker.pose.body import Body, Frame
+from gpu_worker.vision.pose import Person, read_person
+from gpu_worker.vision.pose.body import Body, Frame
 
 DEMO = Path(__file__).parents[3] / "embed" / "demo" / "static"
 TARGET = (48, 64)

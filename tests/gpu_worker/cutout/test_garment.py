@@ -7,11 +7,11 @@ import pytest
 
 from bench import composed
 from bench.pictures import DEMO, category_of, load
-from gpu_worker import cutout
 from gpu_worker.contract import Category, Reason
-from gpu_worker.cutout import cut
 from gpu_worker.engine import Pixels, Refusal
-from gpu_worker.planes import resize
+from gpu_worker.vision import cutout
+from gpu_worker.vision.cutout import cut
+from gpu_worker.vision.planes import resize
 
 
 def _read(name: str) -> tuple[Pixels, cutout.Garment]:

@@ -11,11 +11,11 @@ import pytest
 from PIL import Image
 
 from bench.decoding import many_scans, saved
-from gpu_worker import images
 from gpu_worker.confined import Answer, WorkFailedError
 from gpu_worker.contract import Reason
 from gpu_worker.decoders import BadAnswerError, Decoders, _decoded
 from gpu_worker.engine import Refusal
+from gpu_worker.vision import images
 from tests.hostile import heavy, png
 from tests.tailoring import PICTURES
 

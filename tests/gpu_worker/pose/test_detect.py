@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bench.pictures import DEMO, load
-from gpu_worker.pose import find_people
+from gpu_worker.vision.pose import find_people
 
 
 @pytest.mark.parametrize("overlap_px", [0, 360, 480, 600])

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from bench.pictures import DEMO, load
-from gpu_worker import pose
 from gpu_worker.contract import Reason
 from gpu_worker.engine import Refusal
-from gpu_worker.pose.body import SHOULDERS, SW_PX, WRISTS, Body
-from gpu_worker.pose.labels import HAIR, LOWER, SKIN, UPPER
-from gpu_worker.pose.plausible import arms_crossed, refuse_implausible
+from gpu_worker.vision import pose
+from gpu_worker.vision.pose.body import SHOULDERS, SW_PX, WRISTS, Body
+from gpu_worker.vision.pose.labels import HAIR, LOWER, SKIN, UPPER
+from gpu_worker.vision.pose.plausible import arms_crossed, refuse_implausible
 
 ANNA = load(DEMO / "person_anna.jpg")
 

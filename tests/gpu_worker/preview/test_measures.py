@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from gpu_worker.contract import Category
-from gpu_worker.planes import blur, floats, grow, lab, remap, shrink, to_point
-from gpu_worker.pose.body import MOUTH, NOSE
-from gpu_worker.pose.labels import SKIN, UPPER
 from gpu_worker.preview.scene import neckline_area
 from gpu_worker.preview.torso import to_canvas
+from gpu_worker.vision.planes import blur, floats, grow, lab, remap, shrink, to_point
+from gpu_worker.vision.pose.body import MOUTH, NOSE
+from gpu_worker.vision.pose.labels import SKIN, UPPER
 from tests.gpu_worker.preview.conftest import Worn
 
 Find = Callable[[str, str], Worn]
@@ -122,7 +122,7 @@ def _mean_lab(
     alpha: np.ndarray[tuple[int, ...], np.dtype[np.float32]],
     back: np.ndarray[tuple[int, ...], np.dtype[np.bool_]],
 ) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
-    from gpu_worker.planes import resize_bytes
+    from gpu_worker.vision.planes import resize_bytes
 
     small = resize_bytes(np.asarray(picture), alpha.shape[1], alpha.shape[0])
     return np.asarray(lab(small)[(alpha > 0.98) & ~back].mean(axis=0))

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gpu_worker.planes import Floats, Mask, floats
-from gpu_worker.pose.body import Frame
 from gpu_worker.preview.compose import Layers, Planes, compose
 from gpu_worker.preview.render import Printed
 from gpu_worker.preview.strips import strips
+from gpu_worker.vision.planes import Floats, Mask, floats
+from gpu_worker.vision.pose.body import Frame
 
 sides = st.integers(8, 60)
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gpu_worker import cutout
 from gpu_worker.contract import Category, Event, EventType, Reason
 from gpu_worker.courier import load_parts
+from gpu_worker.vision import cutout
 from tests.tailoring import PICTURES, garment_job
 from tests.workshop import Workshop, jpeg, pixels, said
 

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from bench.pictures import load
-from gpu_worker import pose
 from gpu_worker.contract import Hint
 from gpu_worker.engine import Pixels
-from gpu_worker.pose.body import WRISTS
 from gpu_worker.tailor.hints import hints_of
 from gpu_worker.tailor.orders import PhotoOrder
 from gpu_worker.tailor.photo import check_photo
+from gpu_worker.vision import pose
+from gpu_worker.vision.pose.body import WRISTS
 from tests.tailoring import PICTURES
 
 ANNA = load(PICTURES / "person_anna.jpg")

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from gpu_worker.planes import Floats, Mask, Numbers, components, floats, polygon
+from gpu_worker.vision.planes import Floats, Mask, Numbers, components, floats, polygon
 
 SAMPLES = 26
 TracedLimb = tuple[Mask, Floats]  # its px, and its outer and inner edge (2, SAMPLES, 2)

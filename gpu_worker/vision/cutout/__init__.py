@@ -3,7 +3,7 @@
 Shared by tailor and engines. Knows garments; no shopper's photo, no queue, no store.
 """
 
-from gpu_worker.cutout.garment import Garment, fits, read, read_garment
-from gpu_worker.cutout.ground import Cut, cut
+from gpu_worker.vision.cutout.garment import Garment, fits, read, read_garment
+from gpu_worker.vision.cutout.ground import Cut, cut
 
 __all__ = ["Cut", "Garment", "cut", "fits", "read", "read_garment"]

@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpu_worker.contract import Category, Reason
-from gpu_worker.cutout.ground import cut
-from gpu_worker.cutout.shape import Shape, describe
 from gpu_worker.engine import Pixels, Refusal
-from gpu_worker.planes import Floats, floats
-from gpu_worker.pose import find_people
+from gpu_worker.vision.cutout.ground import cut
+from gpu_worker.vision.cutout.shape import Shape, describe
+from gpu_worker.vision.planes import Floats, floats
+from gpu_worker.vision.pose import find_people
 
 VERSION = 6
 _CATEGORIES = (Category.UPPER, Category.LOWER, Category.OVERALL)

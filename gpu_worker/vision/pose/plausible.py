@@ -9,8 +9,8 @@ import numpy as np
 
 from gpu_worker.contract import Reason
 from gpu_worker.engine import Refusal
-from gpu_worker.planes import Floats
-from gpu_worker.pose.body import ELBOWS, EYES, HIPS, NOSE, SHOULDERS, WRISTS, Body
+from gpu_worker.vision.planes import Floats
+from gpu_worker.vision.pose.body import ELBOWS, EYES, HIPS, NOSE, SHOULDERS, WRISTS, Body
 
 # Bounds seen on good photos: tl/sw 1.36-1.73, upper arm/tl .46-.67, eyes/sw .17-.21.
 _TORSO_BY_SHOULDERS = (1.1, 2.4)

@@ -11,7 +11,7 @@ import numpy as np
 
 from gpu_worker.contract import Category
 from gpu_worker.engine import Pixels
-from gpu_worker.planes import (
+from gpu_worker.vision.planes import (
     Mask,
     blur,
     components,
@@ -21,10 +21,10 @@ from gpu_worker.planes import (
     to_point,
     without_holes,
 )
-from gpu_worker.pose import Person
-from gpu_worker.pose.body import ANKLES, EARS, EYES, MOUTH, Body
-from gpu_worker.pose.labels import FEET, FRINGE, HAIR, LOWER, SKIN, UPPER
-from gpu_worker.pose.silhouette import limb_core
+from gpu_worker.vision.pose import Person
+from gpu_worker.vision.pose.body import ANKLES, EARS, EYES, MOUTH, Body
+from gpu_worker.vision.pose.labels import FEET, FRINGE, HAIR, LOWER, SKIN, UPPER
+from gpu_worker.vision.pose.silhouette import limb_core
 
 # Radii of the limbs' cover, in sw, from the joint next to the body outwards: a loose sleeve wide.
 _ARM_LOOSE, _ARM_TIGHT = (0.30, 0.24, 0.17), (0.20, 0.16, 0.12)

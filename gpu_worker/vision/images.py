@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageFile
 
-from gpu_worker import guards
 from gpu_worker.contract import Reason
 from gpu_worker.engine import Pixels, Refusal
+from gpu_worker.vision import guards
 
 MAX_PIXELS = 50_000_000
 CONTENT_TYPES = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from gpu_worker.planes import (
+from gpu_worker.vision.planes import (
     Bytes,
     Floats,
     Mask,
@@ -23,9 +23,9 @@ from gpu_worker.planes import (
     to_segment,
     without_specks,
 )
-from gpu_worker.pose.body import EARS, EYES, MOUTH, Body
-from gpu_worker.pose.silhouette import limb_core
-from gpu_worker.pose.skin import Tones
+from gpu_worker.vision.pose.body import EARS, EYES, MOUTH, Body
+from gpu_worker.vision.pose.silhouette import limb_core
+from gpu_worker.vision.pose.skin import Tones
 
 NOTHING, SKIN, HAIR, UPPER, LOWER, FRINGE, FEET = range(7)
 

@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 
 from gpu_worker.contract import Reason
 from gpu_worker.engine import Pixels, Refusal
-from gpu_worker.planes import Bytes, Floats, Mask, floats, lab
-from gpu_worker.pose.body import SHOULDERS, Body, Frame, frame_of, warp_to_canvas
-from gpu_worker.pose.detect import Found, find_people
-from gpu_worker.pose.labels import label
-from gpu_worker.pose.landmarks import Landmarks, read_landmarks
-from gpu_worker.pose.plausible import MIN_LUMINANCE, refuse_implausible
-from gpu_worker.pose.silhouette import silhouette
-from gpu_worker.pose.skin import smooth_lab, tones_of
+from gpu_worker.vision.planes import Bytes, Floats, Mask, floats, lab
+from gpu_worker.vision.pose.body import SHOULDERS, Body, Frame, frame_of, warp_to_canvas
+from gpu_worker.vision.pose.detect import Found, find_people
+from gpu_worker.vision.pose.labels import label
+from gpu_worker.vision.pose.landmarks import Landmarks, read_landmarks
+from gpu_worker.vision.pose.plausible import MIN_LUMINANCE, refuse_implausible
+from gpu_worker.vision.pose.silhouette import silhouette
+from gpu_worker.vision.pose.skin import smooth_lab, tones_of
 
 VERSION = 4
 _PICKED = "picked"

@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 
 from gpu_worker.engine import Pixels
-from gpu_worker.planes import Floats, floats
-from gpu_worker.pose import models
+from gpu_worker.vision.planes import Floats, floats
+from gpu_worker.vision.pose import models
 
 _SIDE = 224
 _ROI_GROWTH = 1.25  # MediaPipe's own: the circle around a person, a little larger

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ai_edge_litert.interpreter import Interpreter
 
-from gpu_worker.planes import Floats, floats
+from gpu_worker.vision.planes import Floats, floats
 
 _FOLDER = Path(__file__).parent / "models"
 _LOCK = threading.Lock()

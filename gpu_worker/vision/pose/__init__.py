@@ -3,9 +3,16 @@
 Shared by tailor and engines. Knows photos; no garments, no queue, no store.
 """
 
-from gpu_worker.pose.detect import Found, find_people
-from gpu_worker.pose.models import warm_up
-from gpu_worker.pose.photo import Person, fits, people_boxes, person_of, read_person, read_photo
+from gpu_worker.vision.pose.detect import Found, find_people
+from gpu_worker.vision.pose.models import warm_up
+from gpu_worker.vision.pose.photo import (
+    Person,
+    fits,
+    people_boxes,
+    person_of,
+    read_person,
+    read_photo,
+)
 
 __all__ = [
     "Found",

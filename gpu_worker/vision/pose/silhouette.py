@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gpu_worker.planes import (
+from gpu_worker.vision.planes import (
     Bytes,
     Floats,
     Mask,
@@ -26,7 +26,7 @@ from gpu_worker.planes import (
     to_segment,
     without_holes,
 )
-from gpu_worker.pose.body import EARS, EYES, SHOULDERS, Body
+from gpu_worker.vision.pose.body import EARS, EYES, SHOULDERS, Body
 
 _PLAIN_NOISE = 14.0  # beyond it the background is too busy to be compared with
 _DISTANCE = (0.6, 1.3, 1.3)  # lightness counts less than colour: shadows

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
-from gpu_worker.planes import Floats, Mask, floats
+from gpu_worker.vision.planes import Floats, Mask, floats
 
 _JUMP = 0.035  # of the width: the run grows by a sleeve
 _JUMP_ROWS = 0.025  # of the height

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpu_worker.engine import Pixels
-from gpu_worker.planes import Bytes, Floats, coordinates, floats, resize, resize_bytes
+from gpu_worker.vision.planes import Bytes, Floats, coordinates, floats, resize, resize_bytes
 
 SW_PX = 160  # the canvas's scale: one sw is this many px, whatever the photo's size
 

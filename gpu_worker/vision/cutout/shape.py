@@ -11,13 +11,20 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
 from gpu_worker.contract import Category, Reason
-from gpu_worker.cutout.ground import Cut
-from gpu_worker.cutout.legs import Legs, below_fork, find_fork, fork_of_overall, has_legs, legs_of
-from gpu_worker.cutout.neckline import find_neckline, inside_of_back
-from gpu_worker.cutout.outline import Half, axis_of, extent, hem_row, left_half, run
-from gpu_worker.cutout.sleeves import SAMPLES, TracedLimb, edge_curves, flip, sleeve_mask
 from gpu_worker.engine import Refusal
-from gpu_worker.planes import Bytes, Floats, Mask, floats, grow
+from gpu_worker.vision.cutout.ground import Cut
+from gpu_worker.vision.cutout.legs import (
+    Legs,
+    below_fork,
+    find_fork,
+    fork_of_overall,
+    has_legs,
+    legs_of,
+)
+from gpu_worker.vision.cutout.neckline import find_neckline, inside_of_back
+from gpu_worker.vision.cutout.outline import Half, axis_of, extent, hem_row, left_half, run
+from gpu_worker.vision.cutout.sleeves import SAMPLES, TracedLimb, edge_curves, flip, sleeve_mask
+from gpu_worker.vision.planes import Bytes, Floats, Mask, floats, grow
 
 ARMS, LEGS = (0, 1), (2, 3)  # indices of limbs; the odd ones are at the image's right
 _SOFT_PX = 4.0  # beyond the outline alpha is 0

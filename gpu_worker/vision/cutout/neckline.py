@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from scipy.ndimage import gaussian_filter1d, median_filter
 
-from gpu_worker.planes import (
+from gpu_worker.vision.planes import (
     Bytes,
     Floats,
     Mask,

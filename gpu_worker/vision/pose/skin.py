@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gpu_worker.planes import Floats, Mask, blur, floats, length
-from gpu_worker.pose.body import EYES, MOUTH, NOSE, Body
+from gpu_worker.vision.planes import Floats, Mask, blur, floats, length
+from gpu_worker.vision.pose.body import EYES, MOUTH, NOSE, Body
 
 _NECK_AT = (0.45, 0.65)  # from the mouth to the middle of the shoulders
 _FOREARM_AT = (0.3, 0.6)  # from elbow to wrist

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpu_worker.engine import Pixels
-from gpu_worker.planes import Floats, floats
-from gpu_worker.pose import models
-from gpu_worker.pose.detect import Found
+from gpu_worker.vision.planes import Floats, floats
+from gpu_worker.vision.pose import models
+from gpu_worker.vision.pose.detect import Found
 
 _SIDE = 256
 _REFINEMENTS = 2

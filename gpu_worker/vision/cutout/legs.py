@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gpu_worker.cutout.outline import axis_of, extent, run
-from gpu_worker.cutout.sleeves import TracedLimb, edge_curves, flip
-from gpu_worker.planes import Floats, Mask, connected_to, floats, polygon
+from gpu_worker.vision.cutout.outline import axis_of, extent, run
+from gpu_worker.vision.cutout.sleeves import TracedLimb, edge_curves, flip
+from gpu_worker.vision.planes import Floats, Mask, connected_to, floats, polygon
 
 _GAP_HIGH = 0.10  # of the height: a shorter gap is a slit
 _GAP_BAND = 0.12  # of the waist's width: how far beside the middle legs may part

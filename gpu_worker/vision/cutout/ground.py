@@ -12,7 +12,7 @@ import numpy as np
 
 from gpu_worker.contract import Reason
 from gpu_worker.engine import Pixels, Refusal
-from gpu_worker.planes import (
+from gpu_worker.vision.planes import (
     Bytes,
     Floats,
     Mask,
