@@ -24,9 +24,9 @@ from gpu_worker.arbitrator import commands as ruling
 from gpu_worker.config import Settings, SettingsError
 
 if TYPE_CHECKING:
-    from gpu_worker.courier import Courier
     from gpu_worker.scheduling.loop import Steps
-    from gpu_worker.storage import Store
+    from gpu_worker.storage.courier import Courier
+    from gpu_worker.storage.store import Store
 
 EXIT_SETTINGS = 2
 BY_HAND = {
@@ -37,8 +37,8 @@ Parts: TypeAlias = "tuple[Steps, Courier]"
 
 
 def null_parts(settings: Settings, store: Store) -> Parts:
-    from gpu_worker.courier import TryOnCourier  # noqa: PLC0415
     from gpu_worker.null import NullEngine  # noqa: PLC0415
+    from gpu_worker.storage.courier import TryOnCourier  # noqa: PLC0415
 
     curve = settings.null_curve
     engine = NullEngine(curve.a_ms, curve.c_ms, curve.steps)
@@ -46,8 +46,8 @@ def null_parts(settings: Settings, store: Store) -> Parts:
 
 
 def preview_parts(_settings: Settings, store: Store) -> Parts:
-    from gpu_worker.courier import TryOnCourier  # noqa: PLC0415
     from gpu_worker.preview import PreviewEngine  # noqa: PLC0415
+    from gpu_worker.storage.courier import TryOnCourier  # noqa: PLC0415
 
     engine = PreviewEngine()
     return engine, TryOnCourier(store, engine.name, engine.is_preview)
@@ -80,8 +80,8 @@ def fetcher_parts(settings: Settings, store: Store) -> Parts:
 
 def catvton_parts(pipeline: str, settings: Settings, store: Store) -> Parts:
     """Raises SettingsError: torch, the device or the weights are not there as they should be."""
-    from gpu_worker.courier import TryOnCourier  # noqa: PLC0415
-    from gpu_worker.garment_objects import GarmentObjects  # noqa: PLC0415
+    from gpu_worker.storage.courier import TryOnCourier  # noqa: PLC0415
+    from gpu_worker.storage.garment_objects import GarmentObjects  # noqa: PLC0415
 
     try:
         from gpu_worker.catvton.build import build  # noqa: PLC0415
@@ -143,7 +143,7 @@ def set_up_logs(kind: str) -> None:
 def work(engine_name: str, settings: Settings) -> int:
     """Serves one engine until a signal, or until its device is lost. Returns the exit code."""
     from gpu_worker.engine import DeviceLostError  # noqa: PLC0415
-    from gpu_worker.storage import Store, connect  # noqa: PLC0415
+    from gpu_worker.storage.store import Store, connect  # noqa: PLC0415
     from gpu_worker.vision import images  # noqa: PLC0415
     from gpu_worker.worker import EXIT_DEVICE_LOST, BatchWorker  # noqa: PLC0415
 

@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpu_worker.contract import EventType, GarmentJob, Job, PhotoJob, Reason
-from gpu_worker.courier import Charge, Outcome, read_object
 from gpu_worker.decoders import Decoders
 from gpu_worker.engine import Parts, Pixels, Refusal
-from gpu_worker.storage import Store
+from gpu_worker.storage.courier import Charge, Outcome, read_object
+from gpu_worker.storage.store import Store
 from gpu_worker.tailor.orders import Fitted, GarmentOrder, PhotoOrder
 from gpu_worker.vision import images
 
@@ -135,7 +135,7 @@ def refuse_other_type(data: bytes, content_type: str) -> None:
 
 
 def save_parts(parts: Parts) -> bytes:
-    """Arrays by name as npz; `gpu_worker.courier.load_parts` reads them."""
+    """Arrays by name as npz; `gpu_worker.storage.courier.load_parts` reads them."""
     out = io.BytesIO()
     np.savez_compressed(out, allow_pickle=False, **dict(parts))
     return out.getvalue()

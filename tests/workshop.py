@@ -26,9 +26,9 @@ from gpu_worker import contract
 from gpu_worker.__main__ import redis_client
 from gpu_worker.config import Settings
 from gpu_worker.contract import Category, Event, EventType, Job, Lane, TryOnJob
-from gpu_worker.courier import Courier
 from gpu_worker.scheduling.loop import Steps
-from gpu_worker.storage import Store, connect
+from gpu_worker.storage.courier import Courier
+from gpu_worker.storage.store import Store, connect
 from gpu_worker.worker import BatchWorker
 from local.children import Child, spawn, stop
 from server.infra.jobs import Jobs

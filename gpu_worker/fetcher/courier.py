@@ -11,11 +11,11 @@ from typing import Any
 
 from gpu_worker.confined import Limits, NoAnswerError, OverrunError, Pool
 from gpu_worker.contract import EventType, FetchJob, Job, Reason
-from gpu_worker.courier import Charge, Outcome
 from gpu_worker.engine import Pixels, Refusal
 from gpu_worker.fetcher.download import Bounds
 from gpu_worker.fetcher.fetcher import Fetched
-from gpu_worker.storage import Store
+from gpu_worker.storage.courier import Charge, Outcome
+from gpu_worker.storage.store import Store
 
 CHILD = "gpu_worker.fetcher.child"
 HEAD_S = 3.0

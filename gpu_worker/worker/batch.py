@@ -27,12 +27,12 @@ from redis.exceptions import RedisError
 from gpu_worker import contract
 from gpu_worker.config import Settings
 from gpu_worker.contract import Lane, TryOnJob
-from gpu_worker.courier import Courier
 from gpu_worker.engine import DeviceLostError
 from gpu_worker.queue.events import Events, Pace
 from gpu_worker.queue.leases import ANY_NUMBER, Leases
 from gpu_worker.scheduling.loop import Progress, Runner, Steps, Turn
 from gpu_worker.scheduling.plan import Scheduler, bulk_beside
+from gpu_worker.storage.courier import Courier
 from gpu_worker.worker.bill import Bill
 from gpu_worker.worker.carrier import Carrier
 from gpu_worker.worker.claimer import BELL_S, Claimer

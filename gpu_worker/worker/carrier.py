@@ -17,12 +17,12 @@ from redis.exceptions import RedisError
 from rq.job import Job as RqJob
 
 from gpu_worker.contract import EventType, Job, Reason
-from gpu_worker.courier import Courier, Outcome
 from gpu_worker.engine import Pixels, Refusal
 from gpu_worker.queue.events import Events
 from gpu_worker.queue.leases import Claim, Leases
 from gpu_worker.scheduling.loop import Finished, Progress
-from gpu_worker.storage import StoreAwayError
+from gpu_worker.storage.courier import Courier, Outcome
+from gpu_worker.storage.store import StoreAwayError
 from gpu_worker.worker.held import Book, Held
 
 log = logging.getLogger("proteus.worker")

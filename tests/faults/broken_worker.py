@@ -18,7 +18,7 @@ from gpu_worker.engine import DeviceLostError, OutOfMemoryError
 from gpu_worker.null import NullEngine, NullSample
 from gpu_worker.queue.events import Events
 from gpu_worker.queue.leases import Leases
-from gpu_worker.storage import Store
+from gpu_worker.storage.store import Store
 from gpu_worker.worker.batch import BatchWorker
 from tests.faults.road import POISON
 

@@ -20,8 +20,8 @@ from rq.serializers import JSONSerializer
 
 from gpu_worker import contract
 from gpu_worker.contract import EventType, Lane
-from gpu_worker.courier import TryOnCourier
 from gpu_worker.null import NullSample, RecordingEngine
+from gpu_worker.storage.courier import TryOnCourier
 from gpu_worker.worker import BatchWorker
 from tests import workshop
 from tests.waiting import wait_for

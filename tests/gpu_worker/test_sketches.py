@@ -9,9 +9,9 @@ import numpy as np
 from PIL import Image
 
 from gpu_worker.contract import EventType, Job, Lane
-from gpu_worker.courier import TryOnCourier
 from gpu_worker.engine import Pixels
 from gpu_worker.null import NullSample, RecordingEngine
+from gpu_worker.storage.courier import TryOnCourier
 from tests import workshop
 from tests.waiting import wait_for
 from tests.workshop import Workshop

@@ -15,9 +15,9 @@ from rq.serializers import JSONSerializer
 
 from gpu_worker import contract
 from gpu_worker.contract import LADDER, EventType, Lane, Reason, Tier
-from gpu_worker.courier import TryOnCourier
 from gpu_worker.engine import Refusal
 from gpu_worker.null import NullSample, RecordingEngine
+from gpu_worker.storage.courier import TryOnCourier
 from gpu_worker.worker import BatchWorker
 from tests import workshop
 from tests.waiting import wait_for

@@ -14,10 +14,10 @@ from rq.job import Job as RqJob
 from gpu_worker import contract
 from gpu_worker.__main__ import redis_client
 from gpu_worker.contract import EventType
-from gpu_worker.courier import TryOnCourier
 from gpu_worker.engine import DeviceLostError, OutOfMemoryError
 from gpu_worker.null import NullSample, RecordingEngine
 from gpu_worker.queue.leases import Claim, Leases
+from gpu_worker.storage.courier import TryOnCourier
 from gpu_worker.worker import BatchWorker
 from tests import workshop
 from tests.workshop import Workshop

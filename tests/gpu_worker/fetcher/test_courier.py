@@ -11,9 +11,9 @@ import pytest
 
 from gpu_worker.confined import Pool, WorkFailedError
 from gpu_worker.contract import EventType, Reason
-from gpu_worker.courier import Outcome
 from gpu_worker.engine import Refusal
 from gpu_worker.fetcher.courier import LATE_S, FetchCourier, children
+from gpu_worker.storage.courier import Outcome
 from tests.gpu_worker.fetcher.conftest import BOUNDS, HASTE
 from tests.hostile_shop import BODY, HostileShop
 from tests.services import S3Settings

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from gpu_worker.contract import Category, Event, EventType, Reason
-from gpu_worker.courier import load_parts
+from gpu_worker.storage.courier import load_parts
 from gpu_worker.vision import cutout
 from tests.tailoring import PICTURES, garment_job
 from tests.workshop import Workshop, jpeg, pixels, said

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from gpu_worker.contract import Event, EventType, Reason
-from gpu_worker.courier import load_parts
+from gpu_worker.storage.courier import load_parts
 from gpu_worker.vision import pose
 from tests.tailoring import PICTURES, photo_job
 from tests.workshop import Workshop, jpeg, pixels, said

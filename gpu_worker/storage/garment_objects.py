@@ -9,7 +9,7 @@ import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from gpu_worker.storage import ObjectMissingError, ObjectTooLargeError, Store, StoreAwayError
+from gpu_worker.storage.store import ObjectMissingError, ObjectTooLargeError, Store, StoreAwayError
 
 log = logging.getLogger("proteus.worker")
 

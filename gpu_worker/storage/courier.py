@@ -15,7 +15,7 @@ import numpy as np
 
 from gpu_worker.contract import EventType, Job, Reason, TryOnJob
 from gpu_worker.engine import Options, Order, Parts, Picture, Pixels, Refusal, SeededNoise
-from gpu_worker.storage import ObjectMissingError, ObjectTooLargeError, Store
+from gpu_worker.storage.store import ObjectMissingError, ObjectTooLargeError, Store
 from gpu_worker.vision import images
 
 MAX_OBJECT_BYTES = 100_000_000
