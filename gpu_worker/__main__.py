@@ -56,7 +56,7 @@ def preview_parts(_settings: Settings, store: Store) -> Parts:
 def tailor_parts(settings: Settings, store: Store) -> Parts:
     from gpu_worker.decoders import Decoders  # noqa: PLC0415
     from gpu_worker.tailor import Tailor  # noqa: PLC0415
-    from gpu_worker.tailor_courier import Limits, TailorCourier  # noqa: PLC0415
+    from gpu_worker.tailor.courier import Limits, TailorCourier  # noqa: PLC0415
 
     limits = Limits(
         settings.max_upload_bytes, settings.min_photo_side_px, settings.max_photo_side_px

@@ -12,7 +12,7 @@ from PIL import Image
 from gpu_worker.contract import EventType, Reason
 from gpu_worker.engine import Picture, Refusal
 from gpu_worker.storage.courier import TryOnCourier, load_parts
-from gpu_worker.tailor_courier import save_parts
+from gpu_worker.tailor.courier import save_parts
 from tests.workshop import Workshop, jpeg
 
 

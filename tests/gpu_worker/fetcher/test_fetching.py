@@ -24,7 +24,7 @@ from gpu_worker.fetcher.courier import FetchCourier, children
 from gpu_worker.fetcher.fetcher import Fetcher
 from gpu_worker.queue.leases import Claim
 from gpu_worker.tailor import Tailor
-from gpu_worker.tailor_courier import Limits, TailorCourier
+from gpu_worker.tailor.courier import Limits, TailorCourier
 from gpu_worker.worker.bill import Bill
 from tests.gpu_worker.fetcher.conftest import BOUNDS
 from tests.hostile_shop import HostileShop, hostile_shop

@@ -10,7 +10,7 @@ import pytest
 from gpu_worker.config import Settings
 from gpu_worker.decoders import Decoders
 from gpu_worker.tailor import Tailor
-from gpu_worker.tailor_courier import Limits, TailorCourier
+from gpu_worker.tailor.courier import Limits, TailorCourier
 from tests.services import S3Settings
 from tests.workshop import Workshop, working, workshop
 
