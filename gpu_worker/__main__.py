@@ -85,7 +85,7 @@ def catvton_parts(pipeline: str, settings: Settings, store: Store) -> Parts:
 
     try:
         from gpu_worker.catvton.build import build  # noqa: PLC0415
-        from gpu_worker.catvton.sources import Kind  # noqa: PLC0415
+        from gpu_worker.weights.sources import Kind  # noqa: PLC0415
     except ModuleNotFoundError as error:
         lines = [f"{error.name} is missing: pip install -r gpu_worker/requirements.txt"]
         raise SettingsError(lines) from error

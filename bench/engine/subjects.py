@@ -22,10 +22,10 @@ from gpu_worker.catvton.garments import GarmentCache
 from gpu_worker.catvton.layout import LAYOUTS
 from gpu_worker.catvton.model import Model, join, schedule_of
 from gpu_worker.catvton.sample import Size
-from gpu_worker.catvton.sources import Kind
 from gpu_worker.catvton.switches import Switches
 from gpu_worker.contract import Category, Tier
 from gpu_worker.engine import Options, Order, Pixels, SeededNoise
+from gpu_worker.weights.sources import Kind
 
 MODES = {
     "eager": ("fused_qkv",),

@@ -24,8 +24,8 @@ from bench.engine.subjects import Subject, order
 from gpu_worker.catvton.engine import CatvtonEngine
 from gpu_worker.catvton.model import assemble
 from gpu_worker.catvton.sample import Size
-from gpu_worker.catvton.sources import Kind
 from gpu_worker.contract import Tier
+from gpu_worker.weights.sources import Kind
 
 SEEDS = 4
 

@@ -20,10 +20,10 @@ from gpu_worker.catvton.garments import GarmentCache, content_key, noise_of
 from gpu_worker.catvton.layout import LATENT_CHANNELS, LATENT_SCALE, conditions
 from gpu_worker.catvton.model import Model
 from gpu_worker.catvton.sample import CatvtonSample, Size
-from gpu_worker.catvton.sources import Kind
 from gpu_worker.engine import Noise, Order, Pixels, Refusal
 from gpu_worker.vision import pose
 from gpu_worker.vision.agnostic import agnostic_mask
+from gpu_worker.weights.sources import Kind
 
 DEFAULT_STEPS = 50
 DEFAULT_GUIDANCE_SCALE = 2.5

@@ -14,7 +14,7 @@ import torch
 from diffusers import UNet2DConditionModel
 from torch import Tensor, nn
 
-from gpu_worker.catvton.sources import WeightsError
+from gpu_worker.weights.sources import WeightsError
 
 # One self-attention takes eight places in the list: itself, to_q, to_k, to_v, to_out, to_out.0,
 # to_out.1 and its processor.

@@ -19,12 +19,12 @@ from gpu_worker.catvton.garments import GarmentCache, GarmentShelf
 from gpu_worker.catvton.layout import LATENT_SCALE
 from gpu_worker.catvton.safety import SafetyChecker
 from gpu_worker.catvton.sample import Size
-from gpu_worker.catvton.shelf import Lock, Shelf, check
-from gpu_worker.catvton.sources import SOURCES, Kind, WeightsError
 from gpu_worker.catvton.switches import Switches
 from gpu_worker.catvton.weights import load
 from gpu_worker.config import Settings, SettingsError
 from gpu_worker.contract import Tier
+from gpu_worker.weights.disk import Lock, Shelf, check
+from gpu_worker.weights.sources import SOURCES, Kind, WeightsError
 
 COMPILE_CACHE = "TORCHINDUCTOR_CACHE_DIR"
 log = logging.getLogger("proteus.catvton")

@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from gpu_worker.catvton.fetch import fetch
-from gpu_worker.catvton.shelf import Lock, Shelf, check
-from gpu_worker.catvton.sources import SOURCES, Kind, Source, WeightsError
+from gpu_worker.weights.disk import Lock, Shelf, check
+from gpu_worker.weights.hub import fetch
+from gpu_worker.weights.sources import SOURCES, Kind, Source, WeightsError
 
 Command = Callable[[argparse.Namespace], int]
 KINDS = tuple(kind.value for kind in Kind)

@@ -27,10 +27,10 @@ from gpu_worker.catvton.rough import RoughMap, in_frame
 from gpu_worker.catvton.safety import Checker
 from gpu_worker.catvton.sample import CatvtonSample, Size
 from gpu_worker.catvton.sampler import ETA, Coefficients, advance, guide
-from gpu_worker.catvton.sources import SOURCES
 from gpu_worker.contract import Category, Reason, Tier
 from gpu_worker.engine import Noise, Order, OutOfMemoryError, Picture, Pixels, Refusal, SeededNoise
 from gpu_worker.vision import pose
+from gpu_worker.weights.sources import SOURCES
 
 log = logging.getLogger("proteus.catvton")
 

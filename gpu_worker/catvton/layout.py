@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gpu_worker.catvton.sources import Kind
+from gpu_worker.weights.sources import Kind
 
 LATENT_CHANNELS = 4
 LATENT_SCALE = 8  # pixels per latent cell, on either axis

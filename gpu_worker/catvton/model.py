@@ -23,8 +23,8 @@ from gpu_worker.catvton.device import Beside, name_of, send
 from gpu_worker.catvton.layout import LAYOUTS, Layout
 from gpu_worker.catvton.passes import Passes
 from gpu_worker.catvton.sampler import Schedule
-from gpu_worker.catvton.sources import Kind, WeightsError
 from gpu_worker.catvton.switches import Switches
+from gpu_worker.weights.sources import Kind, WeightsError
 
 log = logging.getLogger("proteus.catvton")
 

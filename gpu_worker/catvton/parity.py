@@ -22,10 +22,10 @@ from gpu_worker.catvton.engine import CatvtonEngine
 from gpu_worker.catvton.model import assemble
 from gpu_worker.catvton.sample import CatvtonSample, Size
 from gpu_worker.catvton.sampler import ETA
-from gpu_worker.catvton.sources import Kind
 from gpu_worker.catvton.switches import Switches
 from gpu_worker.contract import Category
 from gpu_worker.engine import Options, Order
+from gpu_worker.weights.sources import Kind
 
 LATENTS_LIMIT = 2e-5  # relative, Euclidean
 PICTURE_LIMIT = 1  # of 255

@@ -16,7 +16,7 @@ from transformers import CLIPConfig, CLIPImageProcessor
 
 from gpu_worker.catvton.attention import PLACES_PER_ATTENTION, TENSORS, self_attentions
 from gpu_worker.catvton.layout import LAYOUTS
-from gpu_worker.catvton.sources import ATTENTION_FILE, SOURCES, Kind
+from gpu_worker.weights.sources import ATTENTION_FILE, SOURCES, Kind
 
 UNET_CHANNELS = (32, 64, 64, 64)
 VAE_CHANNELS = (16, 32, 32, 32)

@@ -15,10 +15,10 @@ from gpu_worker.catvton.attention import bypass_cross_attention
 from gpu_worker.catvton.engine import CatvtonEngine
 from gpu_worker.catvton.model import Model, assemble, join
 from gpu_worker.catvton.sample import CatvtonSample, Size
-from gpu_worker.catvton.sources import SOURCES, Kind
 from gpu_worker.catvton.switches import Switches
 from gpu_worker.contract import Category, Tier
 from gpu_worker.engine import Options, Order, SeededNoise
+from gpu_worker.weights.sources import SOURCES, Kind
 
 CPU = torch.device("cpu")
 SIZE = Size(64, 96)

@@ -19,7 +19,6 @@ from PIL import Image
 from gpu_worker.catvton.device import fault_of
 from gpu_worker.catvton.engine import CatvtonEngine
 from gpu_worker.catvton.garments import GarmentCache
-from gpu_worker.catvton.sources import SOURCES, Kind
 from gpu_worker.contract import LADDER, Reason, Tier
 from gpu_worker.engine import (
     DeviceLostError,
@@ -30,6 +29,7 @@ from gpu_worker.engine import (
     SeededNoise,
 )
 from gpu_worker.vision import pose
+from gpu_worker.weights.sources import SOURCES, Kind
 from tests.gpu_worker.catvton.drawing import (
     RUNG,
     SIZE,

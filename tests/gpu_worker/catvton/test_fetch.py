@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from gpu_worker.catvton.sources import SOURCES, Kind
+from gpu_worker.weights.sources import SOURCES, Kind
 from tests.gpu_worker.catvton import hub as stand_in
 from tests.gpu_worker.catvton.hub import COMMIT, Hub
 

@@ -13,8 +13,8 @@ from gpu_worker.catvton.engine import CatvtonEngine
 from gpu_worker.catvton.model import assemble
 from gpu_worker.catvton.parity import run_case
 from gpu_worker.catvton.safety import SafetyChecker
-from gpu_worker.catvton.sources import SOURCES, Kind
 from gpu_worker.catvton.switches import Switches
+from gpu_worker.weights.sources import SOURCES, Kind
 from tests.gpu_worker.catvton.drawing import CPU, SIZE, drawn, error, order, run
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU here")

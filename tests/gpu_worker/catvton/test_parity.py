@@ -18,9 +18,9 @@ from gpu_worker.catvton.garments import GarmentCache
 from gpu_worker.catvton.model import assemble
 from gpu_worker.catvton.parity import run_case
 from gpu_worker.catvton.sample import CatvtonSample, Size
-from gpu_worker.catvton.sources import Kind
 from gpu_worker.contract import Category
 from gpu_worker.engine import Options, Order, SeededNoise
+from gpu_worker.weights.sources import Kind
 from tests.gpu_worker.catvton.reference import Case, write_case
 
 CASES = ("maskfree_10_steps", "inpaint_10_steps")

@@ -11,11 +11,11 @@ import torch
 from gpu_worker.catvton.engine import CatvtonEngine
 from gpu_worker.catvton.safety import SafetyChecker
 from gpu_worker.catvton.sample import Size
-from gpu_worker.catvton.shelf import Lock, Shelf
-from gpu_worker.catvton.sources import SOURCES, Kind
 from gpu_worker.catvton.weights import load
 from gpu_worker.contract import Category, Reason
 from gpu_worker.engine import Options, Order, Pixels, Refusal, SeededNoise
+from gpu_worker.weights.disk import Lock, Shelf
+from gpu_worker.weights.sources import SOURCES, Kind
 
 
 class Stern:

@@ -13,9 +13,9 @@ import pytest
 from PIL import Image
 
 from gpu_worker.__main__ import main
-from gpu_worker.catvton.shelf import Lock
-from gpu_worker.catvton.sources import ATTENTION_FILE, SOURCES, Kind
 from gpu_worker.contract import EventType
+from gpu_worker.weights.disk import Lock
+from gpu_worker.weights.sources import ATTENTION_FILE, SOURCES, Kind
 from tests.services import S3Settings
 from tests.waiting import wait_for
 from tests.workshop import Workshop, pixels, said, workshop

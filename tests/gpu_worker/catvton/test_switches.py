@@ -15,9 +15,9 @@ import torch
 from torch._dynamo.utils import counters
 
 from gpu_worker.catvton.passes import Passes, batches_up_to
-from gpu_worker.catvton.sources import Kind
 from gpu_worker.catvton.switches import SWITCHES, Switches
 from gpu_worker.config import SWITCHES as SETTING
+from gpu_worker.weights.sources import Kind
 from tests.conftest import do_without
 from tests.gpu_worker.catvton.drawing import drawn, engine_of, error, order, thin_model, tiny_model
 

@@ -12,9 +12,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from gpu_worker.catvton.attention import self_attentions
-from gpu_worker.catvton.shelf import Lock, Shelf
-from gpu_worker.catvton.sources import ATTENTION_FILE, SOURCES, Kind, WeightsError
 from gpu_worker.catvton.weights import load
+from gpu_worker.weights.disk import Lock, Shelf
+from gpu_worker.weights.sources import ATTENTION_FILE, SOURCES, Kind, WeightsError
 
 Tensors = dict[str, Tensor]
 CPU = torch.device("cpu")

@@ -14,7 +14,7 @@ from typing import Any
 
 from huggingface_hub import try_to_load_from_cache
 
-from gpu_worker.catvton.sources import SOURCES, Kind, Source, WeightsError
+from gpu_worker.weights.sources import SOURCES, Kind, Source, WeightsError
 
 CHUNK_BYTES = 1 << 20
 

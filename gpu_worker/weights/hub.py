@@ -15,8 +15,8 @@ import httpx2
 from huggingface_hub import hf_hub_download
 from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, LocalEntryNotFoundError
 
-from gpu_worker.catvton.shelf import Lock, differences
-from gpu_worker.catvton.sources import SOURCES, Kind, Source, WeightsError
+from gpu_worker.weights.disk import Lock, differences
+from gpu_worker.weights.sources import SOURCES, Kind, Source, WeightsError
 
 
 def fetch(kind: Kind, lock: Lock, agrees: Callable[[Source], bool]) -> None:
