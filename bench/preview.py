@@ -24,7 +24,7 @@ import numpy as np
 from bench.pictures import DEMO, load
 from gpu_worker.contract import Category
 from gpu_worker.engine import Order, Pixels, SeededNoise
-from gpu_worker.preview import PreviewEngine
+from gpu_worker.engines.preview import PreviewEngine
 from gpu_worker.vision import cutout, pose
 
 SIZES = ((768, 1024), (960, 1280), (1536, 2048))

@@ -22,7 +22,7 @@ from gpu_worker.__main__ import redis_client
 from gpu_worker.config import Settings
 from gpu_worker.contract import EventType, Job, Reason
 from gpu_worker.engine import Order, Picture, Pixels, SeededNoise
-from gpu_worker.null import NullEngine, NullSample
+from gpu_worker.engines.null import NullEngine, NullSample
 from gpu_worker.storage.courier import Charge, Outcome
 from gpu_worker.worker import BatchWorker
 

@@ -19,7 +19,7 @@ from bench import composed
 from bench.pictures import ROOT, Set, category_of, demo, load, mixed, photos
 from gpu_worker.contract import Category
 from gpu_worker.engine import Order, Parts, Pixels, Refusal, SeededNoise
-from gpu_worker.preview import PreviewEngine
+from gpu_worker.engines.preview import PreviewEngine
 from gpu_worker.vision import cutout, pose
 from gpu_worker.vision.pose.body import HIPS, SHOULDERS
 

@@ -37,7 +37,7 @@ Parts: TypeAlias = "tuple[Steps, Courier]"
 
 
 def null_parts(settings: Settings, store: Store) -> Parts:
-    from gpu_worker.null import NullEngine  # noqa: PLC0415
+    from gpu_worker.engines.null import NullEngine  # noqa: PLC0415
     from gpu_worker.storage.courier import TryOnCourier  # noqa: PLC0415
 
     curve = settings.null_curve
@@ -46,7 +46,7 @@ def null_parts(settings: Settings, store: Store) -> Parts:
 
 
 def preview_parts(_settings: Settings, store: Store) -> Parts:
-    from gpu_worker.preview import PreviewEngine  # noqa: PLC0415
+    from gpu_worker.engines.preview import PreviewEngine  # noqa: PLC0415
     from gpu_worker.storage.courier import TryOnCourier  # noqa: PLC0415
 
     engine = PreviewEngine()
@@ -84,7 +84,7 @@ def catvton_parts(pipeline: str, settings: Settings, store: Store) -> Parts:
     from gpu_worker.storage.garment_objects import GarmentObjects  # noqa: PLC0415
 
     try:
-        from gpu_worker.catvton.build import build  # noqa: PLC0415
+        from gpu_worker.engines.catvton.build import build  # noqa: PLC0415
         from gpu_worker.weights.sources import Kind  # noqa: PLC0415
     except ModuleNotFoundError as error:
         lines = [f"{error.name} is missing: pip install -r gpu_worker/requirements.txt"]
@@ -171,7 +171,7 @@ def main(argv: list[str]) -> int:
     if argv[:1] and argv[0] in ruling.COMMANDS:
         return ruling.main(argv, redis_client, set_up_logs)
     if argv[:1] and argv[0] in BY_HAND:
-        from gpu_worker.catvton import commands as by_hand  # noqa: PLC0415
+        from gpu_worker.engines.catvton import commands as by_hand  # noqa: PLC0415
 
         return by_hand.main(argv)
     asked = parser.parse_args(argv)

@@ -201,7 +201,7 @@ def _some_of(*words: str) -> Callable[[str], tuple[str, ...]]:
     return read
 
 
-# What they do: gpu_worker/catvton/switches.py.
+# What they do: gpu_worker/engines/catvton/switches.py.
 SWITCHES = ("fused_qkv", "channels_last", "compiled", "graphs")
 REQUIRED = frozenset({"redis_url", "s3_bucket"})
 READERS: dict[str, tuple[str, Callable[[str], Any]]] = {

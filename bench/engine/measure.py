@@ -17,9 +17,9 @@ from typing import Any
 
 import torch
 
-from gpu_worker.catvton.engine import CatvtonEngine
-from gpu_worker.catvton.sample import CatvtonSample
 from gpu_worker.engine import Order
+from gpu_worker.engines.catvton.engine import CatvtonEngine
+from gpu_worker.engines.catvton.sample import CatvtonSample
 
 WARM_STEPS = 1
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 from bench.engine.measure import now
 from bench.engine.subjects import TEXT_TOKENS, Subject
-from gpu_worker.catvton.sample import Size
+from gpu_worker.engines.catvton.sample import Size
 
 GUIDANCE_SCALE = 2.5
 

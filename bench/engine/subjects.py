@@ -15,16 +15,16 @@ from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
 from PIL import Image
 from torch import nn
 
-from gpu_worker.catvton import tiny
-from gpu_worker.catvton.attention import bypass_cross_attention
-from gpu_worker.catvton.engine import CatvtonEngine
-from gpu_worker.catvton.garments import GarmentCache
-from gpu_worker.catvton.layout import LAYOUTS
-from gpu_worker.catvton.model import Model, join, schedule_of
-from gpu_worker.catvton.sample import Size
-from gpu_worker.catvton.switches import Switches
 from gpu_worker.contract import Category, Tier
 from gpu_worker.engine import Options, Order, Pixels, SeededNoise
+from gpu_worker.engines.catvton import tiny
+from gpu_worker.engines.catvton.attention import bypass_cross_attention
+from gpu_worker.engines.catvton.engine import CatvtonEngine
+from gpu_worker.engines.catvton.garments import GarmentCache
+from gpu_worker.engines.catvton.layout import LAYOUTS
+from gpu_worker.engines.catvton.model import Model, join, schedule_of
+from gpu_worker.engines.catvton.sample import Size
+from gpu_worker.engines.catvton.switches import Switches
 from gpu_worker.weights.sources import Kind
 
 MODES = {

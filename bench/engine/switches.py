@@ -17,9 +17,9 @@ import torch
 
 from bench.engine.measure import now
 from bench.engine.subjects import Subject, order
-from gpu_worker.catvton.device import choose_device, choose_dtype, name_of
-from gpu_worker.catvton.engine import CatvtonEngine
-from gpu_worker.catvton.sample import CatvtonSample, Size
+from gpu_worker.engines.catvton.device import choose_device, choose_dtype, name_of
+from gpu_worker.engines.catvton.engine import CatvtonEngine
+from gpu_worker.engines.catvton.sample import CatvtonSample, Size
 
 CANDIDATES = {
     "fused_qkv": ("fused_qkv",),

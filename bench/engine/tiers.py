@@ -21,10 +21,10 @@ from PIL import Image
 
 from bench.engine.likeness import psnr, ssim
 from bench.engine.subjects import Subject, order
-from gpu_worker.catvton.engine import CatvtonEngine
-from gpu_worker.catvton.model import assemble
-from gpu_worker.catvton.sample import Size
 from gpu_worker.contract import Tier
+from gpu_worker.engines.catvton.engine import CatvtonEngine
+from gpu_worker.engines.catvton.model import assemble
+from gpu_worker.engines.catvton.sample import Size
 from gpu_worker.weights.sources import Kind
 
 SEEDS = 4

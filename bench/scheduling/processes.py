@@ -23,7 +23,7 @@ from gpu_worker.arbitrator.loop import TURN_S
 from gpu_worker.contract import Category, EventType, Job, Lane, Law, Subject
 from gpu_worker.control import Terms, slots_by_depth
 from gpu_worker.engine import Order, Picture, SeededNoise
-from gpu_worker.null import NullSample, TimedEngine
+from gpu_worker.engines.null import NullSample, TimedEngine
 from gpu_worker.queue.events import Events
 from gpu_worker.storage.courier import Outcome
 from gpu_worker.worker import BatchWorker, batch

@@ -21,7 +21,7 @@ from bench.engine.measure import covered, idle_share
 from bench.engine.subjects import Subject, order
 from bench.engine.switches import main as switches
 from bench.engine.tiers import main as tiers
-from gpu_worker.catvton.engine import CatvtonEngine
+from gpu_worker.engines.catvton.engine import CatvtonEngine
 
 SMALLEST = ["--batches", "1,2", "--steps", "2", "--repeats", "1", "--threads", "1"]
 

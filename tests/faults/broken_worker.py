@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 from gpu_worker import __main__ as main
 from gpu_worker.engine import DeviceLostError, OutOfMemoryError
-from gpu_worker.null import NullEngine, NullSample
+from gpu_worker.engines.null import NullEngine, NullSample
 from gpu_worker.queue.events import Events
 from gpu_worker.queue.leases import Leases
 from gpu_worker.storage.store import Store

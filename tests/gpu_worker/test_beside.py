@@ -10,7 +10,7 @@ import pytest
 
 from gpu_worker.contract import Lane, Reason
 from gpu_worker.engine import DeviceLostError, Order, OutOfMemoryError, Picture, Refusal
-from gpu_worker.null import NullSample, RecordingEngine
+from gpu_worker.engines.null import NullSample, RecordingEngine
 from gpu_worker.scheduling.beside import Beside
 from gpu_worker.scheduling.loop import Finished, Runner
 from gpu_worker.scheduling.plan import Scheduler, Ticket

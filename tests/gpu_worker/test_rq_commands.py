@@ -20,7 +20,7 @@ from rq.serializers import JSONSerializer
 
 from gpu_worker import contract
 from gpu_worker.contract import EventType, Lane
-from gpu_worker.null import NullSample, RecordingEngine
+from gpu_worker.engines.null import NullSample, RecordingEngine
 from gpu_worker.storage.courier import TryOnCourier
 from gpu_worker.worker import BatchWorker
 from tests import workshop

@@ -19,7 +19,7 @@ from gpu_worker.engine import (
     Refusal,
     SeededNoise,
 )
-from gpu_worker.null import NullSample, RecordingEngine
+from gpu_worker.engines.null import NullSample, RecordingEngine
 from gpu_worker.scheduling.loop import Finished, Progress, Runner
 from gpu_worker.scheduling.plan import Scheduler, Ticket
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from gpu_worker.contract import EventType, Job, Lane
 from gpu_worker.engine import Pixels
-from gpu_worker.null import NullSample, RecordingEngine
+from gpu_worker.engines.null import NullSample, RecordingEngine
 from gpu_worker.storage.courier import TryOnCourier
 from tests import workshop
 from tests.waiting import wait_for

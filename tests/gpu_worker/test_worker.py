@@ -16,7 +16,7 @@ from rq.serializers import JSONSerializer
 from gpu_worker import contract
 from gpu_worker.contract import LADDER, EventType, Lane, Reason, Tier
 from gpu_worker.engine import Refusal
-from gpu_worker.null import NullSample, RecordingEngine
+from gpu_worker.engines.null import NullSample, RecordingEngine
 from gpu_worker.storage.courier import TryOnCourier
 from gpu_worker.worker import BatchWorker
 from tests import workshop

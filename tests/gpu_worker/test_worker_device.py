@@ -15,7 +15,7 @@ from gpu_worker import contract
 from gpu_worker.__main__ import redis_client
 from gpu_worker.contract import EventType
 from gpu_worker.engine import DeviceLostError, OutOfMemoryError
-from gpu_worker.null import NullSample, RecordingEngine
+from gpu_worker.engines.null import NullSample, RecordingEngine
 from gpu_worker.queue.leases import Claim, Leases
 from gpu_worker.storage.courier import TryOnCourier
 from gpu_worker.worker import BatchWorker

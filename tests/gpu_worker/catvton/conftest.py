@@ -14,7 +14,7 @@ else:
         "torch", reason="torch is missing: pip install -r gpu_worker/requirements.txt"
     )
 
-from gpu_worker.catvton.tiny import write_tiny
+from gpu_worker.engines.catvton.tiny import write_tiny
 from gpu_worker.weights.sources import Kind
 
 # The models are tiny: more threads than one only get in each other's way.

@@ -11,13 +11,13 @@ import numpy as np
 import torch
 from diffusers import UNet2DConditionModel
 
-from gpu_worker.catvton.attention import bypass_cross_attention
-from gpu_worker.catvton.engine import CatvtonEngine
-from gpu_worker.catvton.model import Model, assemble, join
-from gpu_worker.catvton.sample import CatvtonSample, Size
-from gpu_worker.catvton.switches import Switches
 from gpu_worker.contract import Category, Tier
 from gpu_worker.engine import Options, Order, SeededNoise
+from gpu_worker.engines.catvton.attention import bypass_cross_attention
+from gpu_worker.engines.catvton.engine import CatvtonEngine
+from gpu_worker.engines.catvton.model import Model, assemble, join
+from gpu_worker.engines.catvton.sample import CatvtonSample, Size
+from gpu_worker.engines.catvton.switches import Switches
 from gpu_worker.weights.sources import SOURCES, Kind
 
 CPU = torch.device("cpu")

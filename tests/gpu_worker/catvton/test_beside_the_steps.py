@@ -16,9 +16,9 @@ import pytest
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from gpu_worker.catvton.engine import CatvtonEngine
-from gpu_worker.catvton.model import Model
 from gpu_worker.engine import Pixels
+from gpu_worker.engines.catvton.engine import CatvtonEngine
+from gpu_worker.engines.catvton.model import Model
 from gpu_worker.weights.sources import Kind
 from tests.gpu_worker.catvton.drawing import SIZE, engine_of, order, run, tiny_model
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from gpu_worker.catvton.device import DeviceError, choose_device, choose_dtype, name_of
+from gpu_worker.engines.catvton.device import DeviceError, choose_device, choose_dtype, name_of
 
 
 def test_the_device_is_chosen_and_named() -> None:

@@ -16,9 +16,6 @@ import pytest
 import torch
 from PIL import Image
 
-from gpu_worker.catvton.device import fault_of
-from gpu_worker.catvton.engine import CatvtonEngine
-from gpu_worker.catvton.garments import GarmentCache
 from gpu_worker.contract import LADDER, Reason, Tier
 from gpu_worker.engine import (
     DeviceLostError,
@@ -28,6 +25,9 @@ from gpu_worker.engine import (
     Refusal,
     SeededNoise,
 )
+from gpu_worker.engines.catvton.device import fault_of
+from gpu_worker.engines.catvton.engine import CatvtonEngine
+from gpu_worker.engines.catvton.garments import GarmentCache
 from gpu_worker.vision import pose
 from gpu_worker.weights.sources import SOURCES, Kind
 from tests.gpu_worker.catvton.drawing import (

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from gpu_worker.catvton.framing import Window, cut, lay_back, person_box, window_of
+from gpu_worker.engines.catvton.framing import Window, cut, lay_back, person_box, window_of
 from gpu_worker.vision.pose import Person, read_person
 from gpu_worker.vision.pose.body import Body, Frame
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from gpu_worker.catvton.engine import CatvtonEngine
-from gpu_worker.catvton.garments import GarmentCache, pack, unpack
+from gpu_worker.engines.catvton.engine import CatvtonEngine
+from gpu_worker.engines.catvton.garments import GarmentCache, pack, unpack
 from gpu_worker.storage.garment_objects import GarmentObjects
 from tests.gpu_worker.catvton.drawing import RUNG, SMALL_RUNG, engine_of, order, tiny_model
 from tests.waiting import wait_for
@@ -78,7 +78,7 @@ def test_each_kind_of_device_has_its_own(
     model = tiny_model(tiny_weights)
     here = model.encoder_key()
     assert model.encoder_key() == here
-    monkeypatch.setattr("gpu_worker.catvton.model.name_of", lambda _device: "another")
+    monkeypatch.setattr("gpu_worker.engines.catvton.model.name_of", lambda _device: "another")
     assert model.encoder_key() != here
 
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from gpu_worker.catvton.engine import CatvtonEngine
-from gpu_worker.catvton.model import assemble
-from gpu_worker.catvton.parity import run_case
-from gpu_worker.catvton.safety import SafetyChecker
-from gpu_worker.catvton.switches import Switches
+from gpu_worker.engines.catvton.engine import CatvtonEngine
+from gpu_worker.engines.catvton.model import assemble
+from gpu_worker.engines.catvton.parity import run_case
+from gpu_worker.engines.catvton.safety import SafetyChecker
+from gpu_worker.engines.catvton.switches import Switches
 from gpu_worker.weights.sources import SOURCES, Kind
 from tests.gpu_worker.catvton.drawing import CPU, SIZE, drawn, error, order, run
 

@@ -13,13 +13,13 @@ import pytest
 import torch
 
 from gpu_worker.__main__ import main
-from gpu_worker.catvton.engine import CatvtonEngine
-from gpu_worker.catvton.garments import GarmentCache
-from gpu_worker.catvton.model import assemble
-from gpu_worker.catvton.parity import run_case
-from gpu_worker.catvton.sample import CatvtonSample, Size
 from gpu_worker.contract import Category
 from gpu_worker.engine import Options, Order, SeededNoise
+from gpu_worker.engines.catvton.engine import CatvtonEngine
+from gpu_worker.engines.catvton.garments import GarmentCache
+from gpu_worker.engines.catvton.model import assemble
+from gpu_worker.engines.catvton.parity import run_case
+from gpu_worker.engines.catvton.sample import CatvtonSample, Size
 from gpu_worker.weights.sources import Kind
 from tests.gpu_worker.catvton.reference import Case, write_case
 

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from gpu_worker.catvton.engine import CatvtonEngine
-from gpu_worker.catvton.safety import SafetyChecker
-from gpu_worker.catvton.sample import Size
-from gpu_worker.catvton.weights import load
 from gpu_worker.contract import Category, Reason
 from gpu_worker.engine import Options, Order, Pixels, Refusal, SeededNoise
+from gpu_worker.engines.catvton.engine import CatvtonEngine
+from gpu_worker.engines.catvton.safety import SafetyChecker
+from gpu_worker.engines.catvton.sample import Size
+from gpu_worker.engines.catvton.weights import load
 from gpu_worker.weights.disk import Lock, Shelf
 from gpu_worker.weights.sources import SOURCES, Kind
 

@@ -14,9 +14,9 @@ import pytest
 import torch
 from torch._dynamo.utils import counters
 
-from gpu_worker.catvton.passes import Passes, batches_up_to
-from gpu_worker.catvton.switches import SWITCHES, Switches
 from gpu_worker.config import SWITCHES as SETTING
+from gpu_worker.engines.catvton.passes import Passes, batches_up_to
+from gpu_worker.engines.catvton.switches import SWITCHES, Switches
 from gpu_worker.weights.sources import Kind
 from tests.conftest import do_without
 from tests.gpu_worker.catvton.drawing import drawn, engine_of, error, order, thin_model, tiny_model
@@ -138,9 +138,9 @@ def test_what_overflows_in_float32_too_is_an_error(tiny_weights: Path) -> None:
 COMPILE = """
 import sys, torch
 from pathlib import Path
-from gpu_worker.catvton.build import keep_compiled
-from gpu_worker.catvton.passes import Passes
-from gpu_worker.catvton.switches import Switches
+from gpu_worker.engines.catvton.build import keep_compiled
+from gpu_worker.engines.catvton.passes import Passes
+from gpu_worker.engines.catvton.switches import Switches
 from torch._dynamo.utils import counters
 keep_compiled(Path(sys.argv[1]))
 torch.set_num_threads(1)

@@ -11,8 +11,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from gpu_worker.catvton.attention import self_attentions
-from gpu_worker.catvton.weights import load
+from gpu_worker.engines.catvton.attention import self_attentions
+from gpu_worker.engines.catvton.weights import load
 from gpu_worker.weights.disk import Lock, Shelf
 from gpu_worker.weights.sources import ATTENTION_FILE, SOURCES, Kind, WeightsError
 

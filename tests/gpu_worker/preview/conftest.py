@@ -14,8 +14,8 @@ from bench import composed
 from bench.pictures import DEMO, PHOTOS, category_of, load
 from gpu_worker.contract import Category
 from gpu_worker.engine import Pixels
-from gpu_worker.preview.checks import Verdict, judge
-from gpu_worker.preview.draw import Drawing, draw
+from gpu_worker.engines.preview.checks import Verdict, judge
+from gpu_worker.engines.preview.draw import Drawing, draw
 from gpu_worker.vision import cutout, pose
 
 COMPOSED: dict[str, tuple[Callable[[], Pixels], Category]] = {

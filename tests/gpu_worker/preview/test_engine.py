@@ -12,7 +12,7 @@ from bench import composed
 from bench.pictures import DEMO, load
 from gpu_worker.contract import Category, Reason
 from gpu_worker.engine import Order, Pixels, Refusal, SeededNoise
-from gpu_worker.preview import PreviewEngine
+from gpu_worker.engines.preview import PreviewEngine
 from gpu_worker.vision import cutout, pose
 
 PERSON = load(DEMO / "person_anna.jpg")

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gpu_worker.engine import Pixels
-from gpu_worker.preview.draw import draw
-from gpu_worker.preview.mesh import folded, inverse_map
-from gpu_worker.preview.torso import _unwrap, _wrap
+from gpu_worker.engines.preview.draw import draw
+from gpu_worker.engines.preview.mesh import folded, inverse_map
+from gpu_worker.engines.preview.torso import _unwrap, _wrap
 from gpu_worker.vision import cutout, pose
 from gpu_worker.vision.planes import floats, membrane
 from tests.gpu_worker.preview.conftest import Worn

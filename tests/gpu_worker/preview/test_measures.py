@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from gpu_worker.contract import Category
-from gpu_worker.preview.scene import neckline_area
-from gpu_worker.preview.torso import to_canvas
+from gpu_worker.engines.preview.scene import neckline_area
+from gpu_worker.engines.preview.torso import to_canvas
 from gpu_worker.vision.planes import blur, floats, grow, lab, remap, shrink, to_point
 from gpu_worker.vision.pose.body import MOUTH, NOSE
 from gpu_worker.vision.pose.labels import SKIN, UPPER

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gpu_worker.preview.compose import Layers, Planes, compose
-from gpu_worker.preview.render import Printed
-from gpu_worker.preview.strips import strips
+from gpu_worker.engines.preview.compose import Layers, Planes, compose
+from gpu_worker.engines.preview.render import Printed
+from gpu_worker.engines.preview.strips import strips
 from gpu_worker.vision.planes import Floats, Mask, floats
 from gpu_worker.vision.pose.body import Frame
 

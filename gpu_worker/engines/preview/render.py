@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 
 from gpu_worker.engine import Pixels
-from gpu_worker.preview.strips import Strip
-from gpu_worker.preview.worn import Layer
+from gpu_worker.engines.preview.strips import Strip
+from gpu_worker.engines.preview.worn import Layer
 from gpu_worker.vision.cutout import Garment
 from gpu_worker.vision.planes import Bytes, Floats, floats, membrane, remap, resize, resize_bytes
 from gpu_worker.vision.pose.body import Frame

@@ -1,5 +1,5 @@
 """The weight-free engine: fits a cut-out garment onto a photo on the CPU, in one step."""
 
-from gpu_worker.preview.engine import PreviewEngine
+from gpu_worker.engines.preview.engine import PreviewEngine
 
 __all__ = ["PreviewEngine"]

@@ -9,7 +9,7 @@ import torch
 from diffusers import UNet2DConditionModel
 from torch import Tensor, nn
 
-from gpu_worker.catvton.switches import Switches
+from gpu_worker.engines.catvton.switches import Switches
 
 
 class Denoiser(nn.Module):

@@ -11,9 +11,9 @@ from functools import reduce
 import numpy as np
 
 from gpu_worker.engine import Pixels
-from gpu_worker.preview.render import Drawn, Printed, draw_layer, mixed, over, times
-from gpu_worker.preview.shade import GAMMA
-from gpu_worker.preview.strips import Strip, strips
+from gpu_worker.engines.preview.render import Drawn, Printed, draw_layer, mixed, over, times
+from gpu_worker.engines.preview.shade import GAMMA
+from gpu_worker.engines.preview.strips import Strip, strips
 from gpu_worker.vision.planes import Bytes, Floats, Mask, floats
 from gpu_worker.vision.pose.body import Frame
 

@@ -12,7 +12,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
 from gpu_worker.contract import Category
-from gpu_worker.preview.measure import Measures
+from gpu_worker.engines.preview.measure import Measures
 from gpu_worker.vision.cutout import Garment
 from gpu_worker.vision.cutout.shape import Shape
 from gpu_worker.vision.planes import Floats, Numbers, floats, smoothstep

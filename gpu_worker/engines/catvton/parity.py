@@ -18,13 +18,13 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from gpu_worker.catvton.engine import CatvtonEngine
-from gpu_worker.catvton.model import assemble
-from gpu_worker.catvton.sample import CatvtonSample, Size
-from gpu_worker.catvton.sampler import ETA
-from gpu_worker.catvton.switches import Switches
 from gpu_worker.contract import Category
 from gpu_worker.engine import Options, Order
+from gpu_worker.engines.catvton.engine import CatvtonEngine
+from gpu_worker.engines.catvton.model import assemble
+from gpu_worker.engines.catvton.sample import CatvtonSample, Size
+from gpu_worker.engines.catvton.sampler import ETA
+from gpu_worker.engines.catvton.switches import Switches
 from gpu_worker.weights.sources import Kind
 
 LATENTS_LIMIT = 2e-5  # relative, Euclidean

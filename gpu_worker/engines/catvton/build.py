@@ -13,16 +13,16 @@ from pathlib import Path
 import torch
 from torch._inductor.runtime.cache_dir_utils import default_cache_dir
 
-from gpu_worker.catvton.device import DeviceError, choose_device, choose_dtype, name_of
-from gpu_worker.catvton.engine import CatvtonEngine
-from gpu_worker.catvton.garments import GarmentCache, GarmentShelf
-from gpu_worker.catvton.layout import LATENT_SCALE
-from gpu_worker.catvton.safety import SafetyChecker
-from gpu_worker.catvton.sample import Size
-from gpu_worker.catvton.switches import Switches
-from gpu_worker.catvton.weights import load
 from gpu_worker.config import Settings, SettingsError
 from gpu_worker.contract import Tier
+from gpu_worker.engines.catvton.device import DeviceError, choose_device, choose_dtype, name_of
+from gpu_worker.engines.catvton.engine import CatvtonEngine
+from gpu_worker.engines.catvton.garments import GarmentCache, GarmentShelf
+from gpu_worker.engines.catvton.layout import LATENT_SCALE
+from gpu_worker.engines.catvton.safety import SafetyChecker
+from gpu_worker.engines.catvton.sample import Size
+from gpu_worker.engines.catvton.switches import Switches
+from gpu_worker.engines.catvton.weights import load
 from gpu_worker.weights.disk import Lock, Shelf, check
 from gpu_worker.weights.sources import SOURCES, Kind, WeightsError
 

@@ -10,9 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gpu_worker.catvton.framing import Window
-from gpu_worker.catvton.sampler import Step
 from gpu_worker.engine import Noise, Order, Pixels
+from gpu_worker.engines.catvton.framing import Window
+from gpu_worker.engines.catvton.sampler import Step
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from gpu_worker.preview.fit import Fit
-from gpu_worker.preview.measure import Measures
+from gpu_worker.engines.preview.fit import Fit
+from gpu_worker.engines.preview.measure import Measures
 from gpu_worker.vision.cutout.shape import Shape
 from gpu_worker.vision.planes import Floats, Numbers, floats, smoothstep
 from gpu_worker.vision.pose.body import Body

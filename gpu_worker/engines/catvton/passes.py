@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gpu_worker.catvton.denoiser import Denoiser
-from gpu_worker.catvton.switches import Switches
+from gpu_worker.engines.catvton.denoiser import Denoiser
+from gpu_worker.engines.catvton.switches import Switches
 
 log = logging.getLogger("proteus.catvton")
 

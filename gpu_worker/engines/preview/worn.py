@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from gpu_worker.contract import Category
-from gpu_worker.preview.fit import Fit, fit
-from gpu_worker.preview.limb import ARM_SW, LEG_SW, Limb, Patch, limb, patch, reach
-from gpu_worker.preview.measure import Measures, measure, whole_leg
-from gpu_worker.preview.mesh import inverse_map
-from gpu_worker.preview.torso import TorsoMap, body_planes, to_canvas, torso_map
+from gpu_worker.engines.preview.fit import Fit, fit
+from gpu_worker.engines.preview.limb import ARM_SW, LEG_SW, Limb, Patch, limb, patch, reach
+from gpu_worker.engines.preview.measure import Measures, measure, whole_leg
+from gpu_worker.engines.preview.mesh import inverse_map
+from gpu_worker.engines.preview.torso import TorsoMap, body_planes, to_canvas, torso_map
 from gpu_worker.vision.cutout import Garment
 from gpu_worker.vision.cutout.shape import ARMS, LEGS, Shape
 from gpu_worker.vision.planes import Floats, Mask, blur, floats, to_segment

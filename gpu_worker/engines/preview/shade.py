@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gpu_worker.preview.scene import Zones
+from gpu_worker.engines.preview.scene import Zones
 from gpu_worker.vision.planes import Bytes, Floats, Mask, blur, distance_inside, floats, lab, shrink
 from gpu_worker.vision.pose import Person
 

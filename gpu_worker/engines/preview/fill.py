@@ -8,8 +8,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from gpu_worker.preview.scene import Zones
-from gpu_worker.preview.skin_limb import Painted
+from gpu_worker.engines.preview.scene import Zones
+from gpu_worker.engines.preview.skin_limb import Painted
 from gpu_worker.vision.planes import (
     Bytes,
     Floats,

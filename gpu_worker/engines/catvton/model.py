@@ -17,13 +17,13 @@ from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
 from safetensors import SafetensorError
 from torch import Tensor
 
-from gpu_worker.catvton.attention import bypass_cross_attention
-from gpu_worker.catvton.denoiser import Denoiser
-from gpu_worker.catvton.device import Beside, name_of, send
-from gpu_worker.catvton.layout import LAYOUTS, Layout
-from gpu_worker.catvton.passes import Passes
-from gpu_worker.catvton.sampler import Schedule
-from gpu_worker.catvton.switches import Switches
+from gpu_worker.engines.catvton.attention import bypass_cross_attention
+from gpu_worker.engines.catvton.denoiser import Denoiser
+from gpu_worker.engines.catvton.device import Beside, name_of, send
+from gpu_worker.engines.catvton.layout import LAYOUTS, Layout
+from gpu_worker.engines.catvton.passes import Passes
+from gpu_worker.engines.catvton.sampler import Schedule
+from gpu_worker.engines.catvton.switches import Switches
 from gpu_worker.weights.sources import Kind, WeightsError
 
 log = logging.getLogger("proteus.catvton")

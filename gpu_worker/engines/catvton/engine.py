@@ -16,19 +16,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gpu_worker.catvton import frames
-from gpu_worker.catvton.admission import Admission, half_shape
-from gpu_worker.catvton.device import bring, name_of, needed_bytes, send, telling_faults
-from gpu_worker.catvton.framing import lay_back
-from gpu_worker.catvton.garments import GarmentCache
-from gpu_worker.catvton.model import Model
-from gpu_worker.catvton.passes import ROWS_PER_SAMPLE, batches_up_to
-from gpu_worker.catvton.rough import RoughMap, in_frame
-from gpu_worker.catvton.safety import Checker
-from gpu_worker.catvton.sample import CatvtonSample, Size
-from gpu_worker.catvton.sampler import ETA, Coefficients, advance, guide
 from gpu_worker.contract import Category, Reason, Tier
 from gpu_worker.engine import Noise, Order, OutOfMemoryError, Picture, Pixels, Refusal, SeededNoise
+from gpu_worker.engines.catvton import frames
+from gpu_worker.engines.catvton.admission import Admission, half_shape
+from gpu_worker.engines.catvton.device import bring, name_of, needed_bytes, send, telling_faults
+from gpu_worker.engines.catvton.framing import lay_back
+from gpu_worker.engines.catvton.garments import GarmentCache
+from gpu_worker.engines.catvton.model import Model
+from gpu_worker.engines.catvton.passes import ROWS_PER_SAMPLE, batches_up_to
+from gpu_worker.engines.catvton.rough import RoughMap, in_frame
+from gpu_worker.engines.catvton.safety import Checker
+from gpu_worker.engines.catvton.sample import CatvtonSample, Size
+from gpu_worker.engines.catvton.sampler import ETA, Coefficients, advance, guide
 from gpu_worker.vision import pose
 from gpu_worker.weights.sources import SOURCES
 

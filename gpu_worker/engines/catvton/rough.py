@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from gpu_worker.catvton.framing import Window, lay_back
-from gpu_worker.catvton.layout import LATENT_CHANNELS, LATENT_SCALE
-from gpu_worker.catvton.model import Model
 from gpu_worker.engine import Pixels
+from gpu_worker.engines.catvton.framing import Window, lay_back
+from gpu_worker.engines.catvton.layout import LATENT_CHANNELS, LATENT_SCALE
+from gpu_worker.engines.catvton.model import Model
 
 FITTED_ON = 6  # pictures
 SIDE_PX = 128

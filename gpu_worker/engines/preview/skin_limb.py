@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from gpu_worker.preview.limb import ARM_SW, LEG_SW, Limb, bared, limb
-from gpu_worker.preview.measure import whole_leg
-from gpu_worker.preview.mesh import inverse_map
+from gpu_worker.engines.preview.limb import ARM_SW, LEG_SW, Limb, bared, limb
+from gpu_worker.engines.preview.measure import whole_leg
+from gpu_worker.engines.preview.mesh import inverse_map
 from gpu_worker.vision.planes import Bytes, Floats, Mask, floats, remap, smoothstep
 from gpu_worker.vision.pose import Person
 from gpu_worker.vision.pose.labels import SKIN

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 from gpu_worker.contract import Category, Tier
 from gpu_worker.engine import Order, Picture
-from gpu_worker.preview.checks import judge, refuse_grotesque
-from gpu_worker.preview.draw import Drawing, draw
-from gpu_worker.preview.suitable import refuse_unsuitable
+from gpu_worker.engines.preview.checks import judge, refuse_grotesque
+from gpu_worker.engines.preview.draw import Drawing, draw
+from gpu_worker.engines.preview.suitable import refuse_unsuitable
 from gpu_worker.vision import cutout, pose
 
 

@@ -85,7 +85,7 @@ def _where(asked: argparse.Namespace) -> int:
 
 
 def _tiny(asked: argparse.Namespace) -> int:
-    from gpu_worker.catvton.tiny import describe, write_tiny
+    from gpu_worker.engines.catvton.tiny import describe, write_tiny
 
     for kind in Kind:
         write_tiny(asked.folder, kind)
@@ -94,9 +94,9 @@ def _tiny(asked: argparse.Namespace) -> int:
 
 
 def _parity(asked: argparse.Namespace) -> int:
-    from gpu_worker.catvton.device import choose_device
-    from gpu_worker.catvton.parity import LATENTS_LIMIT, PICTURE_LIMIT, run_case
-    from gpu_worker.catvton.switches import Switches
+    from gpu_worker.engines.catvton.device import choose_device
+    from gpu_worker.engines.catvton.parity import LATENTS_LIMIT, PICTURE_LIMIT, run_case
+    from gpu_worker.engines.catvton.switches import Switches
 
     words = [] if asked.switches == "none" else asked.switches.split(",")
     try:

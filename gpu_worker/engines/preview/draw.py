@@ -11,13 +11,13 @@ import numpy as np
 
 from gpu_worker.contract import Category
 from gpu_worker.engine import Pixels
-from gpu_worker.preview.compose import Layers, Planes, compose
-from gpu_worker.preview.fill import erased_weight, filled, ghosts
-from gpu_worker.preview.render import Texture, alpha_on_canvas, printed, texture
-from gpu_worker.preview.scene import Zones, worn_before, zones
-from gpu_worker.preview.shade import on_body, on_garment
-from gpu_worker.preview.skin_limb import Painted, paint_arm, paint_leg
-from gpu_worker.preview.worn import Worn, leg_covered, wear
+from gpu_worker.engines.preview.compose import Layers, Planes, compose
+from gpu_worker.engines.preview.fill import erased_weight, filled, ghosts
+from gpu_worker.engines.preview.render import Texture, alpha_on_canvas, printed, texture
+from gpu_worker.engines.preview.scene import Zones, worn_before, zones
+from gpu_worker.engines.preview.shade import on_body, on_garment
+from gpu_worker.engines.preview.skin_limb import Painted, paint_arm, paint_leg
+from gpu_worker.engines.preview.worn import Worn, leg_covered, wear
 from gpu_worker.vision.cutout import Garment
 from gpu_worker.vision.cutout.shape import ARMS
 from gpu_worker.vision.planes import Bytes, Floats, Mask, blur, floats, grow, shrink

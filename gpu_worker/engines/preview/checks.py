@@ -12,9 +12,9 @@ import numpy as np
 
 from gpu_worker.contract import Category, Reason
 from gpu_worker.engine import Pixels, Refusal
-from gpu_worker.preview.draw import Drawing
-from gpu_worker.preview.mesh import folded
-from gpu_worker.preview.scene import is_open, neckline_area
+from gpu_worker.engines.preview.draw import Drawing
+from gpu_worker.engines.preview.mesh import folded
+from gpu_worker.engines.preview.scene import is_open, neckline_area
 from gpu_worker.vision.cutout.shape import ARMS, LEGS
 from gpu_worker.vision.planes import Mask, close, components, lab, largest, length
 from gpu_worker.vision.pose import Person

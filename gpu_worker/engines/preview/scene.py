@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from gpu_worker.contract import Category
-from gpu_worker.preview.torso import body_planes
-from gpu_worker.preview.worn import Worn
+from gpu_worker.engines.preview.torso import body_planes
+from gpu_worker.engines.preview.worn import Worn
 from gpu_worker.vision.planes import (
     Floats,
     Mask,

@@ -13,14 +13,14 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from gpu_worker.catvton import frames
-from gpu_worker.catvton.device import send
-from gpu_worker.catvton.framing import Window, cut, person_box, window_of
-from gpu_worker.catvton.garments import GarmentCache, content_key, noise_of
-from gpu_worker.catvton.layout import LATENT_CHANNELS, LATENT_SCALE, conditions
-from gpu_worker.catvton.model import Model
-from gpu_worker.catvton.sample import CatvtonSample, Size
 from gpu_worker.engine import Noise, Order, Pixels, Refusal
+from gpu_worker.engines.catvton import frames
+from gpu_worker.engines.catvton.device import send
+from gpu_worker.engines.catvton.framing import Window, cut, person_box, window_of
+from gpu_worker.engines.catvton.garments import GarmentCache, content_key, noise_of
+from gpu_worker.engines.catvton.layout import LATENT_CHANNELS, LATENT_SCALE, conditions
+from gpu_worker.engines.catvton.model import Model
+from gpu_worker.engines.catvton.sample import CatvtonSample, Size
 from gpu_worker.vision import pose
 from gpu_worker.vision.agnostic import agnostic_mask
 from gpu_worker.weights.sources import Kind

@@ -14,8 +14,8 @@ from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionS
 from safetensors.torch import save_file
 from transformers import CLIPConfig, CLIPImageProcessor
 
-from gpu_worker.catvton.attention import PLACES_PER_ATTENTION, TENSORS, self_attentions
-from gpu_worker.catvton.layout import LAYOUTS
+from gpu_worker.engines.catvton.attention import PLACES_PER_ATTENTION, TENSORS, self_attentions
+from gpu_worker.engines.catvton.layout import LAYOUTS
 from gpu_worker.weights.sources import ATTENTION_FILE, SOURCES, Kind
 
 UNET_CHANNELS = (32, 64, 64, 64)

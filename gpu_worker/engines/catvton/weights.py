@@ -6,9 +6,9 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from gpu_worker.catvton.attention import load_self_attention
-from gpu_worker.catvton.model import Model, assemble
-from gpu_worker.catvton.switches import Switches
+from gpu_worker.engines.catvton.attention import load_self_attention
+from gpu_worker.engines.catvton.model import Model, assemble
+from gpu_worker.engines.catvton.switches import Switches
 from gpu_worker.weights.disk import Shelf
 from gpu_worker.weights.sources import ATTENTION_FILE, SOURCES, Kind, WeightsError
 

@@ -1,0 +1,1 @@
+"""The engines, a module or folder each. None knows another, the queue or the store."""
