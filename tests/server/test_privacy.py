@@ -27,7 +27,7 @@ from server.web.live.feed import Feed
 from server.web.live.hub import Format, Hub, Kind, Outbox, Voice
 from server.web.live.rows import room_of
 from tests.server.actors import Actor, World, code
-from tests.server.dashboard.conftest import Person
+from tests.server.web.dashboard.conftest import Person
 
 BOXES = [[0.31415, 0.27182, 0.16180, 0.57721], [0.69314, 0.11235, 0.14142, 0.66260]]
 FILES = ("static", "docs.static", "dashboard.static", "widget.static_file")  # no rows in them

@@ -18,7 +18,7 @@ from server.infra.services import Services
 from server.models import DashboardSession, User, now
 from server.steward import expiry
 from server.web.dashboard import browsers
-from tests.server.dashboard.conftest import PASSWORD, House, Person
+from tests.server.web.dashboard.conftest import PASSWORD, House, Person
 
 COOKIE = "proteus_dashboard"
 NEW = "another long password"

@@ -10,7 +10,7 @@ import pytest
 from server import auth
 from server.domain import sites
 from server.infra.errors import Problem
-from tests.server.dashboard.conftest import House, Person
+from tests.server.web.dashboard.conftest import House, Person
 
 
 def test_snippet_names_server_key_and_a_garment(house: House, ada: Person) -> None:

@@ -11,7 +11,7 @@ from markupsafe import escape
 from gpu_worker.contract import Reason, TryOnStatus
 from server import models
 from server.infra import reasons
-from tests.server.dashboard.conftest import House, Person
+from tests.server.web.dashboard.conftest import House, Person
 
 SOON = models.now() + timedelta(hours=1)
 

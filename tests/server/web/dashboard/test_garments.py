@@ -13,7 +13,7 @@ from gpu_worker.contract import TAILOR, Category, GarmentStatus, Lane, Reason, q
 from server import models
 from server.infra import reasons
 from server.models import Garment
-from tests.server.dashboard.conftest import House, Person
+from tests.server.web.dashboard.conftest import House, Person
 
 JPEG = b"\xff\xd8\xff\xe0" + bytes(400)  # nothing here looks inside
 

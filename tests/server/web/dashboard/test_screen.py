@@ -22,7 +22,7 @@ from tests.services import S3Settings
 from tests.stage import Stage, stage
 from tests.waiting import DEADLINE_S, wait_for
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 PASSWORD = "a long enough password"
 PAGES = ["", "garments", "garments/add", "try-ons", "install", "account"]

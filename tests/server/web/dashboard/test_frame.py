@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.server.dashboard.conftest import House, Person
+from tests.server.web.dashboard.conftest import House, Person
 
 PAGES = [
     "/dashboard/",

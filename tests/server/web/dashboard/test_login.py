@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from server.web.dashboard.login import next_page
-from tests.server.dashboard.conftest import PASSWORD, House
+from tests.server.web.dashboard.conftest import PASSWORD, House
 
 
 def test_ada_logs_in_and_out(house: House) -> None:

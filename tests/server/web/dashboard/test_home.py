@@ -8,7 +8,7 @@ from typing import Any
 from gpu_worker.contract import GarmentStatus, TryOnStatus, worker_key
 from server import models
 from server.domain import sites
-from tests.server.dashboard.conftest import House, Person
+from tests.server.web.dashboard.conftest import House, Person
 
 
 def test_home_leads_through_the_first_steps(house: House, ada: Person) -> None:

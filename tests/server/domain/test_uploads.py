@@ -170,7 +170,7 @@ def test_what_is_stored_is_read_only_with_a_signature(any_store: S3Settings) -> 
 
 # --- headers that nobody signed ------------------------------------------------------------------
 
-POLICY = Path(__file__).parents[2] / "docs" / "bucket-policy.json"
+POLICY = Path(__file__).parents[3] / "docs" / "bucket-policy.json"
 PICTURE = "pictures/try_1.jpg"
 EVERYBODY = 'uri="http://acs.amazonaws.com/groups/global/AllUsers"'
 
