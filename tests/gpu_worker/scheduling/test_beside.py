@@ -14,7 +14,7 @@ from gpu_worker.engines.null import NullSample, RecordingEngine
 from gpu_worker.scheduling.beside import Beside
 from gpu_worker.scheduling.loop import Finished, Runner
 from gpu_worker.scheduling.plan import Scheduler, Ticket
-from tests.gpu_worker.test_runner import order
+from tests.gpu_worker.scheduling.test_loop import order
 from tests.waiting import wait_for
 
 PATIENCE_S = 20

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from gpu_worker.weights.sources import SOURCES, Kind
-from tests.gpu_worker.catvton import hub as stand_in
-from tests.gpu_worker.catvton.hub import COMMIT, Hub
+from tests.gpu_worker.engines.catvton import hub as stand_in
+from tests.gpu_worker.engines.catvton.hub import COMMIT, Hub
 
 REPOSITORIES = [source.repository for source in SOURCES[Kind.MASKFREE].all()]
 

@@ -13,7 +13,7 @@ from gpu_worker.engines.preview.torso import to_canvas
 from gpu_worker.vision.planes import blur, floats, grow, lab, remap, shrink, to_point
 from gpu_worker.vision.pose.body import MOUTH, NOSE
 from gpu_worker.vision.pose.labels import SKIN, UPPER
-from tests.gpu_worker.preview.conftest import Worn
+from tests.gpu_worker.engines.preview.conftest import Worn
 
 Find = Callable[[str, str], Worn]
 

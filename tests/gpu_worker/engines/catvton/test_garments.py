@@ -12,7 +12,7 @@ import torch
 from gpu_worker.engines.catvton.engine import CatvtonEngine
 from gpu_worker.engines.catvton.garments import GarmentCache, pack, unpack
 from gpu_worker.storage.garment_objects import GarmentObjects
-from tests.gpu_worker.catvton.drawing import RUNG, SMALL_RUNG, engine_of, order, tiny_model
+from tests.gpu_worker.engines.catvton.drawing import RUNG, SMALL_RUNG, engine_of, order, tiny_model
 from tests.waiting import wait_for
 from tests.workshop import Workshop
 

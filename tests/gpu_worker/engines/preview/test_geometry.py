@@ -16,7 +16,7 @@ from gpu_worker.engines.preview.mesh import folded, inverse_map
 from gpu_worker.engines.preview.torso import _unwrap, _wrap
 from gpu_worker.vision import cutout, pose
 from gpu_worker.vision.planes import floats, membrane
-from tests.gpu_worker.preview.conftest import Worn
+from tests.gpu_worker.engines.preview.conftest import Worn
 
 Find = Callable[[str, str], Worn]
 

@@ -17,7 +17,7 @@ from gpu_worker.vision.pose import Person, read_person
 from gpu_worker.vision.pose.body import EYES, MOUTH, NOSE, WRISTS
 from gpu_worker.vision.pose.labels import FEET, HAIR, LOWER, UPPER
 
-DEMO = Path(__file__).parents[2] / "embed" / "demo" / "static"
+DEMO = Path(__file__).parents[3] / "embed" / "demo" / "static"
 PEOPLE = ("anna", "marcus", "priya")
 
 

@@ -20,7 +20,7 @@ from gpu_worker.engine import Pixels
 from gpu_worker.engines.catvton.engine import CatvtonEngine
 from gpu_worker.engines.catvton.model import Model
 from gpu_worker.weights.sources import Kind
-from tests.gpu_worker.catvton.drawing import SIZE, engine_of, order, run, tiny_model
+from tests.gpu_worker.engines.catvton.drawing import SIZE, engine_of, order, run, tiny_model
 
 FAR = torch.device("meta")
 

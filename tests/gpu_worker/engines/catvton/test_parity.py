@@ -21,7 +21,7 @@ from gpu_worker.engines.catvton.model import assemble
 from gpu_worker.engines.catvton.parity import run_case
 from gpu_worker.engines.catvton.sample import CatvtonSample, Size
 from gpu_worker.weights.sources import Kind
-from tests.gpu_worker.catvton.reference import Case, write_case
+from tests.gpu_worker.engines.catvton.reference import Case, write_case
 
 CASES = ("maskfree_10_steps", "inpaint_10_steps")
 SIZE = Size(64, 96)

@@ -15,7 +15,7 @@ from gpu_worker.engines.catvton.parity import run_case
 from gpu_worker.engines.catvton.safety import SafetyChecker
 from gpu_worker.engines.catvton.switches import Switches
 from gpu_worker.weights.sources import SOURCES, Kind
-from tests.gpu_worker.catvton.drawing import CPU, SIZE, drawn, error, order, run
+from tests.gpu_worker.engines.catvton.drawing import CPU, SIZE, drawn, error, order, run
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU here")
 GPU = torch.device("cuda", 0)

@@ -14,7 +14,7 @@ from gpu_worker.engines.catvton.framing import Window, cut, lay_back, person_box
 from gpu_worker.vision.pose import Person, read_person
 from gpu_worker.vision.pose.body import Body, Frame
 
-DEMO = Path(__file__).parents[3] / "embed" / "demo" / "static"
+DEMO = Path(__file__).parents[4] / "embed" / "demo" / "static"
 TARGET = (48, 64)
 sizes = st.tuples(st.integers(40, 400), st.integers(40, 400))
 

@@ -19,7 +19,7 @@ from gpu_worker.weights.sources import Kind
 
 # The models are tiny: more threads than one only get in each other's way.
 torch.set_num_threads(1)
-GOLDEN = Path(__file__).parents[4] / "shared" / "golden"
+GOLDEN = Path(__file__).parents[5] / "shared" / "golden"
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,14 @@ from gpu_worker.engines.catvton.passes import Passes, batches_up_to
 from gpu_worker.engines.catvton.switches import SWITCHES, Switches
 from gpu_worker.weights.sources import Kind
 from tests.conftest import do_without
-from tests.gpu_worker.catvton.drawing import drawn, engine_of, error, order, thin_model, tiny_model
+from tests.gpu_worker.engines.catvton.drawing import (
+    drawn,
+    engine_of,
+    error,
+    order,
+    thin_model,
+    tiny_model,
+)
 
 WISHES = [(1, 4, 2.5), (2, 3, 1.0), (3, 2, 3.5)]
 SAME = {"fused_qkv": 1e-5, "channels_last": 1e-5, "graphs": 1e-5}

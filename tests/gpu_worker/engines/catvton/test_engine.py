@@ -30,7 +30,7 @@ from gpu_worker.engines.catvton.engine import CatvtonEngine
 from gpu_worker.engines.catvton.garments import GarmentCache
 from gpu_worker.vision import pose
 from gpu_worker.weights.sources import SOURCES, Kind
-from tests.gpu_worker.catvton.drawing import (
+from tests.gpu_worker.engines.catvton.drawing import (
     RUNG,
     SIZE,
     SMALL,
@@ -42,7 +42,7 @@ from tests.gpu_worker.catvton.drawing import (
     tiny_model,
 )
 
-DEMO = Path(__file__).parents[3] / "embed" / "demo" / "static"
+DEMO = Path(__file__).parents[4] / "embed" / "demo" / "static"
 
 
 @pytest.fixture
