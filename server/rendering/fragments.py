@@ -88,7 +88,7 @@ def ngettext(one: str, many: str, num: int) -> str:
 
 # --- problems ------------------------------------------------------------------------------------
 
-# What the page itself or a door of the server can run into; Reason's codes are in reasons.py.
+# What the page itself or a door of the server can run into; Reason's codes are in `infra/reasons`.
 PROBLEMS: dict[str, tuple[str, str]] = {
     "upload_failed": (
         _("Your photo did not get through."),

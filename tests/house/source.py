@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-ROOMS = ("server", "gpu_worker", "embed", "bench")
+ROOMS = ("server", "gpu_worker", "local", "embed", "bench")
 
 
 @cache
