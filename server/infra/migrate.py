@@ -47,6 +47,6 @@ def _locked(connection: Connection) -> Iterator[None]:
 
 def config(connection: Connection) -> Config:
     alembic = Config()
-    alembic.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    alembic.set_main_option("script_location", str(Path(__file__).parents[1] / "migrations"))
     alembic.attributes["connection"] = connection
     return alembic

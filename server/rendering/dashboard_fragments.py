@@ -22,7 +22,7 @@ from server.infra.store import Store
 from server.models import Garment, TryOn
 
 BASE = "/dashboard"
-TEMPLATES = Path(__file__).parent / "dashboard" / "templates"
+TEMPLATES = Path(__file__).parents[1] / "web" / "dashboard" / "templates"
 CATEGORIES = {
     Category.UPPER.value: "Upper",
     Category.LOWER.value: "Lower",

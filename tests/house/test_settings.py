@@ -56,7 +56,7 @@ def test_the_worker_reads_what_its_rows_say() -> None:
 
 def test_the_local_stack_reads_what_its_rows_say() -> None:
     local = {name for name, (by, _) in _documented().items() if "local" in by}
-    read = set(strings(ROOT / "server" / "local" / "config.py"))
+    read = set(strings(ROOT / "local" / "config.py"))
     assert local == {name for name in read if NAME.fullmatch(name)}
     defaults = LocalSettings.from_env({})
     documented = _documented()
