@@ -9,8 +9,14 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 # node comes from the virtual environment, so that every machine checks with the same one.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 PROTEUS_HOME ?= .proteus
-# One file's tests share their services in one process; a second process costs a second set.
-PYTEST := $(BIN)/pytest -n 2 --dist loadfile
+# Who has nothing left takes half of what the other still has. So the longest file is no tail, and
+# the tests of a file stay together but where it is parted: its own set-up is made twice at most.
+PYTEST := $(BIN)/pytest -n 2 --dist worksteal
+# What a developer of the server can do without; the marks: CONTRIBUTING.md.
+NOT_FAST := browser faults slow process ceph postgres torch
+EMPTY :=
+SPACE := $(EMPTY) $(EMPTY)
+FAST := not $(subst $(SPACE), and not ,$(NOT_FAST))
 LOADER_LIMIT_BYTES := 4096
 
 .PHONY: help
@@ -30,8 +36,8 @@ test: $(VENV)/.tests node_modules/.installed packages ## Run every test
 	@$(PYTEST) $(ARGS)
 
 .PHONY: test-fast
-test-fast: $(VENV)/.tests ## Run the tests that need no browser and kill nothing
-	@$(PYTEST) -m "not browser and not faults and not slow" $(ARGS)
+test-fast: $(VENV)/.tests ## Run the tests that start no process of ours, no Ceph, no torch
+	@$(PYTEST) -m "$(FAST)" --hypothesis-profile fast $(ARGS)
 
 .PHONY: check
 check: $(VENV)/.tests node_modules/.installed ## Lint, types, import arrows, JavaScript, templates

@@ -32,15 +32,15 @@ _QUIET = ("/healthz", "/readyz", "/metrics", "/internal/scale")
 log = structlog.get_logger("server.http")
 
 
-def create_app(settings: Settings | None = None) -> APIFlask:
-    """The WSGI application. Connects to nothing yet.
+def create_app(settings: Settings | None = None, services: Services | None = None) -> APIFlask:
+    """The WSGI application. Connects to nothing yet. `services`: where they are made already.
 
     Raises:
         SettingsError: the environment is wrong; only where no settings are given.
     """
     settings = settings or Settings.from_env()
     app = APIFlask(__name__, title="Proteus", version=VERSION, docs_path=None)
-    services = Services.from_settings(settings)
+    services = services or Services.from_settings(settings)
     app.extensions[EXTENSION] = services
     app.config.update(
         SECRET_KEY=auth.signing_key(services, "session"),

@@ -7,7 +7,6 @@ skipped with the package's name; with CI=true they fail.
 from __future__ import annotations
 
 import os
-import shutil
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -16,16 +15,16 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
-import psycopg
+import httpx
 import pytest
 import redis
 from argon2 import PasswordHasher
+from httpx._transports import default as _transports
 from hypothesis import settings
 from playwright.sync_api import Browser, expect, sync_playwright
 
-from server.infra import credentials, migrate
-from server.infra.db import Database
-from tests import services
+from server.infra import credentials
+from tests import databases, keeper, marks, services
 from tests.faults.lines import Lines
 from tests.services import S3Settings
 from tests.waiting import DEADLINE_S
@@ -35,21 +34,66 @@ Service = Callable[[Path], AbstractContextManager[T]]
 Launch = Callable[..., Browser]
 
 
+# Hypothesis fails what takes more than 200 ms; that tells of the machine.
+FAST = "fast"
+settings.register_profile("ci", settings.default, deadline=None)
+settings.register_profile(FAST, settings.default, deadline=None, max_examples=25)
+settings.load_profile("ci")  # --hypothesis-profile names another
+
+
 def pytest_configure(config: pytest.Config) -> None:
     expect.set_options(timeout=DEADLINE_S * 1000)
     # Argon2 at its real price, three people in each test's world, took half of a test's setup.
     credentials._hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-    # Hypothesis fails what takes more than 200 ms; that tells of the machine.
-    settings.register_profile("patient", settings.default, deadline=None)
-    settings.load_profile("patient")
+    # To read all the world's certificates, for one request to this machine, takes 20 ms.
+    _transports.create_ssl_context = cache(httpx.create_ssl_context)  # type: ignore[attr-defined]
     config.pluginmanager.register(Lines(config.rootpath))
+
+
+# --- marks ---------------------------------------------------------------------------------------
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Who leaves torch out does not wait for it either."""
+    return (collection_path in marks.TORCH and marks.leaves_out(config, "torch")) or None
+
+
+# First: the built-in -m selects in this hook too.
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    most = settings.default.max_examples if settings.default else 0
+    for item in items:
+        marks.mark(item)
+        if settings.get_current_profile_name() == FAST:
+            _cap_examples(item, most)
+
+
+def _cap_examples(item: pytest.Item, most: int) -> None:
+    """Also where a test states its own number, which is the one that counts in CI."""
+    test = getattr(item, "obj", None)
+    own = getattr(test, "_hypothesis_internal_use_settings", None)
+    if own is not None and own.max_examples > most:
+        test._hypothesis_internal_use_settings = settings(own, max_examples=most)  # type: ignore[union-attr]
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    marks.begin(item)
+
+
+# --- services ------------------------------------------------------------------------------------
 
 
 @contextmanager
 def _service(start: Service[T], factory: pytest.TempPathFactory) -> Iterator[T]:
+    """A process of this test process alone."""
+    with _or_without(), start(factory.mktemp(start.__name__)) as service:
+        yield service
+
+
+@contextmanager
+def _or_without() -> Iterator[None]:
     try:
-        with start(factory.mktemp(start.__name__)) as service:
-            yield service
+        yield
     except services.MissingProgramError as missing:
         do_without(str(missing))
 
@@ -95,7 +139,7 @@ def rclone_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Setti
 
 @pytest.fixture(scope="session")
 def radosgw_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Settings]:
-    with _service(services.radosgw, tmp_path_factory) as s3:
+    with _or_without(), keeper.shared("radosgw", keeper.folder_of_run(tmp_path_factory)) as s3:
         yield s3
 
 
@@ -114,64 +158,54 @@ def any_store(request: pytest.FixtureRequest) -> S3Settings:
 # --- databases -----------------------------------------------------------------------------------
 
 
-def _make_tables(url: str) -> None:
-    database = Database(url)
-    migrate.to_head(database)
-    database.dispose()
-
-
 @pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("sqlite") / "template.db"
-    _make_tables(f"sqlite:///{path}")
+    databases.make_tables(f"sqlite:///{path}")
     return path
 
 
 @pytest.fixture(scope="session")
 def postgres_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """`postgresql+psycopg://…:port` of a server with a `template` that has the tables."""
-    with _service(services.postgres_server, tmp_path_factory) as server:
+    """`postgresql+psycopg://…:port` of a server with a template that has the tables."""
+    run = keeper.folder_of_run(tmp_path_factory)
+    with _or_without(), keeper.shared("postgres", run) as server:
         url = server.replace("postgresql:", "postgresql+psycopg:")
-        _create_database(url, "template", like="template1")
-        _make_tables(f"{url}/template")
+        with keeper.exclusively(run):
+            if not databases.exists(url, databases.TABLES):
+                databases.create(url, databases.TABLES, like=databases.EMPTY)
+                databases.make_tables(f"{url}/{databases.TABLES}")
         yield url
-
-
-def _create_database(server: str, name: str, like: str) -> None:
-    dsn = server.replace("+psycopg", "") + "/postgres"
-    with psycopg.connect(dsn, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{like}"'.encode())
 
 
 @pytest.fixture
 def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
     """A fresh SQLite database with all tables and no rows."""
-    shutil.copy(sqlite_template, tmp_path / "proteus.db")
-    return f"sqlite:///{tmp_path / 'proteus.db'}"
+    return databases.copied(sqlite_template, tmp_path / "proteus.db")
 
 
 @pytest.fixture
-def postgres_url(postgres_service: str) -> str:
+def postgres_url(postgres_service: str) -> Iterator[str]:
     """A fresh PostgreSQL database with all tables and no rows."""
-    name = f"test_{uuid.uuid4().hex}"
-    _create_database(postgres_service, name, like="template")
-    return f"{postgres_service}/{name}"
+    with databases.postgres_database(postgres_service, like=databases.TABLES) as url:
+        yield url
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+@pytest.fixture(params=["sqlite", "postgres"])
 def database_url(request: pytest.FixtureRequest) -> str:
     """A fresh database with all tables and no rows: SQLite, and then PostgreSQL."""
     return str(request.getfixturevalue(f"{request.param}_url"))
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+@pytest.fixture(params=["sqlite", "postgres"])
+def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """A fresh database without any table, for the migrations' own tests."""
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'empty.db'}"
-    server, name = request.getfixturevalue("postgres_service"), f"test_{uuid.uuid4().hex}"
-    _create_database(server, name, like="template1")
-    return f"{server}/{name}"
+        yield f"sqlite:///{tmp_path / 'empty.db'}"
+        return
+    server = request.getfixturevalue("postgres_service")
+    with databases.postgres_database(server, like=databases.EMPTY) as url:
+        yield url
 
 
 # --- Chromium ------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from typing import Any
 import psutil
 
 from local.children import free_port
+from tests import marks
 
 UP_WITHIN_S = 90  # on a machine that does other things too
 
@@ -56,6 +57,7 @@ class Launcher:
 def _launch(
     home: Path, port: int, shop_port: int, env: Mapping[str, str]
 ) -> subprocess.Popen[bytes]:
+    marks.require("process")
     home.mkdir(exist_ok=True)
     own = {"PROTEUS_HOME": str(home), "PORT": str(port), "SHOP_PORT": str(shop_port)}
     with (home / "stderr").open("ab") as errors:

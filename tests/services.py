@@ -16,19 +16,22 @@ import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
+from functools import cache, partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import boto3
 import botocore.config
 import botocore.exceptions
 import psycopg
 import redis
-from mypy_boto3_s3 import S3Client
 
 from local.children import Child, free_port, spawn, stop, wait_until
 from local.parts import redis_program
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 HOST = "127.0.0.1"
 REGION = "us-east-1"
@@ -39,6 +42,7 @@ class MissingProgramError(Exception):
 
     def __init__(self, program: str, package: str):
         super().__init__(f"{program} is missing: install the Debian package {package}")
+        self.program, self.package = program, package
 
 
 class ServiceFailedError(Exception):
@@ -70,16 +74,20 @@ class S3Settings:
         }
 
     def client(self) -> S3Client:
-        return boto3.client(
-            "s3",
-            endpoint_url=self.endpoint_url,
-            aws_access_key_id=self.access_key_id,
-            aws_secret_access_key=self.secret_access_key,
-            region_name=self.region,
-            config=botocore.config.Config(
-                signature_version="s3v4", s3={"addressing_style": "path"}
-            ),
-        )
+        """One for all buckets of a store: to make one costs more than most tests."""
+        return _client(replace(self, bucket="any"))
+
+
+@cache
+def _client(s3: S3Settings) -> S3Client:
+    return boto3.client(
+        "s3",
+        endpoint_url=s3.endpoint_url,
+        aws_access_key_id=s3.access_key_id,
+        aws_secret_access_key=s3.secret_access_key,
+        region_name=s3.region,
+        config=botocore.config.Config(signature_version="s3v4", s3={"addressing_style": "path"}),
+    )
 
 
 def _program(name: str, package: str, *beside: Path) -> str:
@@ -315,7 +323,7 @@ def _initdb(data: Path, user: str | None, log: Path) -> None:
 
 def _postgres_argv(data: Path, port: int) -> list[str]:
     settings = {"listen_addresses": HOST, "unix_socket_directories": "", "fsync": "off"}
-    settings |= {"synchronous_commit": "off", "full_page_writes": "off", "max_connections": "60"}
+    settings |= {"synchronous_commit": "off", "full_page_writes": "off", "max_connections": "120"}
     flags = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
     return [_postgres_program("postgres"), "-D", str(data), "-p", str(port), *flags]
 

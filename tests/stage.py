@@ -21,6 +21,7 @@ from typing import Any
 
 import httpx
 import websocket
+from sqlalchemy import delete
 
 from gpu_worker.contract import (
     EVENTS,
@@ -37,9 +38,10 @@ from server import auth
 from server.config import Settings
 from server.infra import nudges
 from server.infra.caller import Caller
-from server.infra.services import Services
 from server.infra.store import garment_keys, photo_keys, picture_key
-from server.models import Garment, Merchant, Photo, Shopper, Site, TryOn, new_id, now
+from server.models import Base, Garment, Merchant, Photo, Shopper, Site, TryOn, new_id, now
+from tests import marks
+from tests.apps import services_of
 from tests.services import S3Settings
 from tests.waiting import DEADLINE_S
 
@@ -78,12 +80,21 @@ class Stage:
             **self.s3.env(),
         }
         self.settings = Settings.from_env(self.env)
-        self.services = Services.from_settings(self.settings)
+        self.services = services_of(self.settings)
         self.redis = self.services.redis
         self.store = self.s3.client()
-        self._people()
+        self.settle()
 
-    def _people(self) -> None:
+    def begin_anew(self) -> None:
+        """For the next test on a stage whose processes run on: other people, and nothing else."""
+        with self.services.database.session_scope() as session:
+            for table in reversed(Base.metadata.sorted_tables):
+                session.execute(delete(table))
+        for spent in self.redis.scan_iter("LIMITS:*"):
+            self.redis.delete(spent)
+        self.settle()
+
+    def settle(self) -> None:
         with self.services.database.session_scope() as session:
             self.ada, self.cleo = Merchant(name="Ada's"), Merchant(name="Cleo's")
             session.add_all([self.ada, self.cleo])
@@ -182,6 +193,7 @@ class Stage:
     # --- processes --------------------------------------------------------------------------------
 
     def start(self, *argv: str, log: str, **changes: str) -> Child:
+        marks.require("process")
         env = {**os.environ, **self.env, **changes}
         child = spawn([sys.executable, *argv], log=self.folder / log, env=env)
         self.children.append(child)
@@ -195,6 +207,7 @@ class Stage:
         )  # fmt: skip
         if not wait_until(self.answers, within_s=60, child=child):
             raise AssertionError(self.log())
+        self.server = child
         return child
 
     def answers(self) -> bool:
@@ -214,7 +227,6 @@ class Stage:
             ear.close()
         for child in self.children:
             stop(child, grace_s=1)
-        self.store.close()
         self.services.close()
 
     # --- sockets ----------------------------------------------------------------------------------

@@ -15,8 +15,9 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
@@ -32,8 +33,12 @@ from gpu_worker.storage.store import Store, connect
 from gpu_worker.worker import BatchWorker
 from local.children import Child, spawn, stop
 from server.infra.jobs import Jobs
+from tests import marks
 from tests.services import S3Settings
 from tests.waiting import DEADLINE_S, wait_for
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 ENDS = {EventType.SUCCEEDED, EventType.FAILED, EventType.CANCELLED}
 ENDS |= {EventType.FETCHED, EventType.READY, EventType.REJECTED}
@@ -74,7 +79,7 @@ class Workshop:
             max_wait_ms=500,
             grace_s=5,
         )
-        self.store = Store(connect(self.settings), self.s3.bucket)
+        self.store = Store(_client(replace(self.settings, s3_bucket="any")), self.s3.bucket)
         self.jobs = Jobs(self.redis)
         self.workers: list[Child] = []
         self.accepted: list[str] = []
@@ -171,6 +176,7 @@ class Workshop:
 
     def start(self, *module: str, **changes: str) -> Child:
         """A worker process; `module` replaces `-m gpu_worker work <engine>`."""
+        marks.require("process")
         argv = [sys.executable, *(module or ("-m", "gpu_worker", "work", self.engine))]
         child = spawn(
             argv, log=self.folder / f"worker-{len(self.workers)}.log", env=self.env(**changes)
@@ -206,6 +212,12 @@ def working(
         worker.stop()
         thread.join(20)
         assert not thread.is_alive()
+
+
+@cache
+def _client(settings: Settings) -> S3Client:
+    """One for all workshops of a process: to make one costs more than most tests."""
+    return connect(settings)
 
 
 @contextmanager

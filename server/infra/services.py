@@ -115,7 +115,7 @@ class Services:
             settings=settings,
             database=Database(settings.database_url),
             redis=redis,
-            store=Store(settings),
+            store=Store.from_settings(settings),
             jobs=Jobs(redis),
         )
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import boto3
 from botocore.config import Config
@@ -84,11 +84,16 @@ class Store:
     Raises `Unavailable` from those where the store does not answer.
     """
 
-    def __init__(self, settings: Settings):
-        self._bucket = settings.s3_bucket
-        self._client = _client(settings, settings.s3_endpoint_url)
+    def __init__(self, bucket: str, client: S3Client, signer: S3Client):
+        self._bucket = bucket
+        self._client = client
+        self._signer = signer
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Self:
         public = settings.s3_public_url or settings.s3_endpoint_url
-        self._signer = _client(settings, public)
+        client, signer = connect(settings, settings.s3_endpoint_url), connect(settings, public)
+        return cls(settings.s3_bucket, client, signer)
 
     def presign_put(self, key: str, content_type: str, size_bytes: int) -> str:
         """An address that takes one PUT of exactly this type and length."""
@@ -143,7 +148,8 @@ class Store:
             raise Unavailable("store") from error
 
 
-def _client(settings: Settings, endpoint_url: str | None) -> S3Client:
+def connect(settings: Settings, endpoint_url: str | None) -> S3Client:
+    """A client of the store at this address. It costs more than a request: share it."""
     return boto3.client(
         "s3",
         endpoint_url=endpoint_url,

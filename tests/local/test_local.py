@@ -19,7 +19,7 @@ from local.children import free_port, wait_until
 from tests.launcher import UP_WITHIN_S, Launcher, launched
 from tests.services import S3Settings
 
-pytestmark = [pytest.mark.slow, pytest.mark.faults]
+pytestmark = [pytest.mark.slow, pytest.mark.faults, pytest.mark.process]
 
 PARTS = ["redis", "store", "server", "steward", "arbitrator", "worker", "tailor", "fetcher", "shop"]
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 import pytest
@@ -19,17 +19,19 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from gpu_worker.contract import Category, GarmentStatus, PhotoStatus, TryOnStatus
-from server.app import create_app
+from server import auth
 from server.config import Settings
-from server.domain import sites
 from server.infra.caller import Caller
-from server.infra.services import EXTENSION, Services
-from server.infra.store import Store, garment_keys, photo_keys, picture_key
+from server.infra.services import Services
+from server.infra.store import garment_keys, photo_keys, picture_key
 from server.models import Garment, Photo, Shopper, Site, TryOn, User, new_id, now
+from tests.apps import app_over, services_of, store_of
+from tests.server import people
+from tests.server.people import People
 from tests.services import S3Settings
 
+T = TypeVar("T")
 SERVER = "http://localhost:8080"
-SHOP = "https://shop.example"
 JPEG = b"\xff\xd8\xff\xe0 not a whole picture, but the server never looks \xff\xd9"
 
 
@@ -103,26 +105,15 @@ class World:
 
     app: APIFlask
     services: Services
+    people: People
 
     def __post_init__(self) -> None:
-        self.site = self._merchant("Ada's", ("ada@example.com", "owner"), SHOP)
-        sites.create_user(
-            self.services, self.site.merchant_id,
-            email="ben@example.com", password="correct horse", role="staff",
-        )  # fmt: skip
-        self.other_site = self._merchant(
-            "Cleo's", ("cleo@example.com", "owner"), "https://cleo.example"
-        )
-        self.ada, self.cleo = self.backend(self.site), self.backend(self.other_site)
-        self.sam, self.kim = self.shopper(self.site), self.shopper(self.site)
-
-    def _merchant(self, name: str, person: tuple[str, Any], origin: str) -> Site:
-        merchant = sites.create_merchant(self.services, name)
-        email, role = person
-        sites.create_user(
-            self.services, merchant.id, email=email, password="correct horse", role=role
-        )
-        return sites.create(self.services, merchant.id, name=name, allowed_origins=[origin])
+        known = self.people
+        self.site: Site = self.fetch(Site, known.site_id)
+        self.other_site: Site = self.fetch(Site, known.other_site_id)
+        self.ada = self._keyed(self.site, known.ada_key)
+        self.cleo = self._keyed(self.other_site, known.cleo_key)
+        self.sam, self.kim = self._with_token(known.sam_id), self._with_token(known.kim_id)
 
     def user(self, email: str) -> Caller:
         """A dashboard user's caller: Ada, Ben or Cleo."""
@@ -134,26 +125,34 @@ class World:
         return Actor(self.app)
 
     def backend(self, site: Site, mode: Any = "live") -> Actor:
-        """The site's own server, with a secret key."""
-        owner = Caller(kind="user", merchant_id=site.merchant_id, role="owner")
-        made = sites.create_secret_key(self.services, owner, site.id, mode)
-        caller = Caller(kind="secret", merchant_id=site.merchant_id, site_id=site.id, mode=mode)
-        return Actor(self.app, made.secret_key, caller)
+        """The site's own server, with a new secret key."""
+        return self._keyed(site, people.secret_key(self.services, site, mode), mode)
 
-    def shopper(self, site: Site, key: str | None = None, origin: str | None = None) -> Actor:
+    def _keyed(self, site: Site, key: str, mode: Any = "live") -> Actor:
+        caller = Caller(kind="secret", merchant_id=site.merchant_id, site_id=site.id, mode=mode)
+        return Actor(self.app, key, caller)
+
+    def shopper(self, site: Site, mode: str = "live") -> Actor:
         """Somebody who opened the widget on the site's page."""
-        actor = Actor(self.app)
-        token = self.boot(site, key, origin)
-        answer = actor.post("/v1/shopper-tokens", {"boot_token": token}, Origin=SERVER)
+        return self._with_token(people.shopper_id(self.services, site, mode))
+
+    def _with_token(self, shopper_id: str) -> Actor:
+        """Her token is signed here, as the door does; that door's own tests go by HTTP."""
+        shopper = self.fetch(Shopper, shopper_id)
+        return Actor(self.app, auth.issue_shopper_token(self.services, shopper).token)
+
+    def visitor(self, site: Site, key: str | None = None) -> Actor:
+        """The same by the doors: booted by the shop's page, its token traded for her own."""
+        actor, boot = Actor(self.app), {"boot_token": self.boot(site, key)}
+        answer = actor.post("/v1/shopper-tokens", boot, Origin=SERVER)
         assert answer.status_code == 200, answer.text
         body: Any = answer.json
         actor.bearer = body["shopper_token"]
         return actor
 
-    def boot(self, site: Site, key: str | None = None, origin: str | None = None) -> str:
-        origin = origin or site.allowed_origins[0]
+    def boot(self, site: Site, key: str | None = None) -> str:
         path = f"/v1/sites/{key or site.live_key}/boot"
-        answer = self.anybody().post(path, {}, Origin=origin)
+        answer = self.anybody().post(path, {}, Origin=site.allowed_origins[0])
         assert answer.status_code == 200, answer.text
         body: Any = answer.json
         return str(body["boot_token"])
@@ -231,7 +230,7 @@ class World:
     def lose_store(self) -> None:
         """From here on nobody answers where the store was."""
         lost = self.services.settings.model_copy(update={"s3_endpoint_url": "http://127.0.0.1:1"})
-        self.services.store._client = Store(lost)._client
+        self.services.store._client = store_of(lost)._client
 
     def fetch(self, model: Any, row_id: str) -> Any:
         with self.services.read() as session:
@@ -242,9 +241,18 @@ class World:
         return row
 
 
-def world_of(configured: Settings) -> World:
-    app = create_app(configured)
-    return World(app, app.extensions[EXTENSION])
+def world_of(configured: Settings, people: People) -> World:
+    services = services_of(configured)
+    return World(app_over(services), services, people)
+
+
+def settled(database_url: str, settle: Callable[[Services], T]) -> T:
+    """What the acts put into a database that will be a template."""
+    nowhere = S3Settings("http://unused", "unused", "id", "secret")
+    services = services_of(settings("redis://unused", database_url, nowhere))
+    told = settle(services)
+    services.close()
+    return told
 
 
 def after(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -17,33 +17,17 @@ from server.domain import waiting
 from server.models import Photo, TryOn, now
 from server.rendering.fragments import CONSENT_VERSION
 from server.steward import expiry, settle
-from tests.server.actors import Actor, World, code, settings, world_of
-from tests.services import S3Settings
+from tests.server.actors import Actor, World, code
+from tests.server.conftest import MakeWorld
 from tests.stage import event as told
 
 MOST = 24
-Make = Callable[..., World]
 
 
 @pytest.fixture
-def make(redis_url: str, sqlite_url: str, store: S3Settings) -> Iterator[Make]:
-    made: list[World] = []
-
-    def worlds(**changes: Any) -> World:
-        made.append(world_of(settings(redis_url, sqlite_url, store, **changes)))
-        return made[-1]
-
-    yield worlds
-    for world in made:
-        world.services.close()
-
-
-@pytest.fixture
-def crowded(redis_url: str, database_url: str, store: S3Settings) -> Iterator[World]:
+def crowded(make_any_world: MakeWorld) -> World:
     """Only few may wait; on SQLite, and then on PostgreSQL."""
-    made = world_of(settings(redis_url, database_url, store, max_queue=MOST))
-    yield made
-    made.services.close()
+    return make_any_world(max_queue=MOST)
 
 
 def at(actor: Actor, address: str) -> Actor:
@@ -95,8 +79,10 @@ def test_a_flood_at_cleos_closes_only_cleos(crowded: World) -> None:
     assert int(refused.headers["Retry-After"]) >= 1
 
 
-def test_of_forty_shoppers_of_one_address_another_address_of_the_shop_is_let_in(make: Make) -> None:
-    world = make(max_queue=MOST)
+def test_of_forty_shoppers_of_one_address_another_address_of_the_shop_is_let_in(
+    make_world: MakeWorld,
+) -> None:
+    world = make_world(max_queue=MOST)
     flood(world, 40)
     stranger, neighbour = (
         asker(world, shopper_of(world, world.other_site, address), world.other_site)
@@ -120,8 +106,8 @@ def test_where_the_arbitrator_sheds_only_who_holds_more_than_a_share_is_refused(
     assert asker(world, world.sam, world.site)().status_code == 202
 
 
-def test_shares_are_kept_while_redis_is_away(make: Make) -> None:
-    world = make(max_queue=3)
+def test_shares_are_kept_while_redis_is_away(make_world: MakeWorld) -> None:
+    world = make_world(max_queue=3)
     sam = asker(world, world.sam, world.site)
     cleos = asker(world, world.shopper(world.other_site), world.other_site)
     world.lose_redis()
@@ -129,8 +115,8 @@ def test_shares_are_kept_while_redis_is_away(make: Make) -> None:
     assert [sam().status_code for _ in range(2)] == [202, 202]
 
 
-def test_photos_in_check_have_shares_too(make: Make) -> None:
-    world = make(max_queue=2)
+def test_photos_in_check_have_shares_too(make_world: MakeWorld) -> None:
+    world = make_world(max_queue=2)
     cleos = shopper_of(world, world.other_site, "203.0.113.9")
     for _ in range(2):
         mark_of = {"asked_from": mark_at(world, "203.0.113.9")}
@@ -145,8 +131,8 @@ def test_photos_in_check_have_shares_too(make: Make) -> None:
     assert cleos.post("/v1/photos", {"key": kept, **consented}).status_code == 202  # nothing lost
 
 
-def test_a_shopper_has_three_photos_in_check(make: Make) -> None:
-    world = make()
+def test_a_shopper_has_three_photos_in_check(make_world: MakeWorld) -> None:
+    world = make_world()
     sam = world.sam
     for _ in range(3):
         world.photo(sam, status=PhotoStatus.CHECKING)
@@ -221,8 +207,10 @@ def announce(actor: Actor) -> tuple[int, str]:
     return (201, "") if answer.status_code == 201 else code(answer)
 
 
-def test_a_shopper_then_her_address_then_her_shop_has_spent_its_budget(make: Make) -> None:
-    world = make(shopper_limit=3, address_limit=5, site_limit=8)
+def test_a_shopper_then_her_address_then_her_shop_has_spent_its_budget(
+    make_world: MakeWorld,
+) -> None:
+    world = make_world(shopper_limit=3, address_limit=5, site_limit=8)
     here = [shopper_of(world, world.site, "198.51.100.7") for _ in range(3)]
     spent = [announce(here[0]) for _ in range(9)]  # refused six times, which costs nobody else
     assert spent == [(201, "")] * 3 + [(429, "rate_limited")] * 6
@@ -236,9 +224,9 @@ def test_a_shopper_then_her_address_then_her_shop_has_spent_its_budget(make: Mak
     assert announce(shopper_of(world, world.other_site, "192.0.2.1")) == (201, "")
 
 
-def test_a_few_addresses_cannot_spend_a_shops_budget_for_all(make: Make) -> None:
+def test_a_few_addresses_cannot_spend_a_shops_budget_for_all(make_world: MakeWorld) -> None:
     """Whoever has had less than an equal part of it is let in beyond it."""
-    world = make(address_limit=6, site_limit=10)
+    world = make_world(address_limit=6, site_limit=10)
     strangers = [shopper_of(world, world.site, f"198.51.100.{n}") for n in (1, 2)]
     spent = [announce(actor) for _ in range(6) for actor in strangers]
     assert spent == [(201, "")] * 10 + [(429, "rate_limited")] * 2
@@ -246,8 +234,8 @@ def test_a_few_addresses_cannot_spend_a_shops_budget_for_all(make: Make) -> None
     assert [announce(sam)[0] for _ in range(4)] == [201, 201, 201, 429]  # a third of ten
 
 
-def test_a_budget_is_the_same_at_both_doors(make: Make) -> None:
-    world = make(shopper_limit=2)
+def test_a_budget_is_the_same_at_both_doors(make_world: MakeWorld) -> None:
+    world = make_world(shopper_limit=2)
     sam = world.sam
     photo, garment = world.photo(sam), world.garment()
     path, form = f"/w/{world.site.live_key}/try-ons", {"photo_id": photo.id, "garment": garment.sku}
@@ -261,17 +249,17 @@ def test_a_budget_is_the_same_at_both_doors(make: Make) -> None:
     assert announce(sam) == (201, "")  # each noun has its own
 
 
-def test_a_backend_is_held_by_its_site_and_not_by_its_address(make: Make) -> None:
-    world = make(address_limit=1, site_limit=3)
+def test_a_backend_is_held_by_its_site_and_not_by_its_address(make_world: MakeWorld) -> None:
+    world = make_world(address_limit=1, site_limit=3)
     body = {"purpose": "garment", "content_type": "image/jpeg", "size_bytes": 9}
     statuses = [world.ada.post("/v1/uploads", body).status_code for _ in range(4)]
     assert statuses == [201, 201, 201, 429]
 
 
 @pytest.mark.parametrize("door", ["boot", "log in"])
-def test_one_network_of_ipv6_is_one_caller(make: Make, door: str) -> None:
+def test_one_network_of_ipv6_is_one_caller(make_world: MakeWorld, door: str) -> None:
     """Not each address of its 2^64."""
-    world = make(boot_limit=30)
+    world = make_world(boot_limit=30)
     knock = (_boot if door == "boot" else _log_in)(world, world.anybody())
     statuses = [knock(f"2001:db8:1:2::{number:x}") for number in range(31)]
     assert 429 not in statuses[:30]

@@ -14,7 +14,7 @@ from tests.services import S3Settings
 from tests.stage import Stage, stage
 from tests.waiting import DEADLINE_S
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.process]
 
 # A phone zoomed in, small, usual, on its side; the dialog on a desk, narrow and wide.
 SIZES = [(256, 400), (320, 568), (360, 640), (740, 360), (440, 680), (880, 720)]

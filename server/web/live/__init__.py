@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from flask import Flask, current_app, request
 from flask_sock import Sock
@@ -72,17 +72,20 @@ class Live:
     feed: Feed
     seats: Seats
 
+    @classmethod
+    def over(cls, services: Services) -> Self:
+        hub = Hub(services.settings.max_sockets)
+        # A client of its own: its one connection is held for ever.
+        feed = Feed(services, hub, jobs.connect(services.settings.redis_url))
+        return cls(hub, feed, Seats(services.redis))
+
     def watch(self, is_ending: Callable[[], bool]) -> None:
         """The server's process says how to find out that it ends (gunicorn: `not worker.alive`)."""
         self.feed.watch(is_ending)
 
 
-def register(app: Flask, settings: Settings) -> None:
-    services: Services = app.extensions[SERVICES]
-    hub = Hub(settings.max_sockets)
-    # A client of its own: its one connection is held for ever.
-    feed = Feed(services, hub, jobs.connect(settings.redis_url))
-    app.extensions[EXTENSION] = Live(hub, feed, Seats(services.redis))
+def register(app: Flask, _settings: Settings) -> None:
+    app.extensions[EXTENSION] = Live.over(app.extensions[SERVICES])
     app.config["SOCK_SERVER_OPTIONS"] = {
         "ping_interval": PING_S,
         "max_message_size": LARGEST_FRAME_BYTES,

@@ -22,6 +22,7 @@ def shop(redis_url: str, store: S3Settings, tmp_path: Path) -> Iterator[Workshop
         yield made
 
 
+@pytest.mark.process
 def test_a_photo_and_a_garment_become_a_picture(shop: Workshop) -> None:
     shop.start()
     photo, garment = photo_job(), garment_job(upload_key="uploads/sit_1/gar_1")

@@ -162,6 +162,7 @@ def test_kill_horse_harms_nobody(shop: Workshop) -> None:
     assert all(types == [EventType.SUCCEEDED] for types in shop.ends().values())
 
 
+@pytest.mark.process
 def test_shutdown_finishes_what_runs_and_hands_back_the_rest(shop: Workshop) -> None:
     shop.enqueue(*(f"try_{n}" for n in range(8)))
     child = shop.start(PROTEUS_NULL_CURVE="20,0,30", PROTEUS_BATCH_SIZE="2")

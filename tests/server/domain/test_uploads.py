@@ -18,6 +18,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from server.infra.store import UPLOAD_EXPIRES_S, Head, Store, upload_key
+from tests import apps
 from tests.server.actors import settings
 from tests.services import S3Settings
 
@@ -28,7 +29,7 @@ CHECKED = "photos/pho_1/photo.jpg"
 
 
 def store_of(s3: S3Settings) -> Store:
-    return Store(settings("redis://unused", "sqlite://", s3))
+    return apps.store_of(settings("redis://unused", "sqlite://", s3))
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,9 @@ that is next, once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
-import pytest
 from rq.job import Job as RqJob
 from rq.serializers import JSONSerializer
 
@@ -27,27 +24,12 @@ from gpu_worker.contract import (
 )
 from server.domain import garment_jobs
 from server.infra.store import garment_keys
-from server.models import DoomedObject, Garment, now
+from server.models import Garment, now
 from server.steward.steward import Steward
-from tests.services import S3Settings
-from tests.stage import Stage, stage
+from tests.server.stewards import ON_SQLITE, doomed, turn
+from tests.stage import Stage
 
 ADDRESS = "https://shop.example/tee.jpg"
-
-
-@pytest.fixture
-def house(redis_url: str, database_url: str, store: S3Settings, tmp_path: Path) -> Iterator[Stage]:
-    with stage(redis_url, database_url, store, tmp_path) as made:
-        yield made
-
-
-@pytest.fixture
-def steward(house: Stage) -> Steward:
-    return Steward(house.services, "first")
-
-
-def turn(steward: Steward, after_s: float = 0) -> None:
-    steward.loop(now() + timedelta(seconds=after_s), wait_ms=1)
 
 
 def by_address(house: Stage, age_s: float = 60, **changes: Any) -> Garment:
@@ -73,11 +55,6 @@ def line(house: Stage, engine: str, lane: Lane = Lane.BULK) -> list[str]:
 def job(house: Stage, job_id: str) -> contract.Job:
     found = RqJob.fetch(job_id, connection=house.redis, serializer=JSONSerializer)
     return contract.job_from_json(found.args[0])
-
-
-def doomed(house: Stage) -> set[str]:
-    with house.services.read() as session:
-        return {row.key for row in session.query(DoomedObject)}
 
 
 def test_what_was_fetched_goes_on_to_the_tailor_once(house: Stage, steward: Steward) -> None:
@@ -116,9 +93,6 @@ def test_what_is_fetched_once_more_after_all_is_over_goes(house: Stage, steward:
     assert house.objects() == set()
     assert house.read(ready).status is GarmentStatus.READY
     assert line(house, TAILOR) == []
-
-
-ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 @ON_SQLITE

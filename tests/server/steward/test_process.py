@@ -19,6 +19,8 @@ from tests.services import S3Settings
 from tests.stage import Stage, kill, picture_key, stage
 from tests.waiting import wait_for
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture
 def house(redis_url: str, sqlite_url: str, store: S3Settings, tmp_path: Path) -> Iterator[Stage]:

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 from redis import Redis
-from sqlalchemy import select
 
 from gpu_worker import contract
 from gpu_worker.contract import (
@@ -33,19 +32,9 @@ from server.domain import try_ons
 from server.models import DoomedObject, IdempotencyKey, Shopper, TryOn, Upload, now
 from server.steward import ledger
 from server.steward.steward import Steward
+from tests.server.stewards import ON_SQLITE, doomed, turn
 from tests.services import S3Settings
 from tests.stage import ENGINE, Stage, event, picture_key, stage
-
-
-@pytest.fixture
-def house(redis_url: str, database_url: str, store: S3Settings, tmp_path: Path) -> Iterator[Stage]:
-    with stage(redis_url, database_url, store, tmp_path) as made:
-        yield made
-
-
-@pytest.fixture
-def steward(house: Stage) -> Steward:
-    return Steward(house.services, "first")
 
 
 @pytest.fixture
@@ -73,16 +62,6 @@ class Nudges:
         while message := self._pubsub.get_message(timeout=0.05):
             taken.append(Nudge.from_text(message["data"]))
         return taken
-
-
-def turn(steward: Steward, times: int = 1, after_s: float = 0) -> None:
-    for _ in range(times):
-        steward.loop(now() + timedelta(seconds=after_s), wait_ms=1)
-
-
-def doomed(house: Stage) -> set[str]:
-    with house.services.read() as session:
-        return set(session.scalars(select(DoomedObject.key)))
 
 
 def pending(house: Stage) -> int:
@@ -178,6 +157,7 @@ def test_what_is_stored_for_a_deleted_photo_is_deleted(
     assert house.objects() == set()
 
 
+@ON_SQLITE
 def test_unreadable_events_are_counted_and_done_with(house: Stage, steward: Steward) -> None:
     row = house.try_on()
     house.redis.xadd(EVENTS, {"event": "{"})
@@ -303,6 +283,7 @@ def test_places_follow_the_queue(house: Stage, steward: Steward, nudged: Nudges)
     assert len(nudged.take()) == 3
 
 
+@ON_SQLITE
 def test_what_a_worker_already_fetches_is_ahead_of_the_line(house: Stage, steward: Steward) -> None:
     rows = enqueued(house, 3)
     name = queue_name(ENGINE, Lane.LIVE, house.ada.id)
@@ -324,6 +305,7 @@ def test_times_are_learned_from_the_engines_recent_pictures(house: Stage, stewar
     assert waits[0] >= begin + timedelta(seconds=3)
 
 
+@ON_SQLITE
 def test_the_arbitrators_word_comes_before_the_rows(house: Stage, steward: Steward) -> None:
     """Two workers of two slots: 4 pictures at a time, 10 s each."""
     policy = Policy(batch_size=2, picture_s=10, rate_per_s=0.4)
@@ -382,6 +364,7 @@ def test_what_redis_lost_is_put_back(house: Stage, steward: Steward) -> None:
     assert [waiting.count(row.id) for row in (queued, running)] == [1, 1]
 
 
+@ON_SQLITE
 def test_a_merchant_who_fell_out_of_the_ring_joins_again(house: Stage, steward: Steward) -> None:
     (row,) = enqueued(house, 1)
     house.redis.delete(ring_key(ENGINE, Lane.LIVE))
@@ -390,6 +373,7 @@ def test_a_merchant_who_fell_out_of_the_ring_joins_again(house: Stage, steward: 
     assert queue_of(house) == [row.id]
 
 
+@ON_SQLITE
 def test_a_job_that_rq_still_knows_from_before_is_put_back(house: Stage, steward: Steward) -> None:
     (row,) = enqueued(house, 1)
     house.redis.delete(f"rq:queue:{queue_name(ENGINE, Lane.LIVE, house.ada.id)}")
@@ -398,6 +382,7 @@ def test_a_job_that_rq_still_knows_from_before_is_put_back(house: Stage, steward
     assert queue_of(house) == [row.id]
 
 
+@ON_SQLITE
 def test_a_leased_job_is_left_alone(house: Stage, steward: Steward) -> None:
     row = house.try_on(age_s=60, status=TryOnStatus.RUNNING)
     name = queue_name(ENGINE, Lane.LIVE, house.ada.id)
@@ -490,6 +475,7 @@ def test_a_dead_store_delays_a_deletion_and_loses_none(house: Stage, steward: St
     assert (house.objects(), doomed(house)) == (set(), set())
 
 
+@ON_SQLITE
 def test_the_steward_says_that_it_lives(house: Stage, steward: Steward) -> None:
     turn(steward)
     assert house.redis.hget(STEWARD, "name") == b"first"

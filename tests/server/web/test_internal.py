@@ -15,7 +15,8 @@ from werkzeug.test import TestResponse
 from gpu_worker import contract
 from gpu_worker.contract import Lane, Policy, TryOnStatus
 from server.domain import try_ons
-from tests.server.actors import World, settings, world_of
+from tests.server.actors import World
+from tests.server.conftest import MakeWorld
 from tests.services import S3Settings
 from tests.stage import Stage, stage
 
@@ -94,15 +95,12 @@ def test_the_internal_port_has_nothing_else(world: World, path: str) -> None:
     assert inside(world, "/healthz").status_code == 200
 
 
-def test_a_forwarded_port_is_nobodys_word(
-    redis_url: str, sqlite_url: str, store: S3Settings
-) -> None:
+def test_a_forwarded_port_is_nobodys_word(make_world: MakeWorld) -> None:
     """Behind a proxy the request's own port can be claimed by a header; the socket's cannot."""
-    world = world_of(settings(redis_url, sqlite_url, store, trusted_proxies=1))
+    world = make_world(trusted_proxies=1)
     headers = {"X-Forwarded-Host": "shop.example:9090", "X-Forwarded-For": "10.0.0.1"}
     assert world.app.test_client().get("/metrics", headers=headers).status_code == 404
     assert inside(world, "/metrics", headers=headers).status_code == 200
-    world.services.close()
 
 
 @pytest.fixture
@@ -113,6 +111,7 @@ def house(
         yield made
 
 
+@pytest.mark.process
 def test_each_port_of_a_real_server_has_its_own(house: Stage, redis_url: str) -> None:
     house.serve()
     Redis.from_url(redis_url).hset(contract.SCALE, "null", 2)

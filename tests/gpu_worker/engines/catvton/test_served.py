@@ -33,6 +33,7 @@ def road(
 
 
 @pytest.mark.slow
+@pytest.mark.process
 @pytest.mark.timeout(600)
 def test_a_shopper_gets_her_picture_and_the_seed_alone_decides_it(
     road: Workshop, tiny_weights: Path

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,14 +15,7 @@ from server.domain import try_ons
 from server.infra.errors import Problem
 from server.models import now
 from server.steward.steward import Steward
-from tests.services import S3Settings
-from tests.stage import ENGINE, Stage, stage
-
-
-@pytest.fixture
-def house(redis_url: str, database_url: str, store: S3Settings, tmp_path: Path) -> Iterator[Stage]:
-    with stage(redis_url, database_url, store, tmp_path) as made:
-        yield made
+from tests.stage import ENGINE, Stage
 
 
 def failed(house: Stage, **changes: Any) -> Any:

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.server.actors import SERVER, SHOP, World, code
+from tests.server.actors import SERVER, World, code
+from tests.server.people import SHOP
 
 
 def test_the_shop_page_boots_and_the_widget_gets_a_shopper(world: World) -> None:

@@ -9,13 +9,14 @@ import time
 from pathlib import Path
 
 import pytest
+from apiflask import APIFlask
 
 from server.app import create_app
 from server.infra import errors
 from server.infra.errors import KINDS, Problem
 from server.models import SecretKey, now
-from tests.server.actors import Actor, World, code, settings, world_of
-from tests.services import S3Settings
+from tests.server.actors import Actor, World, code
+from tests.server.conftest import MakeWorld
 
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -101,10 +102,8 @@ def test_unprintable_words_are_refused(any_world: World, title: str) -> None:
     assert code(any_world.ada.post("/v1/garments", sent)) == (422, "invalid")
 
 
-def test_a_page_says_it_in_its_own_words(
-    redis_url: str, sqlite_url: str, store: S3Settings
-) -> None:
-    world = world_of(settings(redis_url, sqlite_url, store, rate_limit=10))
+def test_a_page_says_it_in_its_own_words(make_world: MakeWorld) -> None:
+    world = make_world(rate_limit=10)
     answers = [world.sam.get(f"/w/{world.site.live_key}/start") for _ in range(11)]
     assert [answer.status_code for answer in answers[9:]] == [200, 429]
     assert answers[10].mimetype == "text/html"  # a card, not JSON
@@ -115,9 +114,9 @@ def test_a_bug_shows_nothing_of_itself(world: World) -> None:
     def broken() -> str:
         raise RuntimeError("the secret is swordfish")
 
-    world.app._got_first_request = False
-    world.app.add_url_rule("/broken", view_func=broken)
-    answer = world.anybody().get("/broken")
+    app = create_app(world.services.settings, world.services)
+    app.add_url_rule("/broken", view_func=broken)
+    answer = Actor(app).get("/broken")
     assert code(answer) == (500, "internal")
     assert "swordfish" not in answer.text
     assert "Traceback" not in answer.text
@@ -136,10 +135,8 @@ def test_a_database_that_is_away_says_come_back(world: World) -> None:
     assert int(document.headers["Retry-After"]) > 0
 
 
-def test_too_many_requests_say_when_to_come_back(
-    redis_url: str, sqlite_url: str, store: S3Settings
-) -> None:
-    world = world_of(settings(redis_url, sqlite_url, store, rate_limit=10))
+def test_too_many_requests_say_when_to_come_back(make_world: MakeWorld) -> None:
+    world = make_world(rate_limit=10)
     answers = [world.ada.get("/v1/garments") for _ in range(11)]
     assert [answer.status_code for answer in answers[:10]] == [200] * 10
     assert code(answers[10]) == (429, "rate_limited")
@@ -147,30 +144,24 @@ def test_too_many_requests_say_when_to_come_back(
     assert world.cleo.get("/v1/garments").status_code == 200  # her budget is her own
 
 
-def test_a_limit_is_no_error_while_redis_is_away(world: World, sqlite_url: str) -> None:
-    store = s3_of(world)
-    app = create_app(settings("redis://127.0.0.1:1/0", sqlite_url, store))
+def with_redis_at(url: str, world: World) -> APIFlask:
+    return create_app(world.services.settings.model_copy(update={"redis_url": url}))
+
+
+def test_a_limit_is_no_error_while_redis_is_away(world: World) -> None:
+    app = with_redis_at("redis://127.0.0.1:1/0", world)
     assert Actor(app, world.ada.bearer).get("/v1/garments").status_code == 200
 
 
-def test_a_redis_that_hangs_hangs_nobody(world: World, sqlite_url: str) -> None:
+def test_a_redis_that_hangs_hangs_nobody(world: World) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections, says nothing
-        url = f"redis://127.0.0.1:{silent.getsockname()[1]}/0"
-        app = create_app(settings(url, sqlite_url, s3_of(world)))
+        app = with_redis_at(f"redis://127.0.0.1:{silent.getsockname()[1]}/0", world)
         ada = Actor(app, world.ada.bearer)
         began = time.monotonic()
         assert ada.get("/v1/garments").status_code == 200
         body = {"photo_id": world.photo(world.ada).id, "garment_id": world.garment().id}
         assert ada.post("/v1/try-ons", body).status_code == 202
         assert time.monotonic() - began < 60
-
-
-def s3_of(world: World) -> S3Settings:
-    known = world.services.settings
-    return S3Settings(
-        known.s3_endpoint_url or "", known.s3_bucket,
-        known.aws_access_key_id or "", known.aws_secret_access_key or "",
-    )  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -14,13 +14,14 @@ from server import auth
 from server.infra.store import UPLOAD_EXPIRES_S
 from server.models import Photo, Shopper, TryOn, now
 from server.steward import expiry
-from tests.server.actors import JPEG, SERVER, SHOP, Actor, World, code
+from tests.server.actors import JPEG, SERVER, Actor, World, code
+from tests.server.people import SHOP
 
 PATH = "/v1/shopper-tokens"
 
 
 def consented(world: World) -> Actor:
-    sam = world.shopper(world.site)
+    sam = world.visitor(world.site)
     answer = sam.post("/v1/photos", {"key": sam.upload(), "consent_version": "2026-11"})
     assert answer.status_code == 202, answer.text
     return sam
@@ -32,7 +33,7 @@ def cookie_of(answer: Any) -> str:
 
 
 def test_sam_boots_agrees_reloads_and_is_still_sam(world: World) -> None:
-    sam = world.shopper(world.site)
+    sam = world.visitor(world.site)
     first = world.shopper_id(sam)
     answer = sam.post("/v1/photos", {"key": sam.upload(), "consent_version": "2026-11"})
     cookie = cookie_of(answer)

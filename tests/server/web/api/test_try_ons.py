@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
@@ -17,8 +16,8 @@ from gpu_worker import contract
 from gpu_worker.contract import GarmentStatus, PhotoStatus, Policy, TryOnStatus
 from server.infra.store import partial_key, picture_key
 from server.models import Photo, TryOn, now
-from tests.server.actors import Actor, World, code, settings, world_of
-from tests.services import S3Settings
+from tests.server.actors import Actor, World, code
+from tests.server.conftest import MakeWorld
 
 FINISHED = {
     "id", "status", "result_url", "width", "height", "engine", "is_preview", "tier", "seed",
@@ -207,10 +206,8 @@ def test_only_sam_and_her_shop_reach_it(any_world: World) -> None:
         assert listed["try_ons"] == []
 
 
-def test_a_full_queue_says_when_to_come_back(
-    redis_url: str, sqlite_url: str, store: S3Settings
-) -> None:
-    world = world_of(settings(redis_url, sqlite_url, store, max_queue=2))
+def test_a_full_queue_says_when_to_come_back(make_world: MakeWorld) -> None:
+    world = make_world(max_queue=2)
     for _ in range(2):
         assert world.sam.post("/v1/try-ons", body_of(world, world.sam)).status_code == 202
     answer = world.kim.post("/v1/try-ons", body_of(world, world.kim))
@@ -336,17 +333,10 @@ def test_made_up_cursors(sam: Actor, cursor: str) -> None:
 # --- test keys -----------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def catvton(redis_url: str, sqlite_url: str, store: S3Settings) -> Iterator[World]:
-    made = world_of(settings(redis_url, sqlite_url, store, engine="catvton"))
-    yield made
-    made.services.close()
-
-
-def test_live_keys_use_the_engine_and_test_keys_the_preview(catvton: World) -> None:
-    world = catvton
+def test_live_keys_use_the_engine_and_test_keys_the_preview(make_world: MakeWorld) -> None:
+    world = make_world(engine="catvton")
     live: Any = world.sam.post("/v1/try-ons", body_of(world, world.sam)).json
-    tester = world.shopper(world.site, world.site.test_key)
+    tester = world.visitor(world.site, world.site.test_key)
     photo = world.photo(tester, mode="test")
     body = {"photo_id": photo.id, "garment_id": world.garment().id}
     test: Any = tester.post("/v1/try-ons", body).json

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,16 +11,15 @@ import pytest
 from server.domain import uploads
 from server.infra.store import UPLOAD_EXPIRES_S
 from server.models import Upload
-from tests.server.actors import JPEG, Actor, World, after, code, settings, world_of
+from tests.server.actors import JPEG, Actor, World, after, code
+from tests.server.conftest import MakeWorld
 from tests.services import S3Settings
 
 
 @pytest.fixture
-def stored(redis_url: str, sqlite_url: str, any_store: S3Settings) -> Iterator[World]:
+def stored(make_world: MakeWorld, any_store: S3Settings) -> World:
     """A world on the local store, and then on Ceph."""
-    made = world_of(settings(redis_url, sqlite_url, any_store))
-    yield made
-    made.services.close()
+    return make_world(store=any_store)
 
 
 def put(announced: Any, content: bytes = JPEG, url: str = "", **headers: str) -> int:

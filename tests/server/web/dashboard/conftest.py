@@ -6,12 +6,12 @@ Real Redis, a real store and a real database; the pages are read as a browser wo
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache
 from html import unescape
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,16 +20,23 @@ from werkzeug.test import TestResponse
 
 from gpu_worker.contract import Category, GarmentStatus, TryOnStatus
 from server import models
-from server.app import create_app
 from server.config import Settings
 from server.domain import sites
 from server.infra.caller import Caller
-from server.infra.credentials import hash_password
-from server.infra.services import EXTENSION, Services
+from server.infra.services import Services
 from server.infra.store import garment_keys, photo_keys, picture_key
-from server.models import Garment, Photo, Site, TryOn, User, new_id
+from server.models import Garment, Photo, Site, TryOn, new_id
+from tests import databases
+from tests.apps import app_over, services_of
+from tests.server.actors import settled
 from tests.services import S3Settings
 
+SiteIds = dict[str, str]  # by a person's name
+
+PEOPLE: dict[str, dict[str, Any]] = {
+    "Linden & Rye": {"ada": "owner", "ben": "staff"},
+    "Cleo's": {"cleo": "owner"},
+}
 PASSWORD = "a long enough password"
 SECRET = "0123456789abcdef0123456789abcdef"
 
@@ -74,20 +81,7 @@ class House:
 
     app: Any
     services: Services
-    sites: dict[str, Site] = field(default_factory=dict)
-
-    def add_people(self) -> None:
-        for merchant, people in {
-            "Linden & Rye": {"ada": "owner", "ben": "staff"},
-            "Cleo's": {"cleo": "owner"},
-        }.items():
-            made = sites.create_merchant(self.services, merchant)
-            origin = "https://shop.example"
-            site = sites.create(self.services, made.id, name=merchant, allowed_origins=[origin])
-            for name, role in people.items():
-                email = f"{name}@example.com"
-                self.add(User(merchant_id=made.id, email=email, role=role, password_hash=_hash()))
-                self.sites[name] = site
+    sites: dict[str, Site]
 
     def person(self, name: str) -> Person:
         site = self.sites[name]
@@ -158,10 +152,18 @@ class House:
         return self.add(made)  # type: ignore[no-any-return]
 
 
-@cache
-def _hash() -> str:
-    """Made once: a hash takes its time."""
-    return hash_password(PASSWORD)
+def settle(services: Services) -> SiteIds:
+    """Who is there before a test begins."""
+    ids: SiteIds = {}
+    for name, people in PEOPLE.items():
+        merchant = sites.create_merchant(services, name)
+        origins = ["https://shop.example"]
+        site = sites.create(services, merchant.id, name=name, allowed_origins=origins)
+        for person, role in people.items():
+            email = f"{person}@example.com"
+            sites.create_user(services, merchant.id, email=email, password=PASSWORD, role=role)
+            ids[person] = site.id
+    return ids
 
 
 def _tomorrow() -> datetime:
@@ -179,27 +181,42 @@ def settings(redis_url: str, database_url: str, store: S3Settings, **changes: st
     return Settings.from_env(env | changes)
 
 
-@contextmanager
-def _house(configured: Settings) -> Iterator[House]:
-    app = create_app(configured)
-    made = House(app, app.extensions[EXTENSION])
-    made.add_people()
-    yield made
-    made.services.close()
+@pytest.fixture(scope="session")
+def dashboard_people(
+    sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, SiteIds]:
+    """A database file that holds them."""
+    path = tmp_path_factory.mktemp("dashboard") / "people.db"
+    return path, settled(databases.copied(sqlite_template, path), settle)
 
 
 @pytest.fixture
-def house(redis_url: str, sqlite_url: str, store: S3Settings) -> Iterator[House]:
-    with _house(settings(redis_url, sqlite_url, store)) as made:
-        yield made
+def make_house(
+    dashboard_people: tuple[Path, SiteIds], redis_url: str, store: S3Settings, tmp_path: Path
+) -> Iterator[Callable[..., House]]:
+    template, site_ids = dashboard_people
+    url = databases.copied(template, tmp_path / "dashboard.db")
+    with ExitStack() as closing:
+
+        def make(**changes: str) -> House:
+            services = services_of(settings(redis_url, url, store, **changes))
+            closing.callback(services.close)
+            with services.read() as session:
+                found = {name: session.get_one(Site, id_) for name, id_ in site_ids.items()}
+            return House(app_over(services), services, found)
+
+        yield make
 
 
 @pytest.fixture
-def https_house(redis_url: str, sqlite_url: str, store: S3Settings) -> Iterator[House]:
+def house(make_house: Callable[..., House]) -> House:
+    return make_house()
+
+
+@pytest.fixture
+def https_house(make_house: Callable[..., House]) -> House:
     """The same behind https, as everywhere but on one's own machine."""
-    url = {"PROTEUS_SERVER_URL": "https://proteus.example"}
-    with _house(settings(redis_url, sqlite_url, store, **url)) as made:
-        yield made
+    return make_house(PROTEUS_SERVER_URL="https://proteus.example")
 
 
 @pytest.fixture

@@ -18,8 +18,7 @@ from gpu_worker.contract import EventType, GarmentStatus, TryOnStatus
 from server.infra.credentials import hash_password
 from server.models import Garment, User, now
 from server.web.live.seats import seats_key
-from tests.services import S3Settings
-from tests.stage import Stage, stage
+from tests.stage import Stage
 from tests.waiting import DEADLINE_S, wait_for
 
 ROOT = Path(__file__).parents[4]
@@ -28,23 +27,30 @@ PASSWORD = "a long enough password"
 PAGES = ["", "garments", "garments/add", "try-ons", "install", "account"]
 PHONE, DESK = {"width": 360, "height": 640}, {"width": 1440, "height": 900}
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.process]
+
+
+@pytest.fixture(scope="module")
+def house(quiet_house: Stage) -> Stage:
+    """One server and one steward for all tests of this file."""
+    quiet_house.serve()
+    quiet_house.steward()
+    return quiet_house
 
 
 @pytest.fixture
-def shop(redis_url: str, sqlite_url: str, store: S3Settings, tmp_path: Path) -> Iterator[Stage]:
-    with stage(redis_url, sqlite_url, store, tmp_path) as made:
-        made.add(
-            User(
-                merchant_id=made.ada.id,
-                email="ada@example.com",
-                role="owner",
-                password_hash=hash_password(PASSWORD),
-            )
+def shop(house: Stage) -> Stage:
+    """With rows of this test alone."""
+    house.begin_anew()
+    house.add(
+        User(
+            merchant_id=house.ada.id,
+            email="ada@example.com",
+            role="owner",
+            password_hash=hash_password(PASSWORD),
         )
-        made.serve()
-        made.steward()
-        yield made
+    )
+    return house
 
 
 @pytest.fixture
@@ -111,9 +117,8 @@ def test_page_catches_up_after_the_server_was_away(shop: Stage, page: Page) -> N
     page.goto("try-ons")
     word = page.locator("[data-live-word]")
     expect(word).to_have_text("Live")
-    server = shop.children[0]
-    server.kill()
-    server.wait()
+    shop.server.kill()
+    shop.server.wait()
     expect(word).to_have_text("Reconnecting")
     shop.change(row, status=TryOnStatus.CANCELLED)
     shop.serve()

@@ -120,6 +120,7 @@ def open_here(house: Stage) -> int:
     return sum(int(house.redis.zcard(key)) for key in house.redis.scan_iter(seats_key("at:*")))
 
 
+@pytest.mark.process
 def test_of_a_shopper_and_of_an_address_only_so_many_are_open(house: Stage) -> None:
     row = house.try_on()
     sams = [house.listen(house.sam) for _ in range(2)]
@@ -144,6 +145,7 @@ def chatter(ear: Ear, messages: int) -> None:
             ear.ws.send(json.dumps({"type": "anything"}))
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("messages", [21, 20_000])
 def test_who_talks_on_is_closed(house: Stage, messages: int) -> None:
     row = house.try_on()

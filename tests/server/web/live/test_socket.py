@@ -24,6 +24,8 @@ from tests.services import S3Settings
 from tests.stage import Stage, stage
 from tests.waiting import wait_for
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture(scope="module")
 def house(quiet_house: Stage) -> Stage:
