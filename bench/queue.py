@@ -107,32 +107,36 @@ class Bench:
                 raise SystemExit((self.folder / "worker.log").read_text()[-2000:])
             time.sleep(0.002)
 
-    def rate(self, kind: Kind, jobs: int) -> float:
+    def measure(self, kind: Kind, jobs: int, lone: int) -> tuple[float, list[float]]:
+        """Of one worker: jobs a second, then milliseconds from enqueue to start."""
+        with self.working(kind) as child:
+            return self._rate(kind, child, jobs), self._starts(kind, child, lone)
+
+    def _rate(self, kind: Kind, child: Child, jobs: int) -> float:
         """Jobs a second, of jobs that stood in line before the worker looked: it sleeps (SIGSTOP)
         while they are put there, so that whoever enqueues takes no processor from it."""
-        with self.working(kind) as child:
-            already = self.done()
-            child.send_signal(signal.SIGSTOP)
-            self.enqueue(kind, jobs)
-            began = time.monotonic()
-            child.send_signal(signal.SIGCONT)
-            self._wait_for(already + jobs, child)
-            return jobs / (time.monotonic() - began)
+        already = self.done()
+        child.send_signal(signal.SIGSTOP)
+        self.enqueue(kind, jobs)
+        began = time.monotonic()
+        child.send_signal(signal.SIGCONT)
+        self._wait_for(already + jobs, child)
+        return jobs / (time.monotonic() - began)
 
-    def starts(self, kind: Kind, jobs: int) -> list[float]:
+    def _starts(self, kind: Kind, child: Child, jobs: int) -> list[float]:
         """Milliseconds from enqueue to start, of jobs that come one after another."""
-        with self.working(kind) as child:
-            found = []
-            for already in range(1, jobs + 1):
-                self.redis.delete(STARTS)
-                asked = time.time()
-                self.enqueue(kind, 1, NOTED)
-                answer = self.redis.blpop([STARTS], PATIENCE_S)
-                if answer is None:
-                    raise SystemExit("a job did not start")
-                found.append((float(answer[1]) - asked) * 1000)
-                self._wait_for(already + 1, child)
-            return found
+        found = []
+        already = self.done()
+        for done in range(already + 1, already + jobs + 1):
+            self.redis.delete(STARTS)
+            asked = time.time()
+            self.enqueue(kind, 1, NOTED)
+            answer = self.redis.blpop([STARTS], PATIENCE_S)
+            if answer is None:
+                raise SystemExit("a job did not start")
+            found.append((float(answer[1]) - asked) * 1000)
+            self._wait_for(done, child)
+        return found
 
 
 def _job(job_id: str) -> TryOnJob:
@@ -185,8 +189,9 @@ def run(rounds: int, jobs: int, forked: int, lone: int) -> dict[Kind, Marks]:
             for _ in range(rounds):
                 for kind in KINDS:
                     mine = forked if kind.word == FORKING else jobs
-                    marks[kind].rates.append(bench.rate(kind, mine))
-                    marks[kind].starts += bench.starts(kind, lone)
+                    rate, starts = bench.measure(kind, mine, lone)
+                    marks[kind].rates.append(rate)
+                    marks[kind].starts += starts
     return marks
 
 

@@ -59,7 +59,7 @@ class Size:
 
 
 FULL_SIZE = Size(lookbook=300, overload_s=600, flood=100, slots_jobs=120)
-QUICK = Size(lookbook=8, overload_s=30, flood=8, slots_jobs=6, ways=2, settings=1, rehearsed=(1, 8))
+QUICK = Size(lookbook=8, overload_s=20, flood=8, slots_jobs=6, ways=2, settings=1, rehearsed=(1, 2))
 
 
 def poisson(
@@ -139,7 +139,7 @@ def overload(size: Size) -> list[Verdict]:
     rate = 1.2 * profile.most_per_s
     arrivals = poisson(rate, size.overload_s, seed=2)
     killed = replace(LEARNED, name="learned, arbitrator killed", killed_at=size.overload_s / 3)
-    ways = [LEARNED, THRESHOLDS, killed]
+    ways = [LEARNED, killed, THRESHOLDS][: size.ways]
     found = meet(ways, size.task(profile.name, target_s, tiers="all"), arrivals)
     share = {n: fmean(one.took_s <= target_s for one in done) for n, done in found.items()}
     print(

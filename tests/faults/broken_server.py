@@ -1,6 +1,6 @@
-"""A server that dies on purpose: `python -m tests.faults.broken_server enqueue`.
+"""A server that is not as it should be: `python -m tests.faults.broken_server <fault>`.
 
-The real gunicorn with the real app; when it is to enqueue, everything ends with SIGKILL.
+The real gunicorn with the real app, and one of its parts exchanged.
 """
 
 from __future__ import annotations
@@ -8,22 +8,38 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from gunicorn.app.wsgiapp import run
+
+QUICK_PING_S = 6
 
 
 def die(*_args: Any, **_options: Any) -> None:
     os.killpg(os.getpgrp(), signal.SIGKILL)
 
 
-def break_enqueue() -> None:
+def dies_at_enqueue() -> None:
+    """When it is to enqueue, everything ends."""
     from server.infra.jobs import Jobs
 
     Jobs.enqueue = die  # type: ignore[method-assign, assignment]
 
 
+def pings_often() -> None:
+    """Else a test of who does not answer takes a minute."""
+    from gevent import monkey
+
+    monkey.patch_all()  # as server/gunicorn.py does, before anything that waits is imported
+    from server.web import live
+
+    live.PING_S = QUICK_PING_S
+
+
+FAULTS: dict[str, Callable[[], None]] = {"enqueue": dies_at_enqueue, "pings often": pings_often}
+
 if __name__ == "__main__":
-    break_enqueue()
+    FAULTS[sys.argv[1]]()
     sys.argv = ["gunicorn", "-c", "server/gunicorn.py", "server.wsgi:app"]
     run()

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults import nursery
+from tests.faults.length import IS_LONG
 from tests.faults.lines import PROPERTY
 from tests.faults.road import Road
 from tests.services import S3Settings
@@ -15,6 +17,15 @@ from tests.stage import stage
 from tests.workshop import Workshop, workshop
 
 MakeRoad = Callable[..., AbstractContextManager[Road]]
+
+
+@pytest.fixture(autouse=True)
+def forks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers and stewards need not import everything each; at full length they are started as in
+    service."""
+    if not IS_LONG:
+        monkeypatch.setattr("tests.stage.spawn", nursery.spawn)
+        monkeypatch.setattr("tests.workshop.spawn", nursery.spawn)
 
 
 @pytest.fixture

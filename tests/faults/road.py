@@ -35,7 +35,7 @@ from server.domain.try_ons.accept import NewTryOn, Options
 from server.models import Garment, Photo, Shopper, Site, TryOn
 from tests.faults.lines import Counts, line
 from tests.stage import ENGINE, Stage
-from tests.waiting import wait_for
+from tests.waiting import DEADLINE_S, wait_for
 from tests.workshop import jpeg
 
 POISON = 666  # a seed: the broken workers know by it whom to trip over
@@ -128,7 +128,7 @@ class Road:
                 "Authorization": f"Bearer {token}",
                 "Idempotency-Key": key or str(time.time_ns()),
             },
-            timeout=30,
+            timeout=DEADLINE_S,
         )
         if answer.status_code == 202 and answer.json()["id"] not in self.accepted:
             self.accepted.append(answer.json()["id"])

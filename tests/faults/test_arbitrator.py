@@ -10,7 +10,7 @@ from tests.waiting import wait_for
 
 pytestmark = pytest.mark.faults
 
-EIGHT = 8
+EIGHT, THREE = 8, 3
 THE_LAWS = {"PROTEUS_BATCH_SIZE": ""}  # no size of its own: the policy's, or the law's
 
 
@@ -19,19 +19,19 @@ def test_the_arbitrator_is_killed_and_another_follows(road: Road) -> None:
     road.order(EIGHT)
     doomed = road.arbitrate()
     wait_for(lambda: road.law() == Law.LEARNED)
-    worker = road.work(PROTEUS_NULL_CURVE="50,20,40", **THE_LAWS)
+    worker = road.work(PROTEUS_NULL_CURVE="20,10,40", **THE_LAWS)
     wait_for(road.is_running)
     assert "applies the law alone" not in road.logs()
     road.kill(doomed)
     wait_for(lambda: road.law() is None)
     wait_for(lambda: "applies the law alone" in road.logs())
-    road.order(EIGHT)  # for a worker alone
+    road.order(THREE)  # for a worker alone
     alone = len(road.finished())
     wait_for(lambda: len(road.finished()) > alone)
     road.arbitrate()
     wait_for(lambda: "a policy is there" in road.logs())
     road.order()
     counts = road.tell(22, "arbitrator killed, its policy run out, another follows")
-    assert counts.succeeded == 2 * EIGHT + 1
+    assert counts.succeeded == EIGHT + THREE + 1
     assert worker.poll() is None
     assert not road.losses()

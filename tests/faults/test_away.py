@@ -1,4 +1,4 @@
-"""19: database or store are gone for ten seconds, from the very moment of a commit."""
+"""19: database or store are gone for a while, from the very moment of a commit."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests.faults.length import AWAY_S
 from tests.faults.road import PROMISED_S, Road
 from tests.proxy import Proxy, proxy
 from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow]
 
-AWAY_S = 10
 EIGHT = 8
 
 

@@ -14,7 +14,7 @@ import websocket
 from tests.faults.road import Road
 from tests.proxy import proxy
 from tests.stage import Ear, kill
-from tests.waiting import wait_for
+from tests.waiting import DEADLINE_S, wait_for
 
 pytestmark = pytest.mark.faults
 
@@ -137,7 +137,7 @@ def test_more_sockets_than_slots_and_http_still_answers(road: Road) -> None:
     for ear in sitting:
         ear.until("queued")
     road.struck()
-    refused = [house.connect(timeout=30).close_code(30) for _ in range(2 * slots)]
+    refused = [house.connect(timeout=DEADLINE_S).close_code() for _ in range(2 * slots)]
     assert refused == [TOO_MANY] * len(refused)
     assert house.answers()
     road.work(PROTEUS_NULL_CURVE=QUICK)

@@ -1,4 +1,4 @@
-"""2: ninety seconds of random kills, two workers, shoppers who keep coming over HTTP."""
+"""2: random kills, two workers, shoppers who keep coming over HTTP."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ import time
 import pytest
 
 from gpu_worker.contract import Reason
+from tests.faults.length import SOAK_S
 from tests.faults.road import PROMISED_S, Road
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow]
 
-SECONDS = 90
 EVERY_S = 0.6  # somebody asks for a picture
 KILL_EVERY_S = (2.0, 7.0)
 CURVE = "20,5,10"
 
 
 @pytest.mark.timeout(360)
-def test_ninety_seconds_of_random_kills(road: Road) -> None:
+def test_random_kills(road: Road) -> None:
     chance = random.Random(7)
     house = road.house
     road.steward()
@@ -27,7 +27,7 @@ def test_ninety_seconds_of_random_kills(road: Road) -> None:
     workers = [road.work(PROTEUS_NULL_CURVE=CURVE) for _ in range(2)]
     began, kills = time.monotonic(), 0
     next_kill = began + chance.uniform(*KILL_EVERY_S)
-    while time.monotonic() < began + SECONDS:
+    while time.monotonic() < began + SOAK_S:
         road.post(chance.choice([house.sam, house.tom, house.zoe]))
         if time.monotonic() > next_kill:
             place = chance.randrange(2)
@@ -36,9 +36,9 @@ def test_ninety_seconds_of_random_kills(road: Road) -> None:
             kills += 1
             next_kill = time.monotonic() + chance.uniform(*KILL_EVERY_S)
         time.sleep(EVERY_S)  # the pace at which shoppers come; no state is waited for
-    counts = road.tell(2, f"{kills} random kills in {SECONDS} s, two workers")
-    assert kills >= 8
-    assert counts.accepted >= 40
+    counts = road.tell(2, f"{kills} random kills in {SOAK_S} s, two workers")
+    assert kills >= SOAK_S // 11
+    assert counts.accepted >= 4 * SOAK_S // 9
     assert set(counts.failed) <= {Reason.WORKER_LOST}
     assert counts.failed.total() <= counts.accepted * 0.05
     assert road.recovered_s < PROMISED_S

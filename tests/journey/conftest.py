@@ -16,8 +16,6 @@ from tests.launcher import Launcher, launched
 from tests.waiting import DEADLINE_S
 
 PEOPLE = Path(__file__).parents[2] / "embed" / "demo" / "static"
-# 20 steps of a fifth of a second: long enough for progress to be seen.
-SLOW_CURVE = "200,0,20"
 
 
 @pytest.fixture(scope="session")
@@ -42,19 +40,11 @@ def _ready(launcher: Launcher) -> Launcher:
     return launcher
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launcher]:
-    """With the preview engine, as a newcomer sees it."""
+    """With the preview engine, as a newcomer sees it. One for all: every journey has a browser and
+    a shopper of its own, and leaves the stack whole."""
     with launched(tmp_path_factory.mktemp("journey") / "home") as launcher:
-        yield _ready(launcher)
-
-
-@pytest.fixture(scope="module")
-def slow_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launcher]:
-    """With an engine that takes its time and many steps."""
-    home = tmp_path_factory.mktemp("slow") / "home"
-    curve = {"PROTEUS_ENGINE": "null", "PROTEUS_NULL_CURVE": SLOW_CURVE}
-    with launched(home, PROTEUS_BATCH_SIZE="1", **curve) as launcher:
         yield _ready(launcher)
 
 
@@ -62,12 +52,6 @@ def slow_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launcher]:
 def sam(chromium: Browser, stack: Launcher) -> Iterator[Shopper]:
     """Somebody with a phone in the demo shop."""
     with Shopper.arrives(chromium, stack.demo()) as shopper:
-        yield shopper
-
-
-@pytest.fixture
-def patient_sam(chromium: Browser, slow_stack: Launcher) -> Iterator[Shopper]:
-    with Shopper.arrives(chromium, slow_stack.demo()) as shopper:
         yield shopper
 
 

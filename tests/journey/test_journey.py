@@ -23,6 +23,7 @@ from playwright.sync_api import Error as BrowserError
 from bench.shoppers import Shopper as Stranger
 from bench.stack import RunningStack
 from tests.journey.shopper import DESK, PICTURE_MS, SOON_MS, Shopper, expect
+from tests.journey.workers import held, slow_worker
 from tests.launcher import Launcher
 from tests.waiting import wait_for
 
@@ -292,19 +293,6 @@ def test_a_page_of_another_origin_cannot_frame_the_widget(sam: Shopper) -> None:
 # --- place, progress, a lost socket --------------------------------------------------------------
 
 
-class Held:
-    """The drawing worker of a stack, stopped in the middle of whatever it does."""
-
-    def __init__(self, stack: Launcher):
-        self._pid = stack.pid("worker")
-
-    def __enter__(self) -> None:
-        os.kill(self._pid, signal.SIGSTOP)
-
-    def __exit__(self, *_: object) -> None:
-        os.kill(self._pid, signal.SIGCONT)
-
-
 def queue_others(sam: Shopper, photo: Path, count: int) -> None:
     """Other shoppers of the same shop, each at home, ask before her."""
     garment = next(g["id"] for g in sam.demo["garments"] if g["sku"] == "tee-geo")
@@ -316,36 +304,36 @@ def queue_others(sam: Shopper, photo: Path, count: int) -> None:
 
 
 def test_place_and_progress_come_from_queue_and_engine(
-    patient_sam: Shopper, slow_stack: Launcher, photo: Path
+    sam: Shopper, stack: Launcher, photo: Path
 ) -> None:
-    sam = patient_sam
     sam.visit("tee-sunset")
     sam.opens_the_fitting_room()
-    with Held(slow_stack):
+    with held(stack):
         queue_others(sam, photo, 3)
         sam.agrees_and_gives(photo)
         words = sam.room.locator(".progress-words")
         expect(words).to_contain_text("3 people ahead of you", timeout=PICTURE_MS)
-    expect(words).to_contain_text("Making your picture", timeout=PICTURE_MS)
-    sam.frame.wait_for_function(
-        "() => document.querySelector('.progress progress[max=\"20\"]')?.value >= 5"
-    )
-    sam.gets_her_picture()
+        with slow_worker(stack):
+            expect(words).to_contain_text("Making your picture", timeout=PICTURE_MS)
+            sam.frame.wait_for_function(
+                "() => document.querySelector('.progress progress[max=\"20\"]')?.value >= 5"
+            )
+            sam.gets_her_picture()
     told = "".join(sam.frames)
     assert "2 people ahead of you" in told or "1 person ahead of you" in told
     assert re.search(r'progress-time">(about \d+|a few) seconds', told)
 
 
 def test_a_lost_connection_costs_nothing_and_the_picture_comes_once(
-    patient_sam: Shopper, photo: Path
+    sam: Shopper, stack: Launcher, photo: Path
 ) -> None:
-    sam = patient_sam
     sam.visit("tee-sunset")
     sam.opens_the_fitting_room()
-    sam.agrees_and_gives(photo)
-    try_on_id = sam.sees("waiting", PICTURE_MS).get_attribute("data-try-on")
-    sam.page.context.set_offline(True)
-    expect(sam.room.locator("#offline")).to_be_visible(timeout=SOON_MS)
+    with held(stack):
+        sam.agrees_and_gives(photo)
+        try_on_id = sam.sees("waiting", PICTURE_MS).get_attribute("data-try-on")
+        sam.page.context.set_offline(True)
+        expect(sam.room.locator("#offline")).to_be_visible(timeout=SOON_MS)
     with api(sam) as merchant:  # her picture is drawn meanwhile
         wait_for(lambda: merchant.get(f"/v1/try-ons/{try_on_id}").json()["status"] == "succeeded")
     assert sam.state() == "waiting"
@@ -362,29 +350,27 @@ def test_a_lost_connection_costs_nothing_and_the_picture_comes_once(
     assert sam.state() == "result"
 
 
-def test_a_killed_server_costs_nothing(
-    patient_sam: Shopper, slow_stack: Launcher, photo: Path
-) -> None:
-    sam = patient_sam
+def test_a_killed_server_costs_nothing(sam: Shopper, stack: Launcher, photo: Path) -> None:
     sam.visit("tee-sunset")
     sam.opens_the_fitting_room()
-    sam.agrees_and_gives(photo)
-    sam.sees("waiting", PICTURE_MS)
-    os.kill(slow_stack.pid("server"), signal.SIGKILL)
+    with held(stack):
+        sam.agrees_and_gives(photo)
+        sam.sees("waiting", PICTURE_MS)
+        os.kill(stack.pid("server"), signal.SIGKILL)
     sam.gets_her_picture()
     assert sam.sockets >= 2
     expect(sam.room.locator("#reconnecting")).to_be_hidden()
     assert sam.room.locator(".card").count() == 1
 
 
-def test_a_phone_that_slept_listens_anew(patient_sam: Shopper, photo: Path) -> None:
-    sam = patient_sam
+def test_a_phone_that_slept_listens_anew(sam: Shopper, stack: Launcher, photo: Path) -> None:
     sam.visit("tee-sunset")
     sam.opens_the_fitting_room()
-    sam.agrees_and_gives(photo)
-    sam.sees("waiting", PICTURE_MS)
-    assert sam.sockets == 1
-    sam.sleeps(for_s=60)
+    with held(stack):
+        sam.agrees_and_gives(photo)
+        sam.sees("waiting", PICTURE_MS)
+        assert sam.sockets == 1
+        sam.sleeps(for_s=60)
     sam.gets_her_picture()
     assert sam.sockets == 2
     assert sam.room.locator(".card").count() == 1
@@ -403,11 +389,10 @@ def test_one_picture_is_deleted_and_her_photo_stays(sam: Shopper, photo: Path) -
     sam.gets_her_picture()
 
 
-def test_she_can_cancel(patient_sam: Shopper, slow_stack: Launcher, photo: Path) -> None:
-    sam = patient_sam
+def test_she_can_cancel(sam: Shopper, stack: Launcher, photo: Path) -> None:
     sam.visit("tee-sunset")
     sam.opens_the_fitting_room()
-    with Held(slow_stack):
+    with held(stack):
         sam.agrees_and_gives(photo)
         sam.sees("waiting", PICTURE_MS)
         sam.presses("Cancel")

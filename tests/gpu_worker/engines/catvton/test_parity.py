@@ -44,7 +44,7 @@ OTHERS = [
     Case("maskfree", num_inference_steps=12, eta=0.0, photo=(200, 120)),
     Case("maskfree", n=2, guidance_scale=1.0, num_inference_steps=6),
     Case("maskfree", guidance_scale=0.0, eta=0.4, garment=(60, 170)),
-    Case("maskfree", guidance_scale=7.5, num_inference_steps=30, width=96, height=64),
+    Case("maskfree", guidance_scale=7.5, num_inference_steps=10, width=96, height=64),
     Case("inpaint", n=2, num_inference_steps=5, photo=(151, 97)),
     Case("inpaint", guidance_scale=1.0, eta=0.0, num_inference_steps=9),
     Case("inpaint", n=2, guidance_scale=3.5, num_inference_steps=3, width=72, height=88),

@@ -43,6 +43,8 @@ def test_a_shopper_gets_her_picture_and_the_seed_alone_decides_it(
         PROTEUS_WEIGHTS_DIR=str(tiny_weights),
         PROTEUS_TIERS=TIERS,
         PROTEUS_TARGET_S="3600",  # or a busy machine is served on a lower rung
+        PROTEUS_MAX_SLOTS="2",  # each batch size is warmed up at each size
+        OMP_NUM_THREADS="1",  # for so small a network more threads are in each other's way
     )
     (worker,) = wait_for(lambda: road.redis.keys("proteus:worker:*"), within_s=250)
     assert road.redis.hget(worker, "device") == b"cpu"
