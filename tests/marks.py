@@ -16,7 +16,7 @@ from _pytest.mark.expression import Expression, ExpressionMatcher
 
 ROOT = Path(__file__).parent
 # Rooms whose modules import torch. Where that is left out they are not even read.
-TORCH = (ROOT / "gpu_worker" / "catvton", ROOT / "bench" / "test_engine_bench.py")
+TORCH = (ROOT / "gpu_worker" / "engines" / "catvton", ROOT / "bench" / "test_engine_bench.py")
 
 BY_FIXTURE = {
     "launch": "browser",
