@@ -21,7 +21,8 @@ from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
 from gpu_worker.arbitrator import commands as ruling
-from gpu_worker.config import Settings, SettingsError
+from gpu_worker.config import Settings
+from gpu_worker.contract import SettingsError
 
 if TYPE_CHECKING:
     from gpu_worker.scheduling.loop import Steps

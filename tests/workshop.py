@@ -14,7 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -196,7 +196,7 @@ def working(
     shop: Workshop, engine: Steps, courier: Courier, **changes: Any
 ) -> Iterator[BatchWorker]:
     """A worker in a thread of this process; it is told to stop at the end."""
-    settings = replace(shop.settings, **changes)
+    settings = shop.settings.model_copy(update=changes)
     worker = BatchWorker(redis_client(shop.redis_url), engine, courier, settings)
     thread = threading.Thread(target=worker.serve)
     thread.start()

@@ -14,8 +14,8 @@ from redis.exceptions import RedisError
 
 from gpu_worker.arbitrator.loop import run
 from gpu_worker.arbitrator.override import clear_override, set_override
-from gpu_worker.config import Settings, SettingsError
-from gpu_worker.contract import Mode
+from gpu_worker.config import Settings
+from gpu_worker.contract import Mode, SettingsError
 from gpu_worker.control import Override
 
 if TYPE_CHECKING:

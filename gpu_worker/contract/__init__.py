@@ -58,6 +58,7 @@ from gpu_worker.contract.policy import (
     Policy,
     Tier,
 )
+from gpu_worker.contract.settings import SettingsError, setting_lines
 from gpu_worker.contract.turns import BEFORE_NEXT, TAKE_TURN, TURNS_TTL_S, turn_of
 from gpu_worker.contract.words import (
     Category,
@@ -108,6 +109,7 @@ __all__ = [
     "PhotoStatus",
     "Policy",
     "Reason",
+    "SettingsError",
     "Subject",
     "Tier",
     "TryOnJob",
@@ -125,6 +127,7 @@ __all__ = [
     "policy_key",
     "queue_name",
     "ring_key",
+    "setting_lines",
     "shares_key",
     "turn_of",
     "turns_key",

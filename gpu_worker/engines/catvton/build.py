@@ -13,8 +13,8 @@ from pathlib import Path
 import torch
 from torch._inductor.runtime.cache_dir_utils import default_cache_dir
 
-from gpu_worker.config import Settings, SettingsError
-from gpu_worker.contract import Tier
+from gpu_worker.config import Settings
+from gpu_worker.contract import SettingsError, Tier
 from gpu_worker.engines.catvton.device import DeviceError, choose_device, choose_dtype, name_of
 from gpu_worker.engines.catvton.engine import CatvtonEngine
 from gpu_worker.engines.catvton.garments import GarmentCache, GarmentShelf
