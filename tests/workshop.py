@@ -25,7 +25,16 @@ from redis import Redis
 from gpu_worker import contract
 from gpu_worker.__main__ import redis_client
 from gpu_worker.config import Settings
-from gpu_worker.contract import Category, Event, EventType, Job, Lane, TryOnJob
+from gpu_worker.contract import (
+    OPTION_NAMES,
+    Category,
+    Event,
+    EventType,
+    Job,
+    Lane,
+    Options,
+    TryOnJob,
+)
 from gpu_worker.scheduling.loop import Steps
 from gpu_worker.storage.courier import Courier
 from gpu_worker.storage.store import Store, connect
@@ -95,7 +104,8 @@ class Workshop:
             "garment_key": "garment.png",
             "result_key": f"pictures/{job_id}.jpg",
         }
-        return TryOnJob(**{**told, **changes})
+        asked = {name: changes.pop(name) for name in OPTION_NAMES & changes.keys()}
+        return TryOnJob(**{**told, **changes}, options=Options(**asked))
 
     def enqueue(
         self, *ids: str, merchant: str = "mer_ada", lane: Lane = Lane.LIVE, **changes: Any

@@ -51,6 +51,7 @@ from gpu_worker.contract.names import (
     turns_key,
     worker_key,
 )
+from gpu_worker.contract.options import HONOURED, OPTION_NAMES, Options, not_honoured
 from gpu_worker.contract.policy import (
     LADDER,
     Law,
@@ -77,10 +78,12 @@ __all__ = [
     "DEFAULT_BATCH_SIZE",
     "EVENTS",
     "FETCHER",
+    "HONOURED",
     "JOBS",
     "JOIN_RING",
     "LADDER",
     "NUDGES",
+    "OPTION_NAMES",
     "POLICY_TTL_S",
     "SCALE",
     "SCALE_TTL_S",
@@ -105,6 +108,7 @@ __all__ = [
     "Law",
     "Mode",
     "Nudge",
+    "Options",
     "PhotoJob",
     "PhotoStatus",
     "Policy",
@@ -123,6 +127,7 @@ __all__ = [
     "function_name",
     "job_from_json",
     "lease_key",
+    "not_honoured",
     "override_key",
     "policy_key",
     "queue_name",
