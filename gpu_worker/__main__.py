@@ -7,11 +7,9 @@ weight and the arbitrator none at all.
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import os
 import sys
-import time
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
@@ -20,8 +18,10 @@ from redis import Redis
 from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
+from gpu_worker import log
 from gpu_worker.arbitrator import commands as ruling
-from gpu_worker.config import Settings, SettingsError
+from gpu_worker.config import Settings
+from gpu_worker.contract import SettingsError
 
 if TYPE_CHECKING:
     from gpu_worker.scheduling.loop import Steps
@@ -115,31 +115,6 @@ def redis_client(url: str) -> Redis:
     )
 
 
-class JsonLines(logging.Formatter):
-    """One JSON object a line, for machines."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        body = {
-            "ts": round(record.created, 3),
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "message": record.getMessage(),
-        }
-        if record.exc_info:
-            body["error"] = self.formatException(record.exc_info)
-        return json.dumps(body)
-
-
-def set_up_logs(kind: str) -> None:
-    handler = logging.StreamHandler(sys.stderr)
-    text = logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
-    text.converter = time.gmtime
-    handler.setFormatter(JsonLines() if kind == "json" else text)
-    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
-    for noisy in ("rq.worker", "rq.job", "rq.queue", "botocore"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
-
-
 def work(engine_name: str, settings: Settings) -> int:
     """Serves one engine until a signal, or until its device is lost. Returns the exit code."""
     from gpu_worker.engine import DeviceLostError  # noqa: PLC0415
@@ -147,7 +122,7 @@ def work(engine_name: str, settings: Settings) -> int:
     from gpu_worker.vision import images  # noqa: PLC0415
     from gpu_worker.worker import EXIT_DEVICE_LOST, BatchWorker  # noqa: PLC0415
 
-    set_up_logs(settings.log)
+    log.configure(settings.log)
     images.limit_pixels(settings.max_pixels)
     store = Store(connect(settings), settings.s3_bucket)
     engine, courier = ENGINES[engine_name](settings, store)
@@ -169,13 +144,13 @@ def main(argv: list[str]) -> int:
     for name, summary in {**ruling.COMMANDS, **BY_HAND}.items():
         commands.add_parser(name, help=summary, add_help=False)
     if argv[:1] and argv[0] in ruling.COMMANDS:
-        return ruling.main(argv, redis_client, set_up_logs)
-    if argv[:1] and argv[0] in BY_HAND:
-        from gpu_worker.engines.catvton import commands as by_hand  # noqa: PLC0415
-
-        return by_hand.main(argv)
-    asked = parser.parse_args(argv)
+        return ruling.main(argv, redis_client)
     try:
+        if argv[:1] and argv[0] in BY_HAND:
+            from gpu_worker.engines.catvton import commands as by_hand  # noqa: PLC0415
+
+            return by_hand.main(argv)
+        asked = parser.parse_args(argv)
         return work(asked.engine, Settings.from_env(os.environ))
     except SettingsError as error:
         sys.stderr.write("\n".join([*error.lines, ""]))

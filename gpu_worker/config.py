@@ -1,25 +1,44 @@
 """The worker's settings, read once from the environment; all mistakes are told at once.
 
-Knows names, defaults and bounds. Every row here has a row in docs/operating.md.
+Knows names, defaults and bounds; connects to nothing. Every setting has a row in docs/operating.md.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated, Literal, Self, TypeVar
 
-from gpu_worker.contract import DEFAULT_BATCH_SIZE, LADDER, Law, Tier
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    ValidationError,
+)
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from gpu_worker.contract import (
+    DEFAULT_BATCH_SIZE,
+    LADDER,
+    Law,
+    SettingsError,
+    Tier,
+    setting_lines,
+)
 from gpu_worker.control import Terms
 
-
-class SettingsError(ValueError):
-    """One line for each wrong setting."""
-
-    def __init__(self, lines: list[str]):
-        super().__init__("\n".join(lines))
-        self.lines = lines
+T = TypeVar("T")
+# What they do: gpu_worker/engines/catvton/switches.py.
+SWITCHES = ("fused_qkv", "channels_last", "compiled", "graphs")
+REQUIRED = frozenset({"redis_url", "s3_bucket"})
+_TIER = re.compile(r"([a-z][a-z0-9_]*):(\d{1,4}):(\d{2,4})x(\d{2,4})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,52 +50,174 @@ class NullCurve:
     steps: int
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
-    redis_url: str = ""
-    s3_bucket: str = ""
-    s3_endpoint_url: str | None = None  # AWS
-    aws_access_key_id: str | None = None  # boto3 looks where it always does
-    aws_secret_access_key: str | None = field(default=None, repr=False)
-    aws_default_region: str = "us-east-1"
-    batch_size: int | None = None  # the law's, and so many while nothing is learned
-    max_wait_ms: int = 100
-    policy: Law = Law.LEARNED
-    target_s: float = 10
-    cold_start_s: float = 60
-    tiers: tuple[Tier, ...] = LADDER
-    peeks: tuple[float, ...] = (0.4,)
-    lease_s: float = 20
-    maintenance_s: float = 5
-    grace_s: float = 25
-    hard_deadline_s: float = 120
-    max_photo_side_px: int = 2048
-    min_photo_side_px: int = 256
-    max_pixels: int = 50_000_000
-    max_upload_bytes: int = 10_485_760
-    decoders: int = 2
-    decode_cpu_s: float = 5
-    decode_memory_bytes: int = 1 << 30
-    allow_loopback_image_urls: bool = False
-    fetches: int = 8
-    fetches_per_merchant: int = 2
-    null_curve: NullCurve = NullCurve(5, 15, 4)
-    weights_dir: str | None = None  # the hub's cache
-    weights_lock: str = ".proteus/weights.lock.json"
-    device: str = "auto"
-    dtype: str = "auto"
-    max_slots: int = 8
-    switches: tuple[str, ...] = ("fused_qkv",)
-    compile_cache_dir: str = ".proteus/compiled"
-    gpu_memory_share: float = 1.0
-    safety_checker: bool = True
-    garment_cache: int = 256
-    garment_objects: bool = True
-    log: str = "text"
+def _from_text(read: Callable[[str], T]) -> BeforeValidator:
+    """Reads what the environment says; a value of Python's own passes."""
+    return BeforeValidator(lambda value: read(value) if isinstance(value, str) else value)
+
+
+def _on_or_off(text: str) -> bool:
+    if text not in ("0", "1"):
+        raise ValueError("must be 0 or 1")
+    return text == "1"
+
+
+def _curve(text: str) -> NullCurve:
+    try:
+        a_ms, c_ms, steps = text.split(",")
+        curve = NullCurve(float(a_ms), float(c_ms), int(steps))
+    except ValueError:
+        raise ValueError("must be a_ms,c_ms,steps such as 5,15,4") from None
+    if curve.steps < 1 or curve.a_ms < 0 or curve.c_ms < 0:
+        raise ValueError("times must not be negative and steps at least 1")
+    return curve
+
+
+def _tiers(text: str) -> tuple[Tier, ...]:
+    found = [_TIER.fullmatch(word.strip()) for word in text.split(",")]
+    tiers = tuple(Tier(m[1], int(m[2]), int(m[3]), int(m[4])) for m in found if m)
+    if len(tiers) < len(found):
+        raise ValueError("must be name:steps:widthxheight,… such as full:50:768x1024")
+    if len({tier.name for tier in tiers}) < len(tiers) or any(tier.steps < 1 for tier in tiers):
+        raise ValueError("names must differ and steps be at least 1")
+    return tiers
+
+
+def _fractions(text: str) -> tuple[float, ...]:
+    try:
+        parts = () if text == "none" else tuple(sorted(float(word) for word in text.split(",")))
+    except ValueError:
+        parts = (0.0,)
+    if not all(0 < part < 1 for part in parts):
+        raise ValueError("must be none, or fractions between 0 and 1 such as 0.3,0.6")
+    return parts
+
+
+def _switches(text: str) -> tuple[str, ...]:
+    chosen = () if text == "none" else tuple(text.split(","))
+    if not set(chosen) <= set(SWITCHES):
+        raise ValueError(f"must be none, or some of {', '.join(SWITCHES)}")
+    return chosen
+
+
+def _law(value: Law) -> Law:
+    if value not in (Law.LEARNED, Law.THRESHOLDS):
+        raise ValueError("must be learned or thresholds")
+    return value
+
+
+OnOrOff = Annotated[bool, _from_text(_on_or_off)]
+# 0 or not a number is refused, and so is what has no end.
+Seconds = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class Settings(BaseSettings):
+    """Every field names its environment variable as `validation_alias`."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, validate_by_name=True, validate_by_alias=True, extra="ignore"
+    )
+
+    redis_url: str = Field(
+        default="", repr=False, validation_alias="REDIS_URL", pattern=r"^$|^(rediss?|unix)://"
+    )
+    s3_bucket: str = Field(default="", validation_alias="S3_BUCKET")
+    # None: AWS.
+    s3_endpoint_url: str | None = Field(
+        default=None, validation_alias="S3_ENDPOINT_URL", pattern=r"^https?://"
+    )
+    # None: boto3 looks where it always does.
+    aws_access_key_id: str | None = Field(default=None, validation_alias="AWS_ACCESS_KEY_ID")
+    aws_secret_access_key: str | None = Field(
+        default=None, repr=False, validation_alias="AWS_SECRET_ACCESS_KEY"
+    )
+    aws_default_region: str = Field(default="us-east-1", validation_alias="AWS_DEFAULT_REGION")
+
+    # None: the law's, and so many while nothing is learned.
+    batch_size: int | None = Field(default=None, ge=1, le=64, validation_alias="PROTEUS_BATCH_SIZE")
+    max_wait_ms: int = Field(default=100, ge=0, le=500, validation_alias="PROTEUS_MAX_WAIT_MS")
+    policy: Annotated[Law, AfterValidator(_law)] = Field(
+        default=Law.LEARNED, validation_alias="PROTEUS_POLICY"
+    )
+    target_s: Seconds = Field(default=10, ge=0.1, le=3600, validation_alias="PROTEUS_TARGET_S")
+    cold_start_s: Seconds = Field(
+        default=60, ge=0, le=3600, validation_alias="PROTEUS_COLD_START_S"
+    )
+    tiers: Annotated[tuple[Tier, ...], NoDecode, _from_text(_tiers)] = Field(
+        default=LADDER, validation_alias="PROTEUS_TIERS"
+    )
+    peeks: Annotated[tuple[float, ...], NoDecode, _from_text(_fractions)] = Field(
+        default=(0.4,), validation_alias="PROTEUS_PEEKS"
+    )
+    lease_s: Seconds = Field(default=20, ge=1, le=600, validation_alias="PROTEUS_LEASE_S")
+    maintenance_s: Seconds = Field(
+        default=5, ge=0.1, le=600, validation_alias="PROTEUS_MAINTENANCE_S"
+    )
+    grace_s: Seconds = Field(default=25, ge=0, le=3600, validation_alias="PROTEUS_GRACE_S")
+    hard_deadline_s: Seconds = Field(
+        default=120, ge=1, le=86_400, validation_alias="PROTEUS_HARD_DEADLINE_S"
+    )
+
+    max_photo_side_px: int = Field(
+        default=2048, ge=512, le=8192, validation_alias="PROTEUS_MAX_PHOTO_SIDE_PX"
+    )
+    min_photo_side_px: int = Field(
+        default=256, ge=1, le=4096, validation_alias="PROTEUS_MIN_PHOTO_SIDE_PX"
+    )
+    max_pixels: int = Field(
+        default=50_000_000, ge=65_536, le=500_000_000, validation_alias="PROTEUS_MAX_PIXELS"
+    )
+    max_upload_bytes: int = Field(
+        default=10_485_760, ge=1024, le=1 << 30, validation_alias="PROTEUS_MAX_UPLOAD_BYTES"
+    )
+    decoders: int = Field(default=2, ge=1, le=64, validation_alias="PROTEUS_DECODERS")
+    decode_cpu_s: Seconds = Field(
+        default=5, ge=0.1, le=600, validation_alias="PROTEUS_DECODE_CPU_S"
+    )
+    decode_memory_bytes: int = Field(
+        default=1 << 30, ge=1 << 28, le=1 << 36, validation_alias="PROTEUS_DECODE_MEMORY_BYTES"
+    )
+    allow_loopback_image_urls: OnOrOff = Field(
+        default=False, validation_alias="PROTEUS_ALLOW_LOOPBACK_IMAGE_URLS"
+    )
+    fetches: int = Field(default=8, ge=1, le=12, validation_alias="PROTEUS_FETCHES")
+    fetches_per_merchant: int = Field(
+        default=2, ge=1, le=12, validation_alias="PROTEUS_FETCHES_PER_MERCHANT"
+    )
+
+    null_curve: Annotated[NullCurve, NoDecode, _from_text(_curve)] = Field(
+        default=NullCurve(5, 15, 4), validation_alias="PROTEUS_NULL_CURVE"
+    )
+    # None: the hub's cache.
+    weights_dir: str | None = Field(default=None, validation_alias="PROTEUS_WEIGHTS_DIR")
+    weights_lock: str = Field(
+        default=".proteus/weights.lock.json", validation_alias="PROTEUS_WEIGHTS_LOCK"
+    )
+    device: str = Field(
+        default="auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", validation_alias="PROTEUS_DEVICE"
+    )
+    dtype: Literal["auto", "float32", "float16", "bfloat16"] = Field(
+        default="auto", validation_alias="PROTEUS_DTYPE"
+    )
+    max_slots: int = Field(default=8, ge=1, le=64, validation_alias="PROTEUS_MAX_SLOTS")
+    switches: Annotated[tuple[str, ...], NoDecode, _from_text(_switches)] = Field(
+        default=("fused_qkv",), validation_alias="PROTEUS_SWITCHES"
+    )
+    compile_cache_dir: str = Field(
+        default=".proteus/compiled", validation_alias="PROTEUS_COMPILE_CACHE_DIR"
+    )
+    gpu_memory_share: Seconds = Field(
+        default=1.0, ge=0.05, le=1, validation_alias="PROTEUS_GPU_MEMORY_SHARE"
+    )
+    safety_checker: OnOrOff = Field(default=True, validation_alias="PROTEUS_SAFETY_CHECKER")
+    garment_cache: int = Field(
+        default=256, ge=1, le=100_000, validation_alias="PROTEUS_GARMENT_CACHE"
+    )
+    garment_objects: OnOrOff = Field(default=True, validation_alias="PROTEUS_GARMENT_OBJECTS")
+    log: Literal["text", "json"] = Field(default="text", validation_alias="PROTEUS_LOG")
 
     @property
     def terms(self) -> Terms:
-        """The law's numbers."""
+        """The control law's numbers."""
         return Terms(
             law=self.policy,
             target_s=self.target_s,
@@ -87,165 +228,38 @@ class Settings:
         )
 
     @classmethod
-    def from_env(cls, env: Mapping[str, str], required: Collection[str] | None = None) -> Settings:
-        """Reads the environment; an empty value counts as absent. `required`: the fields without
-        which this process cannot be, those of a worker where none are named.
+    def from_env(cls, env: Mapping[str, str], required: Collection[str] = REQUIRED) -> Self:
+        """Reads the environment; an empty variable counts as not set. `required`: the fields
+        without which this process cannot be.
 
         Raises:
             SettingsError: with a line for each wrong setting.
         """
-        given: dict[str, Any] = {}
-        wrong: list[str] = []
-        for field_name, (name, read) in READERS.items():
-            text = env.get(name, "")
-            if not text and field_name not in (REQUIRED if required is None else required):
-                continue
-            try:
-                given[field_name] = read(text)
-            except ValueError as error:
-                wrong.append(f"{name}: {error}")
-        if wrong:
-            raise SettingsError(wrong)
-        return cls(**given)
-
-
-def _text(schemes: tuple[str, ...] = ()) -> Callable[[str], str]:
-    def read(text: str) -> str:
-        if not text:
-            raise ValueError("is required")
-        if schemes and not text.startswith(schemes):
-            raise ValueError(f"must begin with {' or '.join(schemes)}")  # it may hold a password
-        return text
-
-    return read
-
-
-def _number(kind: type[int | float], low: float, high: float) -> Callable[[str], float]:
-    def read(text: str) -> float:
+        source = EnvSettingsSource(cls, case_sensitive=True)
+        source.env_vars = {name: value for name, value in env.items() if value}
+        names = setting_names()
+        lines = [f"{names[field]}: is not set" for field in required if not env.get(names[field])]
         try:
-            value = kind(text)
-        except ValueError:
-            raise ValueError(f"must be a number, got {text!r}") from None
-        if not low <= value <= high:
-            raise ValueError(f"must be from {low:g} to {high:g}, got {text}")
-        return value
+            settings = cls(**source())
+        except ValidationError as error:
+            raise SettingsError(lines + setting_lines(error.errors(), names)) from error
+        if lines:
+            raise SettingsError(lines)
+        return settings
 
-    return read
-
-
-def _one_of(*words: str) -> Callable[[str], str]:
-    def read(text: str) -> str:
-        if text not in words:
-            raise ValueError(f"must be {' or '.join(words)}, got {text!r}")
-        return text
-
-    return read
-
-
-def _switch(text: str) -> bool:
-    return _one_of("0", "1")(text) == "1"
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only `from_env` reads the environment: what is made from arguments is made from them."""
+        return (init_settings,)
 
 
-def _curve(text: str) -> NullCurve:
-    try:
-        a_ms, c_ms, steps = text.split(",")
-        curve = NullCurve(float(a_ms), float(c_ms), int(steps))
-    except ValueError:
-        raise ValueError(f"must be a_ms,c_ms,steps such as 5,15,4, got {text!r}") from None
-    if curve.steps < 1 or curve.a_ms < 0 or curve.c_ms < 0:
-        raise ValueError(f"times must not be negative and steps at least 1, got {text!r}")
-    return curve
-
-
-_TIER = re.compile(r"([a-z][a-z0-9_]*):(\d{1,4}):(\d{2,4})x(\d{2,4})")
-
-
-def _tiers(text: str) -> tuple[Tier, ...]:
-    found = [_TIER.fullmatch(word.strip()) for word in text.split(",")]
-    tiers = tuple(Tier(m[1], int(m[2]), int(m[3]), int(m[4])) for m in found if m)
-    if len(tiers) < len(found):
-        raise ValueError(
-            f"must be name:steps:widthxheight,… such as full:50:768x1024, got {text!r}"
-        )
-    if len({tier.name for tier in tiers}) < len(tiers) or any(tier.steps < 1 for tier in tiers):
-        raise ValueError(f"names must differ and steps be at least 1, got {text!r}")
-    return tiers
-
-
-def _fractions(text: str) -> tuple[float, ...]:
-    try:
-        parts = () if text == "none" else tuple(sorted(float(word) for word in text.split(",")))
-    except ValueError:
-        parts = (0.0,)
-    if not all(0 < part < 1 for part in parts):
-        raise ValueError(
-            f"must be none, or fractions between 0 and 1 such as 0.3,0.6, got {text!r}"
-        )
-    return parts
-
-
-def _device(text: str) -> str:
-    kind, _, number = text.partition(":")
-    if text not in ("auto", "cpu", "cuda") and not (kind == "cuda" and number.isdigit()):
-        raise ValueError(f"must be auto, cpu, cuda or cuda:<number>, got {text!r}")
-    return text
-
-
-def _some_of(*words: str) -> Callable[[str], tuple[str, ...]]:
-    def read(text: str) -> tuple[str, ...]:
-        chosen = () if text == "none" else tuple(text.split(","))
-        if not set(chosen) <= set(words):
-            raise ValueError(f"must be none, or some of {', '.join(words)}, got {text!r}")
-        return chosen
-
-    return read
-
-
-# What they do: gpu_worker/engines/catvton/switches.py.
-SWITCHES = ("fused_qkv", "channels_last", "compiled", "graphs")
-REQUIRED = frozenset({"redis_url", "s3_bucket"})
-READERS: dict[str, tuple[str, Callable[[str], Any]]] = {
-    "redis_url": ("REDIS_URL", _text(("redis://", "rediss://", "unix://"))),
-    "s3_endpoint_url": ("S3_ENDPOINT_URL", _text(("http://", "https://"))),
-    "s3_bucket": ("S3_BUCKET", _text()),
-    "aws_access_key_id": ("AWS_ACCESS_KEY_ID", _text()),
-    "aws_secret_access_key": ("AWS_SECRET_ACCESS_KEY", _text()),
-    "aws_default_region": ("AWS_DEFAULT_REGION", _text()),
-    "batch_size": ("PROTEUS_BATCH_SIZE", _number(int, 1, 64)),
-    "max_wait_ms": ("PROTEUS_MAX_WAIT_MS", _number(int, 0, 500)),
-    "policy": (
-        "PROTEUS_POLICY",
-        lambda text: Law(_one_of(Law.LEARNED, Law.THRESHOLDS)(text)),
-    ),
-    "target_s": ("PROTEUS_TARGET_S", _number(float, 0.1, 3600)),
-    "cold_start_s": ("PROTEUS_COLD_START_S", _number(float, 0, 3600)),
-    "tiers": ("PROTEUS_TIERS", _tiers),
-    "peeks": ("PROTEUS_PEEKS", _fractions),
-    "lease_s": ("PROTEUS_LEASE_S", _number(float, 1, 600)),
-    "maintenance_s": ("PROTEUS_MAINTENANCE_S", _number(float, 0.1, 600)),
-    "grace_s": ("PROTEUS_GRACE_S", _number(float, 0, 3600)),
-    "hard_deadline_s": ("PROTEUS_HARD_DEADLINE_S", _number(float, 1, 86_400)),
-    "max_photo_side_px": ("PROTEUS_MAX_PHOTO_SIDE_PX", _number(int, 512, 8192)),
-    "min_photo_side_px": ("PROTEUS_MIN_PHOTO_SIDE_PX", _number(int, 1, 4096)),
-    "max_pixels": ("PROTEUS_MAX_PIXELS", _number(int, 65_536, 500_000_000)),
-    "max_upload_bytes": ("PROTEUS_MAX_UPLOAD_BYTES", _number(int, 1024, 1 << 30)),
-    "decoders": ("PROTEUS_DECODERS", _number(int, 1, 64)),
-    "decode_cpu_s": ("PROTEUS_DECODE_CPU_S", _number(float, 0.1, 600)),
-    "decode_memory_bytes": ("PROTEUS_DECODE_MEMORY_BYTES", _number(int, 1 << 28, 1 << 36)),
-    "allow_loopback_image_urls": ("PROTEUS_ALLOW_LOOPBACK_IMAGE_URLS", _switch),
-    "fetches": ("PROTEUS_FETCHES", _number(int, 1, 12)),
-    "fetches_per_merchant": ("PROTEUS_FETCHES_PER_MERCHANT", _number(int, 1, 12)),
-    "null_curve": ("PROTEUS_NULL_CURVE", _curve),
-    "weights_dir": ("PROTEUS_WEIGHTS_DIR", _text()),
-    "weights_lock": ("PROTEUS_WEIGHTS_LOCK", _text()),
-    "device": ("PROTEUS_DEVICE", _device),
-    "dtype": ("PROTEUS_DTYPE", _one_of("auto", "float32", "float16", "bfloat16")),
-    "max_slots": ("PROTEUS_MAX_SLOTS", _number(int, 1, 64)),
-    "switches": ("PROTEUS_SWITCHES", _some_of(*SWITCHES)),
-    "compile_cache_dir": ("PROTEUS_COMPILE_CACHE_DIR", _text()),
-    "gpu_memory_share": ("PROTEUS_GPU_MEMORY_SHARE", _number(float, 0.05, 1)),
-    "safety_checker": ("PROTEUS_SAFETY_CHECKER", _switch),
-    "garment_cache": ("PROTEUS_GARMENT_CACHE", _number(int, 1, 100_000)),
-    "garment_objects": ("PROTEUS_GARMENT_OBJECTS", _switch),
-    "log": ("PROTEUS_LOG", _one_of("text", "json")),
-}
+def setting_names() -> dict[str, str]:
+    """The environment variable of each field."""
+    return {name: str(field.validation_alias) for name, field in Settings.model_fields.items()}

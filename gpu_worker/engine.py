@@ -12,7 +12,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from gpu_worker.contract import Category, Reason, Tier
+from gpu_worker.contract import Category, Options, Reason, Tier
 
 Pixels = NDArray[np.uint8]
 Parts = Mapping[str, NDArray[Any]]
@@ -60,18 +60,6 @@ class SeededNoise:
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
-    """The try-on's options, named as on the wire. None: the engine's own default."""
-
-    num_inference_steps: int | None = None
-    guidance_scale: float | None = None
-    keep_head: bool = True
-    redraw_hands: bool = True
-    loose_mask: bool = True
-    upscale: int = 1
-
-
-@dataclass(frozen=True, slots=True)
 class Order:
     """One picture to draw.
 
@@ -87,7 +75,7 @@ class Order:
     garment: Pixels
     category: Category
     noise: Noise
-    options: Options = Options()
+    options: Options = field(default_factory=Options)
     mask: Pixels | None = None
     photo_parts: Parts = field(default_factory=dict)
     garment_parts: Parts = field(default_factory=dict)
@@ -124,6 +112,7 @@ class Engine(Protocol):
     licence: str
     is_preview: bool
     categories: frozenset[Category]
+    honours: frozenset[str]  # the options that change its picture, as `contract.HONOURED` has them
     max_slots: int
     device: str
 

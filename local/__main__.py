@@ -13,8 +13,9 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
+from gpu_worker.contract import SettingsError
 from local import children
-from local.config import LocalSettings, SettingsError
+from local.config import LocalSettings
 from local.home import AlreadyRunningError, Home
 from local.parts import Ports, Stack, all_parts
 from local.supervisor import EXIT_SETTINGS, StackError, Supervisor

@@ -2,36 +2,68 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
+
+from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from gpu_worker.contract import SettingsError, setting_lines
 
 ROOT = Path(__file__).parents[1]
 LOOPBACK = "127.0.0.1"
 
 
-class SettingsError(Exception):
-    """One line for each wrong setting, in `lines`."""
+def _decimal(value: object) -> object:
+    """`int` takes 8_080 and digits of other scripts; those who read the port elsewhere do not."""
+    if isinstance(value, str) and not (value.isascii() and value.isdigit()):
+        raise ValueError("must be a port from 1 to 65535")
+    return value
 
-    def __init__(self, lines: list[str]):
-        super().__init__("\n".join(lines))
-        self.lines = lines
+
+Port = Annotated[int, BeforeValidator(_decimal), Field(ge=1, le=65_535)]
 
 
-@dataclass(frozen=True, slots=True)
-class LocalSettings:
+class LocalSettings(BaseSettings):
     """What to start and where. A URL that is set names the user's own service: none is started."""
 
-    home: Path
-    port: int
-    shop_port: int
-    server_url: str
-    engine: str
-    redis_url: str | None
-    database_url: str | None
-    s3_endpoint_url: str | None
+    model_config = SettingsConfigDict(
+        frozen=True, validate_by_name=True, validate_by_alias=True, extra="ignore"
+    )
+
+    home: Path = Field(default=ROOT / ".proteus", validation_alias="PROTEUS_HOME")
+    port: Port = Field(default=8080, validation_alias="PORT")
+    shop_port: Port = Field(default=8081, validation_alias="SHOP_PORT", validate_default=True)
+    # Where browsers find the server; empty: at its port.
+    given_server_url: str = Field(default="", validation_alias="PROTEUS_SERVER_URL")
+    engine: str = Field(
+        default="preview", pattern=r"^[a-z][a-z0-9_-]{0,31}$", validation_alias="PROTEUS_ENGINE"
+    )
+    redis_url: str | None = Field(default=None, repr=False, validation_alias="REDIS_URL")
+    database_url: str | None = Field(default=None, repr=False, validation_alias="DATABASE_URL")
+    s3_endpoint_url: str | None = Field(default=None, validation_alias="S3_ENDPOINT_URL")
+
+    @field_validator("home")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.absolute()
+
+    @field_validator("shop_port")
+    @classmethod
+    def _of_its_own(cls, value: int, info: ValidationInfo) -> int:
+        if value == info.data.get("port"):
+            raise ValueError(f"must differ from PORT, both are {value}")
+        return value
+
+    @property
+    def server_url(self) -> str:
+        return self.given_server_url or f"http://localhost:{self.port}"
 
     @property
     def shop_url(self) -> str:
@@ -39,36 +71,27 @@ class LocalSettings:
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Self:
-        """An empty variable counts as not set.
+        """Reads the environment; an empty variable counts as not set.
 
         Raises:
             SettingsError: one line for each wrong setting.
         """
-        wrong: list[str] = []
-        port = _port(env, "PORT", 8080, wrong)
-        shop_port = _port(env, "SHOP_PORT", 8081, wrong)
-        if port == shop_port:
-            wrong.append(f"SHOP_PORT: must differ from PORT, both are {port}")
-        engine = env.get("PROTEUS_ENGINE") or "preview"
-        if not re.fullmatch(r"[a-z][a-z0-9_-]{0,31}", engine):
-            wrong.append(f"PROTEUS_ENGINE: must be an engine's name, got {engine!r}")
-        if wrong:
-            raise SettingsError(wrong)
-        return cls(
-            home=Path(env.get("PROTEUS_HOME") or ROOT / ".proteus").absolute(),
-            port=port,
-            shop_port=shop_port,
-            server_url=env.get("PROTEUS_SERVER_URL") or f"http://localhost:{port}",
-            engine=engine,
-            redis_url=env.get("REDIS_URL") or None,
-            database_url=env.get("DATABASE_URL") or None,
-            s3_endpoint_url=env.get("S3_ENDPOINT_URL") or None,
-        )
+        source = EnvSettingsSource(cls, case_sensitive=True)
+        source.env_vars = {name: value for name, value in env.items() if value}
+        try:
+            return cls(**source())
+        except ValidationError as error:
+            names = {name: str(field.validation_alias) for name, field in cls.model_fields.items()}
+            raise SettingsError(setting_lines(error.errors(), names)) from error
 
-
-def _port(env: Mapping[str, str], name: str, default: int, wrong: list[str]) -> int:
-    text = env.get(name) or str(default)
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 65_535:
-        wrong.append(f"{name}: must be a port from 1 to 65535, got {text!r}")
-        return default
-    return int(text)
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only `from_env` reads the environment: what is made from arguments is made from them."""
+        return (init_settings,)

@@ -7,28 +7,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    ValidationInfo,
-    field_validator,
+from pydantic import AfterValidator, Field, ValidationError, ValidationInfo, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
 )
 
+from gpu_worker.contract import SettingsError, setting_lines
+
 EngineName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
-
-
-class SettingsError(Exception):
-    """One line for each wrong setting, in `lines`. The process ends with exit code 2."""
-
-    def __init__(self, lines: list[str]):
-        super().__init__("\n".join(lines))
-        self.lines = lines
 
 
 def _with_a_port(value: str) -> str:
@@ -36,7 +28,7 @@ def _with_a_port(value: str) -> str:
     try:
         urlsplit(value).port  # noqa: B018 - raises where it is none
     except ValueError as error:
-        raise ValueError("has a port that is none") from error
+        raise ValueError("has an invalid port") from error
     return value
 
 
@@ -60,10 +52,12 @@ Url = Annotated[str, AfterValidator(_with_a_port)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 
 
-class Settings(BaseModel):
+class Settings(BaseSettings):
     """Every field names its environment variable as `validation_alias`."""
 
-    model_config = ConfigDict(frozen=True, validate_by_name=True, validate_by_alias=True)
+    model_config = SettingsConfigDict(
+        frozen=True, validate_by_name=True, validate_by_alias=True, extra="ignore"
+    )
 
     secret_key: str = Field(min_length=32, repr=False, validation_alias="PROTEUS_SECRET_KEY")
     server_url: Annotated[str, AfterValidator(_server_url)] = Field(
@@ -138,12 +132,26 @@ class Settings(BaseModel):
         Raises:
             SettingsError: one line for each wrong setting.
         """
+        source = EnvSettingsSource(cls, case_sensitive=True)
         env = os.environ if environ is None else environ
-        given = {name: env[name] for name in setting_names() if env.get(name)}
+        source.env_vars = {name: value for name, value in env.items() if value}
         try:
-            return cls.model_validate(given)
+            return cls(**source())
         except ValidationError as error:
-            raise SettingsError([_line(item) for item in error.errors()]) from error
+            names = {name: str(field.validation_alias) for name, field in cls.model_fields.items()}
+            raise SettingsError(setting_lines(error.errors(), names)) from error
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only `from_env` reads the environment: what is made from arguments is made from them."""
+        return (init_settings,)
 
     def engine_for(self, mode: str) -> str:
         """Test keys run the same road with the preview engine."""
@@ -166,12 +174,3 @@ class Settings(BaseModel):
 def setting_names() -> list[str]:
     """The environment variables that the server reads."""
     return [str(field.validation_alias) for field in Settings.model_fields.values()]
-
-
-def _line(item: Any) -> str:
-    name = str(item["loc"][0])
-    if name in Settings.model_fields:  # so a wrong default names itself
-        name = str(Settings.model_fields[name].validation_alias)
-    if item["type"] == "missing":
-        return f"{name}: is not set"
-    return f"{name}: {item['msg'].removeprefix('Value error, ')}"

@@ -7,7 +7,8 @@ monkey.patch_all()
 import sys  # noqa: E402
 from typing import Any  # noqa: E402
 
-from server.config import Settings, SettingsError  # noqa: E402
+from gpu_worker.contract import SettingsError  # noqa: E402
+from server.config import Settings  # noqa: E402
 
 try:
     _settings = Settings.from_env()

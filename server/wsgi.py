@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 
+from gpu_worker.contract import SettingsError
 from server.app import create_app
-from server.config import Settings, SettingsError
+from server.config import Settings
 from server.infra import log
 
 try:

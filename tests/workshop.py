@@ -14,7 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,7 +26,16 @@ from redis import Redis
 from gpu_worker import contract
 from gpu_worker.__main__ import redis_client
 from gpu_worker.config import Settings
-from gpu_worker.contract import Category, Event, EventType, Job, Lane, TryOnJob
+from gpu_worker.contract import (
+    OPTION_NAMES,
+    Category,
+    Event,
+    EventType,
+    Job,
+    Lane,
+    Options,
+    TryOnJob,
+)
 from gpu_worker.scheduling.loop import Steps
 from gpu_worker.storage.courier import Courier
 from gpu_worker.storage.store import Store, connect
@@ -79,7 +88,9 @@ class Workshop:
             max_wait_ms=500,
             grace_s=5,
         )
-        self.store = Store(_client(replace(self.settings, s3_bucket="any")), self.s3.bucket)
+        self.store = Store(
+            _client(self.settings.model_copy(update={"s3_bucket": "any"})), self.s3.bucket
+        )
         self.jobs = Jobs(self.redis)
         self.workers: list[Child] = []
         self.accepted: list[str] = []
@@ -100,7 +111,8 @@ class Workshop:
             "garment_key": "garment.png",
             "result_key": f"pictures/{job_id}.jpg",
         }
-        return TryOnJob(**{**told, **changes})
+        asked = {name: changes.pop(name) for name in OPTION_NAMES & changes.keys()}
+        return TryOnJob(**{**told, **changes}, options=Options(**asked))
 
     def enqueue(
         self, *ids: str, merchant: str = "mer_ada", lane: Lane = Lane.LIVE, **changes: Any
@@ -202,7 +214,7 @@ def working(
     shop: Workshop, engine: Steps, courier: Courier, **changes: Any
 ) -> Iterator[BatchWorker]:
     """A worker in a thread of this process; it is told to stop at the end."""
-    settings = replace(shop.settings, **changes)
+    settings = shop.settings.model_copy(update=changes)
     worker = BatchWorker(redis_client(shop.redis_url), engine, courier, settings)
     thread = threading.Thread(target=worker.serve)
     thread.start()

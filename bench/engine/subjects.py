@@ -15,8 +15,8 @@ from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
 from PIL import Image
 from torch import nn
 
-from gpu_worker.contract import Category, Tier
-from gpu_worker.engine import Options, Order, Pixels, SeededNoise
+from gpu_worker.contract import Category, Options, Tier
+from gpu_worker.engine import Order, Pixels, SeededNoise
 from gpu_worker.engines.catvton import tiny
 from gpu_worker.engines.catvton.attention import bypass_cross_attention
 from gpu_worker.engines.catvton.engine import CatvtonEngine

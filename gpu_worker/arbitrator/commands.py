@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 
 from redis.exceptions import RedisError
 
+from gpu_worker import log
 from gpu_worker.arbitrator.loop import run
 from gpu_worker.arbitrator.override import clear_override, set_override
-from gpu_worker.config import Settings, SettingsError
-from gpu_worker.contract import Mode
+from gpu_worker.config import Settings
+from gpu_worker.contract import Mode, SettingsError
 from gpu_worker.control import Override
 
 if TYPE_CHECKING:
@@ -29,9 +30,7 @@ COMMANDS = {
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
 
 
-def main(
-    argv: list[str], connect: Callable[[str], Redis], set_up_logs: Callable[[str], None]
-) -> int:
+def main(argv: list[str], connect: Callable[[str], Redis]) -> int:
     """`argv` begins with the command. Returns the exit code."""
     asked = _parser().parse_args(argv)
     try:
@@ -41,7 +40,7 @@ def main(
         return EXIT_SETTINGS
     connection = connect(settings.redis_url)
     if asked.command == "arbitrate":
-        set_up_logs(settings.log)
+        log.configure(settings.log)
         run(connection, settings.terms)
         return 0
     return _override(asked, settings, connection)

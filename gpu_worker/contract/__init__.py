@@ -51,6 +51,7 @@ from gpu_worker.contract.names import (
     turns_key,
     worker_key,
 )
+from gpu_worker.contract.options import HONOURED, OPTION_NAMES, Options, not_honoured
 from gpu_worker.contract.policy import (
     LADDER,
     Law,
@@ -58,6 +59,7 @@ from gpu_worker.contract.policy import (
     Policy,
     Tier,
 )
+from gpu_worker.contract.settings import SettingsError, setting_lines
 from gpu_worker.contract.turns import BEFORE_NEXT, TAKE_TURN, TURNS_TTL_S, turn_of
 from gpu_worker.contract.words import (
     Category,
@@ -76,10 +78,12 @@ __all__ = [
     "DEFAULT_BATCH_SIZE",
     "EVENTS",
     "FETCHER",
+    "HONOURED",
     "JOBS",
     "JOIN_RING",
     "LADDER",
     "NUDGES",
+    "OPTION_NAMES",
     "POLICY_TTL_S",
     "SCALE",
     "SCALE_TTL_S",
@@ -104,10 +108,12 @@ __all__ = [
     "Law",
     "Mode",
     "Nudge",
+    "Options",
     "PhotoJob",
     "PhotoStatus",
     "Policy",
     "Reason",
+    "SettingsError",
     "Subject",
     "Tier",
     "TryOnJob",
@@ -121,10 +127,12 @@ __all__ = [
     "function_name",
     "job_from_json",
     "lease_key",
+    "not_honoured",
     "override_key",
     "policy_key",
     "queue_name",
     "ring_key",
+    "setting_lines",
     "shares_key",
     "turn_of",
     "turns_key",

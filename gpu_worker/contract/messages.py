@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any, ClassVar, Self, TypeVar
 
 from gpu_worker.contract.names import FETCHER, TAILOR
+from gpu_worker.contract.options import OPTION_NAMES, Options
 from gpu_worker.contract.words import Category, Lane
 
 VERSION = 1
@@ -69,16 +70,24 @@ class _Job:
         return json.dumps({"version": VERSION, "kind": self.KIND, **asdict(self)})
 
     @classmethod
+    def _fields(cls, body: dict[str, Any]) -> dict[str, Any]:
+        return _known(cls, body)
+
+    @classmethod
     def from_json(cls, text: str | bytes) -> Self:
         body = _decode(text)
         if body.get("kind") != cls.KIND:
             raise ContractError(f"kind {body.get('kind')!r}, expected {cls.KIND!r}")
-        known = {f.name for f in fields(cls)}
-        given = {key: value for key, value in body.items() if key in known}
         try:
-            return cls(**given)
+            return cls(**cls._fields(body))
         except TypeError as error:
             raise ContractError(f"{cls.KIND}: {error}") from error
+
+
+def _known(kind: type[_Job], body: dict[str, Any]) -> dict[str, Any]:
+    """The fields that this side knows; what a later release adds is left out."""
+    names = {field.name for field in fields(kind)}
+    return {name: value for name, value in body.items() if name in names}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,15 +108,19 @@ class TryOnJob(_Job):
     mask_key: str | None = None
     partial_key: str | None = None  # where a rough picture of a try-on under way may be put
     seed: int = 0
-    num_inference_steps: int | None = None
-    guidance_scale: float | None = None
-    keep_head: bool = True
-    redraw_hands: bool = True
-    loose_mask: bool = True
-    upscale: int = 1
+    options: Options = field(default_factory=Options)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "category", _word(Category, self.category))
+
+    @classmethod
+    def _fields(cls, body: dict[str, Any]) -> dict[str, Any]:
+        """Options by name; of a server of the release before, they lie beside the other fields."""
+        given = body.get("options", body)
+        if not isinstance(given, dict):
+            raise ContractError(f"options {given!r}: not an object")
+        named = {name: value for name, value in given.items() if name in OPTION_NAMES}
+        return {**_known(cls, body), "options": Options(**named)}
 
     @property
     def id(self) -> str:

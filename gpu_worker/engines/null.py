@@ -31,6 +31,7 @@ class NullEngine:
     device = "none"
     is_preview = True
     categories = frozenset(Category)
+    honours = frozenset({"num_inference_steps"})
 
     def __init__(self, a_ms: float, c_ms: float, steps: int, max_slots: int = 64):
         self._a_ms = a_ms

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from gpu_worker.contract import EventType, Job, Reason, TryOnJob
-from gpu_worker.engine import Options, Order, Parts, Picture, Pixels, Refusal, SeededNoise
+from gpu_worker.engine import Order, Parts, Picture, Pixels, Refusal, SeededNoise
 from gpu_worker.storage.store import ObjectMissingError, ObjectTooLargeError, Store
 from gpu_worker.vision import images
 
@@ -108,7 +108,7 @@ class TryOnCourier:
             garment=self._picture(job.garment_key),
             category=job.category,
             noise=SeededNoise(job.seed),
-            options=_options(job),
+            options=job.options,
             mask=self._picture(job.mask_key)[:, :, 0] if job.mask_key else None,
             photo_parts=self._parts(job.photo_parts_key),
             garment_parts=self._parts(job.garment_parts_key),
@@ -190,17 +190,6 @@ def load_parts(data: bytes) -> Parts:
     """Arrays by name, as `save_parts` wrote them; never runs code (`allow_pickle=False`)."""
     with np.load(io.BytesIO(data), allow_pickle=False) as archive:
         return {name: archive[name] for name in archive.files}
-
-
-def _options(job: TryOnJob) -> Options:
-    return Options(
-        num_inference_steps=job.num_inference_steps,
-        guidance_scale=job.guidance_scale,
-        keep_head=job.keep_head,
-        redraw_hands=job.redraw_hands,
-        loose_mask=job.loose_mask,
-        upscale=job.upscale,
-    )
 
 
 def _try_on(job: Job) -> TryOnJob:

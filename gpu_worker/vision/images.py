@@ -10,13 +10,14 @@ import struct
 import threading
 import warnings
 import zlib
+from contextlib import suppress
 from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms, ImageFile
+from PIL import Image, ImageCms, ImageFile, ImageOps
 
 from gpu_worker.contract import Reason
 from gpu_worker.engine import Pixels, Refusal
@@ -32,16 +33,6 @@ ImageFile.LOAD_TRUNCATED_IMAGES = False
 
 _BROKEN = (OSError, SyntaxError, ValueError, struct.error, zlib.error, IndexError, KeyError)
 _OTHER_PICTURES = (b"GIF8", b"BM", b"II*\0", b"MM\0*", b"8BPS", b"\0\0\1\0", b"\xff\x0a", b"qoif")
-_ORIENTATION = 0x0112
-_UPRIGHT = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
 _DECODING = threading.BoundedSemaphore(2)  # a large picture needs hundreds of MB while it is read
 _SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
 
@@ -110,7 +101,7 @@ def _decode(data: bytes, min_side_px: int, max_side_px: int | None) -> Decoded:
     if min(image.size) < min_side_px:
         raise Refusal(Reason.IMAGE_TOO_SMALL, f"{image.width} x {image.height}")
     profile = image.info.get("icc_profile")
-    image = _upright(_bounded(_loaded(image, max_side_px), max_side_px))
+    image = _bounded(_loaded(image, max_side_px), max_side_px)
     alpha = image.getchannel("A") if image.mode in ("LA", "RGBA") else None
     colour = _to_srgb(image, profile)
     if alpha is not None:
@@ -136,7 +127,6 @@ def _opened(data: bytes, kind: str) -> Image.Image:
 
 
 def _loaded(image: Image.Image, max_side_px: int | None) -> Image.Image:
-    orientation = _orientation(image)
     if max_side_px is not None:  # a JPEG can be read at 1/2, 1/4, 1/8: saves the memory
         side = max_side_px * 5 // 4
         image.draft(None, (side, side))
@@ -148,16 +138,9 @@ def _loaded(image: Image.Image, max_side_px: int | None) -> Image.Image:
         raise Refusal(Reason.TRUNCATED_IMAGE, str(error)) from error
     if image.mode in ("P", "PA") and image.palette is None:
         raise Refusal(Reason.TRUNCATED_IMAGE, "no palette")
-    plain = _plain_mode(image)
-    plain.info = {"orientation": orientation}
-    return plain
-
-
-def _orientation(image: Image.Image) -> int:
-    try:
-        return int(image.getexif().get(_ORIENTATION, 1))
-    except (*_BROKEN, TypeError):  # EXIF from the wild; a broken one turns nothing
-        return 1
+    with suppress(*_BROKEN, TypeError):  # EXIF from the wild; a broken one turns nothing
+        ImageOps.exif_transpose(image, in_place=True)
+    return _plain_mode(image)
 
 
 def _plain_mode(image: Image.Image) -> Image.Image:
@@ -179,14 +162,7 @@ def _bounded(image: Image.Image, max_side_px: int | None) -> Image.Image:
     if max_side_px is None or longer <= max_side_px:
         return image
     size = [max(1, round(side * max_side_px / longer)) for side in image.size]
-    small = image.resize((size[0], size[1]), Image.Resampling.LANCZOS, reducing_gap=3.0)
-    small.info = image.info
-    return small
-
-
-def _upright(image: Image.Image) -> Image.Image:
-    turn = _UPRIGHT.get(image.info["orientation"])
-    return image if turn is None else image.transpose(turn)
+    return image.resize((size[0], size[1]), Image.Resampling.LANCZOS, reducing_gap=3.0)
 
 
 def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:

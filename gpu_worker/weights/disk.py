@@ -14,6 +14,7 @@ from typing import Any
 
 from huggingface_hub import try_to_load_from_cache
 
+from gpu_worker.config import Settings
 from gpu_worker.weights.sources import SOURCES, Kind, Source, WeightsError
 
 CHUNK_BYTES = 1 << 20
@@ -101,6 +102,12 @@ class Shelf:
             )
         first = source.files[0]
         return files[first].parents[first.count("/")]
+
+
+def shelf_of(settings: Settings) -> Shelf:
+    """Where this machine's settings say that weights lie."""
+    folder = Path(settings.weights_dir) if settings.weights_dir else None
+    return Shelf(Lock(Path(settings.weights_lock)), folder)
 
 
 def check(kind: Kind, shelf: Shelf) -> Iterator[str]:

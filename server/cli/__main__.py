@@ -15,8 +15,9 @@ from typing import Any
 
 from redis.exceptions import RedisError
 
+from gpu_worker.contract import SettingsError
 from server.cli import demo
-from server.config import Settings, SettingsError
+from server.config import Settings
 from server.domain import sites, try_ons, users
 from server.infra import log, migrate
 from server.infra.caller import Caller

@@ -82,6 +82,9 @@ KINDS: dict[str, Kind] = {
     "type_mismatch": Kind(
         422, "Not what was announced", "Type and size must be those that the upload announced."
     ),
+    "option_not_supported": Kind(
+        422, "Option not supported", "Leave the named option out: the engine does not honour it."
+    ),
     "person_unknown": Kind(422, "No such person", "Choose an index into the photo's people."),
     "one_garment_only": Kind(
         422, "One garment only", "A try-on takes one garment; send garment_id."

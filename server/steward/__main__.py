@@ -11,7 +11,8 @@ import time
 from datetime import UTC, datetime
 from types import FrameType
 
-from server.config import Settings, SettingsError
+from gpu_worker.contract import SettingsError
+from server.config import Settings
 from server.infra.log import configure
 from server.infra.services import Services
 from server.steward.steward import Steward

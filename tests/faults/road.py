@@ -24,6 +24,7 @@ from gpu_worker.contract import (
     STEWARD,
     Event,
     EventType,
+    Options,
     TryOnStatus,
     policy_key,
     worker_key,
@@ -31,7 +32,7 @@ from gpu_worker.contract import (
 from local.children import Child
 from server import auth
 from server.domain import try_ons
-from server.domain.try_ons.accept import NewTryOn, Options
+from server.domain.try_ons.accept import NewTryOn
 from server.models import Garment, Photo, Shopper, Site, TryOn
 from tests.faults.lines import Counts, line
 from tests.stage import ENGINE, Stage

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from local.config import LocalSettings, SettingsError
+from gpu_worker.contract import SettingsError
+from local.config import LocalSettings
 from local.home import AlreadyRunningError, Home, Secrets
 from local.parts import Ports, Stack, all_parts, environment, workers
 
@@ -75,20 +76,18 @@ def test_no_secret_is_on_a_command_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("env", "line"),
     [
-        ({"PORT": "0"}, "PORT: must be a port from 1 to 65535, got '0'"),
-        ({"PORT": "65536"}, "PORT: must be a port from 1 to 65535, got '65536'"),
-        ({"SHOP_PORT": "８０８１"}, "SHOP_PORT: must be a port from 1 to 65535, got '８０８１'"),
+        ({"PORT": "0"}, "PORT: Input should be greater than or equal to 1"),
+        ({"PORT": "65536"}, "PORT: Input should be less than or equal to 65535"),
+        ({"SHOP_PORT": "８０８１"}, "SHOP_PORT: must be a port from 1 to 65535"),
         ({"PORT": "8081"}, "SHOP_PORT: must differ from PORT, both are 8081"),
-        (
-            {"PROTEUS_ENGINE": "Two words"},
-            "PROTEUS_ENGINE: must be an engine's name, got 'Two words'",
-        ),
+        ({"PROTEUS_ENGINE": "Two words"}, "PROTEUS_ENGINE: String should match pattern"),
     ],
 )
 def test_a_wrong_setting_is_refused(env: dict[str, str], line: str) -> None:
     with pytest.raises(SettingsError) as caught:
         LocalSettings.from_env(env)
-    assert caught.value.lines == [line]
+    (told,) = caught.value.lines
+    assert told.startswith(line)
 
 
 def test_secrets_are_made_once_and_private(tmp_path: Path) -> None:

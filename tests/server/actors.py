@@ -220,6 +220,11 @@ class World:
             row.result_key = picture_key(row.id)
         return row
 
+    def use_engine(self, engine: str) -> None:
+        """From here on live keys draw with this engine."""
+        settings = self.services.settings.model_copy(update={"engine": engine})
+        object.__setattr__(self.services, "settings", settings)
+
     def lose_redis(self) -> None:
         """From here on nobody answers where Redis was."""
         pool = self.services.redis.connection_pool

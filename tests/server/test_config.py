@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from server.config import Settings, SettingsError, setting_names
+from gpu_worker.contract import SettingsError
+from server.config import Settings, setting_names
 
 ROOT = Path(__file__).parents[2]
 GOOD = {
@@ -66,13 +67,13 @@ WRONG: list[tuple[dict[str, str], list[str]]] = [
     ({"PROTEUS_SECRET_KEY": "short"}, ["PROTEUS_SECRET_KEY: "]),
     ({"PROTEUS_SERVER_URL": "localhost:8080"}, ["PROTEUS_SERVER_URL: must be an http"]),
     ({"PROTEUS_SERVER_URL": "http://x/y"}, ["PROTEUS_SERVER_URL: must have no path"]),
-    ({"PROTEUS_SERVER_URL": "http://x:y"}, ["PROTEUS_SERVER_URL: has a port that is none"]),
-    ({"S3_ENDPOINT_URL": "http://x:99999"}, ["S3_ENDPOINT_URL: has a port that is none"]),
+    ({"PROTEUS_SERVER_URL": "http://x:y"}, ["PROTEUS_SERVER_URL: has an invalid port"]),
+    ({"S3_ENDPOINT_URL": "http://x:99999"}, ["S3_ENDPOINT_URL: has an invalid port"]),
     ({"REDIS_URL": "http://x"}, ["REDIS_URL: "]),
-    ({"REDIS_URL": "redis://x:y/0"}, ["REDIS_URL: has a port that is none"]),
+    ({"REDIS_URL": "redis://x:y/0"}, ["REDIS_URL: has an invalid port"]),
     ({"DATABASE_URL": "x.db"}, ["DATABASE_URL: "]),
     ({"DATABASE_URL": "mysql://x/y"}, ["DATABASE_URL: "]),
-    ({"DATABASE_URL": "postgresql://x:y/z"}, ["DATABASE_URL: has a port that is none"]),
+    ({"DATABASE_URL": "postgresql://x:y/z"}, ["DATABASE_URL: has an invalid port"]),
     ({"PORT": "9090"}, ["PROTEUS_INTERNAL_PORT: must differ from PORT"]),
     ({"PROTEUS_ENGINE": "../x"}, ["PROTEUS_ENGINE: "]),
     ({"PROTEUS_PHOTO_TTL_S": "soon"}, ["PROTEUS_PHOTO_TTL_S: "]),

@@ -13,8 +13,8 @@ from pathlib import Path
 import torch
 from torch._inductor.runtime.cache_dir_utils import default_cache_dir
 
-from gpu_worker.config import Settings, SettingsError
-from gpu_worker.contract import Tier
+from gpu_worker.config import Settings
+from gpu_worker.contract import SettingsError, Tier
 from gpu_worker.engines.catvton.device import DeviceError, choose_device, choose_dtype, name_of
 from gpu_worker.engines.catvton.engine import CatvtonEngine
 from gpu_worker.engines.catvton.garments import GarmentCache, GarmentShelf
@@ -23,7 +23,7 @@ from gpu_worker.engines.catvton.safety import SafetyChecker
 from gpu_worker.engines.catvton.sample import Size
 from gpu_worker.engines.catvton.switches import Switches
 from gpu_worker.engines.catvton.weights import load
-from gpu_worker.weights.disk import Lock, Shelf, check
+from gpu_worker.weights.disk import Shelf, check, shelf_of
 from gpu_worker.weights.sources import SOURCES, Kind, WeightsError
 
 COMPILE_CACHE = "TORCHINDUCTOR_CACHE_DIR"
@@ -58,11 +58,6 @@ def _build(kind: Kind, settings: Settings, garments: GarmentShelf | None) -> Cat
         checker=SafetyChecker(base, device) if settings.safety_checker else None,
         garments=GarmentCache(settings.garment_cache, garments),
     )
-
-
-def shelf_of(settings: Settings) -> Shelf:
-    folder = Path(settings.weights_dir) if settings.weights_dir else None
-    return Shelf(Lock(Path(settings.weights_lock)), folder)
 
 
 def sizes_of(tiers: Sequence[Tier]) -> list[Size]:

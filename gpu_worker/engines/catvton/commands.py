@@ -8,24 +8,17 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from gpu_worker.weights.disk import Lock, Shelf, check
+from gpu_worker.config import Settings
+from gpu_worker.weights.disk import Shelf, check, shelf_of
 from gpu_worker.weights.hub import fetch
 from gpu_worker.weights.sources import SOURCES, Kind, Source, WeightsError
 
 Command = Callable[[argparse.Namespace], int]
 KINDS = tuple(kind.value for kind in Kind)
-
-
-def shelf_from(env: Mapping[str, str]) -> Shelf:
-    """PROTEUS_WEIGHTS_DIR: a folder of `<owner>/<repository>/…`; else the hub's cache, at the
-    revisions of PROTEUS_WEIGHTS_LOCK."""
-    folder = env.get("PROTEUS_WEIGHTS_DIR")
-    lock = Lock(Path(env.get("PROTEUS_WEIGHTS_LOCK") or ".proteus/weights.lock.json"))
-    return Shelf(lock, Path(folder) if folder else None)
 
 
 def main(argv: list[str]) -> int:
@@ -58,6 +51,11 @@ def _add_weights(acts: Any) -> None:
     tiny.set_defaults(act=_tiny)
 
 
+def _shelf() -> Shelf:
+    """Raises SettingsError."""
+    return shelf_of(Settings.from_env(os.environ, required=()))
+
+
 def _fetch(asked: argparse.Namespace) -> int:
     def agrees(source: Source) -> bool:
         print(f"{source.repository}: {source.licence}")
@@ -65,17 +63,17 @@ def _fetch(asked: argparse.Namespace) -> int:
             return True
         return sys.stdin.isatty() and input("Do you agree? [yes/no] ").strip() == "yes"
 
-    return _or_line(lambda: fetch(Kind(asked.pipeline), shelf_from(os.environ).lock, agrees))
+    return _or_line(lambda: fetch(Kind(asked.pipeline), _shelf().lock, agrees))
 
 
 def _check(asked: argparse.Namespace) -> int:
-    faults = list(check(Kind(asked.pipeline), shelf_from(os.environ)))
+    faults = list(check(Kind(asked.pipeline), _shelf()))
     print("\n".join(faults) or "every file is the one that was fetched first")
     return 1 if faults else 0
 
 
 def _where(asked: argparse.Namespace) -> int:
-    shelf = shelf_from(os.environ)
+    shelf = _shelf()
 
     def show() -> None:
         for source in SOURCES[Kind(asked.pipeline)].all():

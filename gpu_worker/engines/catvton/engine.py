@@ -44,6 +44,9 @@ class CatvtonEngine:
     is_preview = False
     works_beside = True
     categories = frozenset(Category)
+    honours = frozenset(
+        {"num_inference_steps", "guidance_scale", "keep_head", "redraw_hands", "loose_mask"}
+    )
 
     def __init__(
         self,

@@ -18,8 +18,8 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from gpu_worker.contract import Category
-from gpu_worker.engine import Options, Order
+from gpu_worker.contract import Category, Options
+from gpu_worker.engine import Order
 from gpu_worker.engines.catvton.engine import CatvtonEngine
 from gpu_worker.engines.catvton.model import assemble
 from gpu_worker.engines.catvton.sample import CatvtonSample, Size

@@ -35,6 +35,7 @@ class PreviewEngine:
     licence = "Apache-2.0"
     is_preview = True
     categories = frozenset(Category)
+    honours: frozenset[str] = frozenset()
     max_slots = 1
     device = "cpu"
 

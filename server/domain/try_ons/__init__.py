@@ -4,7 +4,7 @@
 own unit of work; `bury`, `enqueue` and `job_of` are for acts and steward.
 """
 
-from server.domain.try_ons.accept import NewTryOn, Options, create
+from server.domain.try_ons.accept import NewTryOn, create
 from server.domain.try_ons.rows import (
     UNFINISHED,
     bury,
@@ -22,7 +22,6 @@ from server.domain.try_ons.rows import (
 __all__ = [
     "UNFINISHED",
     "NewTryOn",
-    "Options",
     "bury",
     "cancel",
     "change",

@@ -17,9 +17,11 @@ from gpu_worker.contract import (
     Category,
     GarmentStatus,
     Lane,
+    Options,
     PhotoStatus,
     Policy,
     TryOnStatus,
+    not_honoured,
     turn_of,
 )
 from server.domain import waiting
@@ -37,27 +39,20 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """As on the wire. None: the garment's category, a random seed, the engine's own default."""
-
-    category: Category | None = None
-    seed: int | None = None
-    num_inference_steps: int | None = None
-    guidance_scale: float | None = None
-    keep_head: bool = True
-    redraw_hands: bool = True
-    loose_mask: bool = True
-    upscale: int = 1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class NewTryOn:
+    """None: the garment's category, a random seed."""
+
     photo_id: str
     garment_id: str
+    category: Category | None = None
+    seed: int | None = None
     options: Options = field(default_factory=Options)
 
     def fingerprint(self) -> str:
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+        """The same for the same body, also of a release before: keys are remembered for a day."""
+        options = {"category": self.category, "seed": self.seed, **asdict(self.options)}
+        body = {"photo_id": self.photo_id, "garment_id": self.garment_id, "options": options}
+        return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +83,14 @@ def create(
     Raises:
         Problem: photo_not_found, photo_not_ready, photo_rejected, garment_not_found,
             garment_not_ready, garment_rejected, too_many_try_ons, queue_full,
-            idempotency_key_reused.
+            idempotency_key_reused, option_not_supported.
     """
     if idempotency_key is not None:
         known = _answered(services, caller, new, idempotency_key)
         if known is not None:
             return known
     engine = services.settings.engine_for(caller.mode)
+    _refuse_ignored(engine, new.options)
     turn = turn_of(caller.shopper_id, asked_from)
     outlook = _look_at_line(services, caller.merchant_id, turn, engine)
     try:
@@ -107,6 +103,14 @@ def create(
         if known is None:
             raise
         return known
+
+
+def _refuse_ignored(engine: str, options: Options) -> None:
+    ignored = not_honoured(engine, options)
+    if ignored:
+        names = " and ".join(ignored)
+        detail = f"The engine {engine} does not honour {names}. Leave it out."
+        raise Problem("option_not_supported", detail, param=f"options.{ignored[0]}")
 
 
 def _answered(services: Services, caller: Caller, new: NewTryOn, key: str) -> TryOn | None:
@@ -174,9 +178,7 @@ def _insert(
 def _row(
     work: Work, caller: Caller, new: NewTryOn, photo: Photo, garment: Garment, engine: str
 ) -> TryOn:
-    options = new.options
-    seed = options.seed if options.seed is not None else secrets.randbelow(2**31)
-    wishes = {key: value for key, value in asdict(options).items() if value is not None}
+    seed = new.seed if new.seed is not None else secrets.randbelow(2**31)
     try_on_id = new_id("try")
     return TryOn(
         id=try_on_id,
@@ -189,8 +191,8 @@ def _row(
         engine=engine,
         lane=Lane.LIVE,
         status=TryOnStatus.QUEUED,
-        category=options.category or garment.category,
-        options=wishes,
+        category=new.category or garment.category,
+        options=new.options.asked(),
         seed=seed,
         created_at=work.now,
         queued_at=work.now,

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import select, update
 
-from gpu_worker.contract import Lane, TryOnJob, TryOnStatus
+from gpu_worker.contract import OPTION_NAMES, Lane, Options, TryOnJob, TryOnStatus
 from server.infra import paging, reasons
 from server.infra.caller import Caller, CallerKind, get_owned, owned, sees_picture
 from server.infra.errors import Problem
@@ -140,7 +140,8 @@ def enqueue(services: Services, job: TryOnJob, lane: Lane, *, anew: bool = False
 
 
 def job_of(row: TryOn, photo: Photo, garment: Garment) -> TryOnJob:
-    options = {key: value for key, value in row.options.items() if key not in ("category", "seed")}
+    # A row of a release before names its category and seed here, too.
+    options = {key: value for key, value in row.options.items() if key in OPTION_NAMES}
     return TryOnJob(
         merchant_id=row.merchant_id,
         site_id=row.site_id,
@@ -157,7 +158,7 @@ def job_of(row: TryOn, photo: Photo, garment: Garment) -> TryOnJob:
         result_key=picture_key(row.id),
         partial_key=partial_key(row.id),
         seed=row.seed,
-        **options,
+        options=Options(**options),
     )
 
 

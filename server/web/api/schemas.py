@@ -9,7 +9,15 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from gpu_worker.contract import Category, GarmentStatus, PhotoStatus, TryOnStatus
+from gpu_worker.contract import (
+    HONOURED,
+    OPTION_NAMES,
+    Category,
+    GarmentStatus,
+    Options,
+    PhotoStatus,
+    TryOnStatus,
+)
 from server.domain import try_ons
 
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z]{3}_[0-9a-f]{24}$")]
@@ -198,16 +206,28 @@ class GarmentsOut(BaseModel):
 # --- try-ons -------------------------------------------------------------------------------------
 
 
+def _option(default: Any, name: str) -> Any:
+    """A field whose description says which engines honour it."""
+    engines = sorted(engine for engine, honoured in HONOURED.items() if name in honoured)
+    who = f"by {', '.join(engines)}" if engines else "by no engine yet"
+    said = f"Honoured {who}; another engine refuses it with `option_not_supported`."
+    return Field(default=default, description=said)
+
+
 class OptionsIn(BaseModel):
     model_config = _in({"seed": 7, "category": "upper"})
     category: Category | None = None
     seed: Seed | None = None
-    num_inference_steps: Annotated[int, Field(ge=1, le=100)] | None = None
-    guidance_scale: Annotated[float, Field(ge=0, le=20, allow_inf_nan=False)] | None = None
-    keep_head: bool = True
-    redraw_hands: bool = True
-    loose_mask: bool = True
-    upscale: Literal[1, 2] = 1
+    num_inference_steps: Annotated[int, Field(ge=1, le=100)] | None = _option(
+        None, "num_inference_steps"
+    )
+    guidance_scale: Annotated[float, Field(ge=0, le=20, allow_inf_nan=False)] | None = _option(
+        None, "guidance_scale"
+    )
+    keep_head: bool = _option(True, "keep_head")
+    redraw_hands: bool = _option(True, "redraw_hands")
+    loose_mask: bool = _option(True, "loose_mask")
+    upscale: Literal[1, 2] = _option(1, "upscale")
 
 
 class TryOnIn(BaseModel):
@@ -225,8 +245,13 @@ class TryOnIn(BaseModel):
 
     def to_new(self) -> try_ons.NewTryOn:
         garment_id = self.garment_id or (self.garment_ids or [""])[0]
-        options = try_ons.Options(**self.options.model_dump())
-        return try_ons.NewTryOn(photo_id=self.photo_id, garment_id=garment_id, options=options)
+        return try_ons.NewTryOn(
+            photo_id=self.photo_id,
+            garment_id=garment_id,
+            category=self.options.category,
+            seed=self.options.seed,
+            options=Options(**self.options.model_dump(include=set(OPTION_NAMES))),
+        )
 
 
 class TryOnChangeIn(BaseModel):

@@ -240,7 +240,7 @@ def test_a_wrong_override_holds_nothing(
 
     monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1")  # nobody: it must not get so far
     try:
-        code = commands.main(["override", *argv], redis_client, lambda _kind: None)
+        code = commands.main(["override", *argv], redis_client)
     except SystemExit as end:  # argparse's own
         code = int(end.code or 0)
     assert code == 2

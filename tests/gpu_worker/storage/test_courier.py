@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gpu_worker.contract import EventType, Reason
+from gpu_worker.contract import EventType, Options, Reason
 from gpu_worker.engine import Picture, Refusal
 from gpu_worker.storage.courier import TryOnCourier, load_parts
 from gpu_worker.tailor.courier import save_parts
@@ -37,7 +37,9 @@ def test_an_order_has_all_that_the_job_names(shop: Workshop, courier: TryOnCouri
         "person": np.eye(3, dtype=np.uint8),
     }
     shop.store.put("parts.npz", save_parts(parts), "application/octet-stream")
-    job = shop.job("try_1", mask_key="mask.png", photo_parts_key="parts.npz", seed=3, upscale=2)
+    job = shop.job(
+        "try_1", mask_key="mask.png", photo_parts_key="parts.npz", seed=3, guidance_scale=2
+    )
     order = courier.fetch(job, free)
     assert order.photo.shape == (128, 96, 3)
     assert order.mask is not None
@@ -45,7 +47,7 @@ def test_an_order_has_all_that_the_job_names(shop: Workshop, courier: TryOnCouri
     assert {name: array.tolist() for name, array in order.photo_parts.items()} == {
         name: array.tolist() for name, array in parts.items()
     }
-    assert (order.seed, order.options.upscale, order.garment_parts) == (3, 2, {})
+    assert (order.seed, order.options, order.garment_parts) == (3, Options(guidance_scale=2), {})
 
 
 def test_parts_that_are_gone_are_read_anew_by_the_engine(

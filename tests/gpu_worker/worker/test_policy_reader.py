@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -33,7 +32,7 @@ def redis(redis_url: str) -> Iterator[Redis]:
 
 def reader(redis: Redis, max_slots: int = 8, **changes: Any) -> PolicyReader:
     engine = NullEngine(3, 60, 50, max_slots=max_slots)
-    return PolicyReader(redis, engine, replace(SETTINGS, **changes))
+    return PolicyReader(redis, engine, SETTINGS.model_copy(update=changes))
 
 
 def say(redis: Redis, ttl_ms: int | None = None, **fields: Any) -> None:

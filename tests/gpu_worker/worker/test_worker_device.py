@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -103,7 +102,7 @@ def test_a_worker_without_a_device_takes_nothing_up_again(
 ) -> None:
     monkeypatch.setattr("gpu_worker.worker.batch.Leases", LooksOn)
     shop.enqueue("try_1", num_inference_steps=5)
-    settings = replace(shop.settings, maintenance_s=0.1)
+    settings = shop.settings.model_copy(update={"maintenance_s": 0.1})
     worker = BatchWorker(redis_client(shop.redis_url), Lost(), courier(shop), settings)
     with pytest.raises(DeviceLostError):
         worker.serve()

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from diffusers import UNet2DConditionModel
 
-from gpu_worker.contract import Category, Tier
-from gpu_worker.engine import Options, Order, SeededNoise
+from gpu_worker.contract import Category, Options, Tier
+from gpu_worker.engine import Order, SeededNoise
 from gpu_worker.engines.catvton.attention import bypass_cross_attention
 from gpu_worker.engines.catvton.engine import CatvtonEngine
 from gpu_worker.engines.catvton.model import Model, assemble, join

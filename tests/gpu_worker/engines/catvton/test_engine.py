@@ -16,15 +16,8 @@ import pytest
 import torch
 from PIL import Image
 
-from gpu_worker.contract import LADDER, Reason, Tier
-from gpu_worker.engine import (
-    DeviceLostError,
-    Options,
-    OutOfMemoryError,
-    Pixels,
-    Refusal,
-    SeededNoise,
-)
+from gpu_worker.contract import LADDER, Options, Reason, Tier
+from gpu_worker.engine import DeviceLostError, OutOfMemoryError, Pixels, Refusal, SeededNoise
 from gpu_worker.engines.catvton.device import fault_of
 from gpu_worker.engines.catvton.engine import CatvtonEngine
 from gpu_worker.engines.catvton.garments import GarmentCache

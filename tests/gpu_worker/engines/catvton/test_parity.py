@@ -13,8 +13,8 @@ import pytest
 import torch
 
 from gpu_worker.__main__ import main
-from gpu_worker.contract import Category
-from gpu_worker.engine import Options, Order, SeededNoise
+from gpu_worker.contract import Category, Options
+from gpu_worker.engine import Order, SeededNoise
 from gpu_worker.engines.catvton.engine import CatvtonEngine
 from gpu_worker.engines.catvton.garments import GarmentCache
 from gpu_worker.engines.catvton.model import assemble

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from gpu_worker.contract import Category, Reason
-from gpu_worker.engine import Options, Order, Pixels, Refusal, SeededNoise
+from gpu_worker.contract import Category, Options, Reason
+from gpu_worker.engine import Order, Pixels, Refusal, SeededNoise
 from gpu_worker.engines.catvton.engine import CatvtonEngine
 from gpu_worker.engines.catvton.safety import SafetyChecker
 from gpu_worker.engines.catvton.sample import Size

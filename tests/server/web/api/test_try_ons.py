@@ -46,17 +46,19 @@ def test_sam_asks_and_stands_in_line(any_world: World) -> None:
 
 
 def test_the_job_carries_the_wishes(world: World, sam: Actor) -> None:
+    world.use_engine("catvton-inpaint")
     options = {
         "seed": 7, "num_inference_steps": 20, "guidance_scale": 2.5, "keep_head": False,
-        "upscale": 2, "category": "overall",
+        "category": "overall",
     }  # fmt: skip
     made: Any = sam.post("/v1/try-ons", body_of(world, sam, options=options)).json
     job = Job.fetch(made["id"], connection=world.services.redis, serializer=JSONSerializer)
     told = contract.job_from_json(job.args[0])
     assert isinstance(told, contract.TryOnJob)
-    assert (told.seed, told.num_inference_steps, told.guidance_scale) == (7, 20, 2.5)
-    assert (told.keep_head, told.redraw_hands, told.upscale) == (False, True, 2)
-    assert (told.category, told.engine) == ("overall", "preview")
+    assert told.seed == 7
+    asked = contract.Options(num_inference_steps=20, guidance_scale=2.5, keep_head=False)
+    assert told.options == asked
+    assert (told.category, told.engine) == ("overall", "catvton-inpaint")
     assert told.result_key == picture_key(made["id"])
 
 
@@ -364,3 +366,24 @@ def test_who_would_wait_far_too_long_is_told_when_to_come_back(world: World, sam
     refused = sam.post("/v1/try-ons", body_of(world, sam))
     assert code(refused) == (429, "queue_full")
     assert refused.headers["Retry-After"] == "42"
+
+
+@pytest.mark.parametrize(
+    ("options", "ignored"),
+    [
+        ({"upscale": 2}, "upscale"),
+        ({"num_inference_steps": 20, "guidance_scale": 2}, "guidance_scale"),
+        ({"keep_head": False}, "keep_head"),
+    ],
+)
+def test_what_the_engine_would_ignore_is_refused(
+    world: World, sam: Actor, options: dict[str, Any], ignored: str
+) -> None:
+    body = body_of(world, sam, options=options)
+    answer = sam.post("/v1/try-ons", body)
+    assert code(answer) == (422, "option_not_supported")
+    refusal: Any = answer.json
+    assert refusal["param"] == f"options.{ignored}"
+    assert "preview" in refusal["detail"]
+    defaults = {"upscale": 1, "keep_head": True, "seed": 3, "category": "upper"}
+    assert sam.post("/v1/try-ons", {**body, "options": defaults}).status_code == 202
