@@ -6,19 +6,18 @@ An act opens its own unit of work. The jobs behind it are `garment_jobs`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from gpu_worker.contract import Category, GarmentStatus, address_fault
 from server.domain import garment_jobs, uploads
-from server.infra import nudges, paging, reasons
+from server.infra import nudges, paging
 from server.infra.caller import Caller, get_owned, owned, require_site
 from server.infra.errors import Problem
 from server.infra.paging import Page
 from server.infra.services import Services, Work
-from server.infra.store import Store, garment_keys
+from server.infra.store import garment_keys
 from server.models import Garment, Upload, new_id
 
 
@@ -150,24 +149,6 @@ def _remove(work: Work, caller: Caller, garment_id: str) -> None:
         work.after_commit(lambda: garment_jobs.cancel(jobs, job))
     work.announce(nudges.gone(garment))
     work.session.delete(garment)
-
-
-def to_dict(garment: Garment, store: Store, *, for_merchant: bool = True) -> dict[str, Any]:
-    """A garment as it stands in JSON; `cutout_url` once it is ready."""
-    ready = garment.status == GarmentStatus.READY
-    return {
-        "id": garment.id,
-        "sku": garment.sku,
-        "title": garment.title,
-        "category": garment.category.value,
-        "status": garment.status.value,
-        "reasons": [reasons.to_dict(code, for_merchant=for_merchant) for code in garment.reasons],
-        "clean": garment.clean,
-        "cutout_url": store.presign_get(garment.cutout_key) if ready else None,
-        "width_px": garment.width_px,
-        "height_px": garment.height_px,
-        "created_at": garment.created_at.isoformat(),
-    }
 
 
 def _refuse_hopeless(services: Services, address: str | None) -> None:

@@ -6,14 +6,13 @@ An act opens its own unit of work; `bury` and `job_of` are for acts and steward.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import select, update
 
 from gpu_worker.contract import PhotoJob, PhotoStatus, Reason
 from server.domain import try_ons, uploads, waiting
 from server.domain.fair_share import admits
-from server.infra import nudges, reasons
+from server.infra import nudges
 from server.infra.caller import Caller, get_owned, owned
 from server.infra.errors import RETRY_AFTER_S, Problem
 from server.infra.services import Services, Work
@@ -170,22 +169,6 @@ def job_of(photo: Photo) -> PhotoJob:
         parts_key=photo.parts_key,
         person=photo.person,
     )
-
-
-def to_dict(photo: Photo, *, for_merchant: bool = False) -> dict[str, Any]:
-    """A photo as it stands in JSON."""
-    return {
-        "id": photo.id,
-        "status": photo.status.value,
-        "reasons": [reasons.to_dict(code, for_merchant=for_merchant) for code in photo.reasons],
-        "hints": photo.hints,
-        "people": photo.people,
-        "person": photo.person,
-        "width_px": photo.width_px,
-        "height_px": photo.height_px,
-        "created_at": photo.created_at.isoformat(),
-        "expires_at": photo.expires_at.isoformat(),
-    }
 
 
 def _made_from(services: Services, caller: Caller, key: str) -> Photo | None:

@@ -16,7 +16,6 @@ from server.domain.try_ons.rows import (
     listing,
     remove,
     retry,
-    to_dict,
 )
 
 __all__ = [
@@ -33,5 +32,4 @@ __all__ = [
     "listing",
     "remove",
     "retry",
-    "to_dict",
 ]

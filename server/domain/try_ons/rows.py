@@ -1,18 +1,16 @@
-"""What happens to a try-on that was taken in: read, judged, taken back, deleted, told."""
+"""What happens to a try-on that was taken in: read, judged, taken back, deleted."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from sqlalchemy import select, update
 
 from gpu_worker.contract import Lane, TryOnJob, TryOnStatus
-from server.infra import paging, reasons
-from server.infra.caller import Caller, CallerKind, get_owned, owned, sees_picture
+from server.infra import paging
+from server.infra.caller import Caller, get_owned, owned
 from server.infra.errors import Problem
 from server.infra.paging import Page
 from server.infra.services import Services, Work
-from server.infra.store import Store, partial_key, picture_key
+from server.infra.store import partial_key, picture_key
 from server.models import Garment, Photo, TryOn, now
 
 UNFINISHED = (TryOnStatus.QUEUED, TryOnStatus.RUNNING)
@@ -159,46 +157,6 @@ def job_of(row: TryOn, photo: Photo, garment: Garment) -> TryOnJob:
         seed=row.seed,
         **options,
     )
-
-
-def to_dict(row: TryOn, store: Store, *, reader: CallerKind = "shopper") -> dict[str, Any]:
-    """A try-on as it stands in JSON, for a reader whose row it is."""
-    gone = row.deleted_at is not None or row.expires_at <= now()
-    there = row.status == TryOnStatus.SUCCEEDED and row.result_key is not None and not gone
-    shown = there and sees_picture(reader, row)
-    return {
-        "id": row.id,
-        "status": row.status.value,
-        "position": row.position,
-        "eta_s": row.eta_s,
-        "step": row.step,
-        "steps": row.steps,
-        "photo_id": row.photo_id,
-        "garment_id": row.garment_id,
-        "category": row.category.value,
-        "result_url": store.presign_get(row.result_key or "") if shown else None,
-        "width": row.width,
-        "height": row.height,
-        "engine": row.engine,
-        "is_preview": row.is_preview,
-        "tier": row.tier,
-        "seed": row.seed,
-        "timings_ms": {"queue": row.queue_ms, "model": row.model_ms, "total": row.total_ms},
-        "ai_generated": True,
-        "error": _error(row, for_merchant=reader != "shopper"),
-        "liked": row.liked,
-        "reason": row.like_reason,
-        "shared": row.shared,
-        "created_at": row.created_at.isoformat(),
-        "expires_at": row.expires_at.isoformat(),
-    }
-
-
-def _error(row: TryOn, *, for_merchant: bool) -> dict[str, Any] | None:
-    if row.error_code is None:
-        return None
-    words = reasons.to_dict(row.error_code, for_merchant=for_merchant)
-    return {**words, "retryable": row.retryable}
 
 
 def _get_locked(work: Work, caller: Caller, try_on_id: str) -> TryOn:

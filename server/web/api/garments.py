@@ -13,6 +13,7 @@ from server.domain.garments import NewGarment
 from server.infra.caller import Caller
 from server.infra.services import current_services
 from server.models import Garment
+from server.rendering.json import garment as as_json
 from server.web.api.schemas import (
     GarmentChangeIn,
     GarmentIn,
@@ -74,5 +75,4 @@ def delete_garment(caller: Caller, garment_id: str) -> str:
 
 
 def _to_dict(garment: Garment, caller: Caller) -> dict[str, Any]:
-    store = current_services().store
-    return garments.to_dict(garment, store, for_merchant=caller.kind != "shopper")
+    return as_json.to_dict(garment, current_services().store, reader=caller.kind)

@@ -14,6 +14,7 @@ from server.domain import photos
 from server.infra.caller import Caller
 from server.infra.services import current_services
 from server.models import Photo
+from server.rendering.json import photo as as_json
 from server.web.api.schemas import PhotoChangeIn, PhotoIn, PhotoOut
 
 blueprint = APIBlueprint("photos", __name__, url_prefix="/v1", tag="Photos")
@@ -74,4 +75,4 @@ def delete_photo(caller: Caller, photo_id: str) -> str:
 
 
 def _to_dict(photo: Photo, caller: Caller) -> dict[str, Any]:
-    return photos.to_dict(photo, for_merchant=caller.kind != "shopper")
+    return as_json.to_dict(photo, reader=caller.kind)

@@ -15,6 +15,7 @@ from server.infra.caller import Caller
 from server.infra.errors import Problem
 from server.infra.services import current_services
 from server.models import TryOn
+from server.rendering.json import try_on as as_json
 from server.web.api.schemas import TryOnChangeIn, TryOnIn, TryOnOut, TryOnsOut, TryOnsQuery
 
 blueprint = APIBlueprint("try_ons", __name__, url_prefix="/v1", tag="Try-ons")
@@ -101,5 +102,4 @@ def _idempotency_key() -> str | None:
 
 
 def _to_dict(row: TryOn, caller: Caller) -> dict[str, Any]:
-    store = current_services().store
-    return try_ons.to_dict(row, store, reader=caller.kind)
+    return as_json.to_dict(row, current_services().store, reader=caller.kind)

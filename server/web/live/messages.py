@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 from sqlalchemy.orm import Session
 
 from gpu_worker.contract import TryOnStatus
-from server.domain import garments, photos, try_ons
 from server.infra.caller import CallerKind, sees_picture
 from server.infra.store import Store
 from server.models import Garment, Photo, TryOn, now
 from server.rendering import dashboard_fragments, fragments
+from server.rendering.json import Json, garment, photo, try_on
 from server.web.live.hub import Messages, Voice
 from server.web.live.rows import Row, is_gone
 
@@ -79,17 +78,16 @@ class Speaker:
         return []
 
     def _events(self, row: Row, reader: CallerKind) -> Messages:
-        for_merchant = reader != "shopper"
         if isinstance(row, Photo):
             if not sees_picture(reader, row):
                 return []
-            body = photos.to_dict(row, for_merchant=for_merchant)
+            body = photo.to_dict(row, reader=reader)
             return [_event(f"photo.{row.status.value}", row.id, row.version, body)]
         if isinstance(row, Garment):
-            body = garments.to_dict(row, self._store, for_merchant=for_merchant)
+            body = garment.to_dict(row, self._store, reader=reader)
             return [_event(f"garment.{row.status.value}", row.id, row.version, body)]
-        body = try_ons.to_dict(row, self._store, reader=reader)
-        body |= body["error"] or {}
+        body = try_on.to_dict(row, self._store, reader=reader)
+        body |= try_on.error_of(row, reader) or {}
         said = [_event(row.status.value, row.id, row.version, body)]
         if row.status is TryOnStatus.RUNNING and row.preview_key and sees_picture(reader, row):
             url = self._store.presign_get(row.preview_key)
@@ -97,5 +95,5 @@ class Speaker:
         return said
 
 
-def _event(kind: str, row_id: str, version: int, body: dict[str, Any]) -> str:
+def _event(kind: str, row_id: str, version: int, body: Json) -> str:
     return json.dumps({"type": kind, "id": row_id, "version": version, **body})
