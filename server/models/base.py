@@ -42,6 +42,11 @@ def _values(kind: type[enum.Enum]) -> list[str]:
 
 
 class Base(DeclarativeBase):
+    """`hers_alone`: of such rows a merchant's side has its own alone. A shopper's are as unknown to
+    it as a stranger's."""
+
+    hers_alone: ClassVar[bool] = False
+
     metadata = MetaData(
         naming_convention={
             "ix": "ix_%(column_0_label)s",

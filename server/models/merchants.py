@@ -1,4 +1,4 @@
-"""A merchant's side: the tenant, its people and their logins, its sites and their keys."""
+"""A merchant's side: its people and their logins, its sites and their keys."""
 
 from __future__ import annotations
 

@@ -16,6 +16,7 @@ class Photo(Base):
     """A shopper's photo. `clean_key` is the checked copy; engines read only that."""
 
     __tablename__ = "photos"
+    hers_alone = True
     __table_args__ = (Index("ix_photos_status", "status", "queued_at"),)
 
     id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("pho"))

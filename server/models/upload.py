@@ -15,6 +15,7 @@ class Upload(Base):
     when a photo or garment takes the file over, or after an hour with the file deleted."""
 
     __tablename__ = "uploads"
+    hers_alone = True
 
     key: Mapped[str] = mapped_column(primary_key=True)
     merchant_id: Mapped[str]

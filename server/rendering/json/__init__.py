@@ -9,8 +9,9 @@ from collections.abc import Iterable
 
 from server.infra import reasons
 from server.infra.caller import CallerKind
+from server.infra.kinds import Json
 
-Json = dict[str, object]
+__all__ = ["Json", "reason_of", "reasons_of"]
 
 
 def reasons_of(codes: Iterable[object], reader: CallerKind) -> list[dict[str, str]]:

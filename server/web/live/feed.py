@@ -19,12 +19,12 @@ from sqlalchemy.orm import Session
 
 from gpu_worker.contract import ContractError, Nudge
 from server.infra.errors import Unavailable
+from server.infra.kinds import Row
 from server.infra.nudges import Heard, Listener, Owner
 from server.infra.services import Services
 from server.web.live import rows as reading
 from server.web.live.hub import Hub, Outbox, Voice
 from server.web.live.messages import HISTORY, Speaker
-from server.web.live.rows import Row
 
 log = logging.getLogger(__name__)
 
