@@ -6,7 +6,6 @@ from typing import Any
 
 from apiflask import APIBlueprint
 
-from server.auth import allow
 from server.auth.limits import limited_strictly
 from server.domain import garments
 from server.domain.garments import NewGarment
@@ -14,6 +13,7 @@ from server.infra.caller import Caller
 from server.infra.services import current_services
 from server.models import Garment
 from server.rendering.json import garment as as_json
+from server.web.api.rules import HERS_OR_SHOPS, Rule, add
 from server.web.api.schemas import (
     GarmentChangeIn,
     GarmentIn,
@@ -25,10 +25,6 @@ from server.web.api.schemas import (
 blueprint = APIBlueprint("garments", __name__, url_prefix="/v1", tag="Garments")
 
 
-@blueprint.get("/garments")
-@allow("shopper", "secret")
-@blueprint.input(GarmentsQuery, location="query")
-@blueprint.output(GarmentsOut)
 def list_garments(caller: Caller, query_data: GarmentsQuery) -> dict[str, Any]:
     """List the site's garments, newest first."""
     page = garments.listing(current_services(), caller, **query_data.model_dump())
@@ -36,38 +32,23 @@ def list_garments(caller: Caller, query_data: GarmentsQuery) -> dict[str, Any]:
     return {"garments": rows, "next_cursor": page.next_cursor}
 
 
-@blueprint.post("/garments")
-@allow("secret")
-@limited_strictly
-@blueprint.input(GarmentIn)
-@blueprint.output(GarmentOut, status_code=202)
 def create_garment(caller: Caller, json_data: GarmentIn) -> dict[str, Any]:
     """Add a garment; its picture is cleaned before it can be tried on."""
     garment = garments.create(current_services(), caller, NewGarment(**json_data.model_dump()))
     return _to_dict(garment, caller)
 
 
-@blueprint.get("/garments/<garment_id>")
-@allow("shopper", "secret")
-@blueprint.output(GarmentOut)
 def read_garment(caller: Caller, garment_id: str) -> dict[str, Any]:
     """See a garment, and the reasons of a rejected one."""
     return _to_dict(garments.get(current_services(), caller, garment_id), caller)
 
 
-@blueprint.patch("/garments/<garment_id>")
-@allow("secret")
-@blueprint.input(GarmentChangeIn)
-@blueprint.output(GarmentOut)
 def change_garment(caller: Caller, garment_id: str, json_data: GarmentChangeIn) -> dict[str, Any]:
     """Change SKU, title or category. For another picture, delete the garment and add it anew."""
     garment = garments.change(current_services(), caller, garment_id, **json_data.model_dump())
     return _to_dict(garment, caller)
 
 
-@blueprint.delete("/garments/<garment_id>")
-@allow("secret")
-@blueprint.output({}, status_code=204)
 def delete_garment(caller: Caller, garment_id: str) -> str:
     """Delete a garment. Shoppers keep the pictures that show it."""
     garments.remove(current_services(), caller, garment_id)
@@ -76,3 +57,21 @@ def delete_garment(caller: Caller, garment_id: str) -> str:
 
 def _to_dict(garment: Garment, caller: Caller) -> dict[str, Any]:
     return as_json.to_dict(garment, current_services().store, reader=caller.kind)
+
+
+RULES = (
+    Rule(
+        "GET /garments", list_garments, HERS_OR_SHOPS, query=GarmentsQuery, gives=GarmentsOut
+    ),
+    Rule(
+        "POST /garments", create_garment, ("secret",), limited_strictly,
+        takes=GarmentIn, gives=GarmentOut, status=202,
+    ),
+    Rule("GET /garments/<garment_id>", read_garment, HERS_OR_SHOPS, gives=GarmentOut),
+    Rule(
+        "PATCH /garments/<garment_id>", change_garment, ("secret",),
+        takes=GarmentChangeIn, gives=GarmentOut,
+    ),
+    Rule("DELETE /garments/<garment_id>", delete_garment, ("secret",), status=204),
+)  # fmt: skip
+add(blueprint, RULES)

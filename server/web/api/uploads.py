@@ -6,22 +6,17 @@ from typing import Any
 
 from apiflask import APIBlueprint
 
-from server.auth import allow
 from server.auth.limits import budgeted
 from server.domain import uploads
 from server.infra.caller import Caller
 from server.infra.errors import Problem
 from server.infra.services import current_services
+from server.web.api.rules import HERS_OR_SHOPS, Rule, add
 from server.web.api.schemas import UploadIn, UploadOut
 
 blueprint = APIBlueprint("uploads", __name__, url_prefix="/v1", tag="Files")
 
 
-@blueprint.post("/uploads")
-@allow("shopper", "secret")
-@budgeted("uploads")
-@blueprint.input(UploadIn)
-@blueprint.output(UploadOut, status_code=201)
 def create_upload(caller: Caller, json_data: UploadIn) -> dict[str, Any]:
     """Announce a file and get an address to PUT it to.
 
@@ -31,3 +26,12 @@ def create_upload(caller: Caller, json_data: UploadIn) -> dict[str, Any]:
         raise Problem("not_allowed", "Shoppers upload photos only.", param="purpose")
     announced = uploads.create(current_services(), caller, **json_data.model_dump())
     return announced.to_dict()
+
+
+RULES = (
+    Rule(
+        "POST /uploads", create_upload, HERS_OR_SHOPS, budgeted("uploads"),
+        takes=UploadIn, gives=UploadOut, status=201,
+    ),
+)  # fmt: skip
+add(blueprint, RULES)
