@@ -156,13 +156,21 @@ class Kinds:
         return self._by_prefix.get(row_id.partition("_")[0])
 
     def of_row(self, row: object) -> AnyKind:
-        return next(kind for kind in self if kind.model is type(row))
+        """Raises LookupError for a row of no noun."""
+        for kind in self:
+            if kind.model is type(row):
+                return kind
+        raise LookupError(f"{type(row).__name__} has no entry in the registry")
 
     def with_jobs(self) -> list[tuple[AnyKind, Jobs[Any]]]:
         return [(kind, kind.jobs) for kind in self if kind.jobs is not None]
 
     def of_subject(self, subject: Subject) -> tuple[AnyKind, Jobs[Any]]:
-        return next(pair for pair in self.with_jobs() if pair[1].subject is subject)
+        """Raises LookupError where no noun has it."""
+        for kind, jobs in self.with_jobs():
+            if jobs.subject is subject:
+                return kind, jobs
+        raise LookupError(f"{subject.value} has no entry in the registry")
 
     def heard_by(self, audience: str) -> list[tuple[AnyKind, Live[Any]]]:
         lives = ((kind, kind.live) for kind in self if kind.live is not None)

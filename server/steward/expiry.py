@@ -20,13 +20,7 @@ from server.domain import dashboard_sessions, shoppers, uploads
 from server.infra.errors import Unavailable
 from server.infra.kinds import KINDS, Jobs
 from server.infra.services import Services, Work
-from server.models import (
-    DashboardSession,
-    DoomedObject,
-    IdempotencyKey,
-    Shopper,
-    Upload,
-)
+from server.models import DashboardSession, DoomedObject, IdempotencyKey, Shopper, Upload
 
 log = logging.getLogger(__name__)
 

@@ -5,7 +5,6 @@ The key is in the path because a preflight has no body and CORS is per site.
 
 from __future__ import annotations
 
-from typing import Any
 from urllib.parse import urlencode
 
 from apiflask import APIBlueprint
@@ -19,6 +18,7 @@ from server.auth import (
 )
 from server.auth.limits import limited_by_address
 from server.infra.services import current_services
+from server.rendering.json import Json
 from server.web.api.rules import Rule, add
 from server.web.api.schemas import BootIn, BootOut
 
@@ -46,7 +46,7 @@ def let_the_shop_read(response: Response) -> Response:
     return response
 
 
-def boot(pk: str, json_data: BootIn) -> dict[str, Any]:
+def boot(pk: str, json_data: BootIn) -> Json:
     """Get a boot token.
 
     For pages on the site's allowed origins. The token is good once, for 120 seconds.

@@ -9,7 +9,7 @@ from werkzeug import Response
 from server.domain import files
 from server.infra.caller import Caller
 from server.infra.services import current_services
-from server.web.api.rules import HERS_OR_SHOPS, Rule, add
+from server.web.api.rules import SHOPPER_OR_SECRET, Rule, add
 
 blueprint = APIBlueprint("files", __name__, url_prefix="/v1", tag="Files")
 
@@ -24,5 +24,5 @@ def read_file(caller: Caller, key: str) -> Response:
 
 
 REDIRECT = {"responses": {302: "To a presigned download, good for 5 minutes."}}
-RULES = (Rule("GET /files/<path:key>", read_file, HERS_OR_SHOPS, doc=REDIRECT),)
+RULES = (Rule("GET /files/<path:key>", read_file, SHOPPER_OR_SECRET, doc=REDIRECT),)
 add(blueprint, RULES)

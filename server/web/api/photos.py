@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from apiflask import APIBlueprint
 from flask import Response, make_response
 
@@ -13,8 +11,9 @@ from server.domain import photos
 from server.infra.caller import Caller
 from server.infra.services import current_services
 from server.models import Photo
+from server.rendering.json import Json
 from server.rendering.json import photo as as_json
-from server.web.api.rules import HERS_OR_SHOPS, Rule, add
+from server.web.api.rules import SHOPPER_OR_SECRET, Rule, add
 from server.web.api.schemas import PhotoChangeIn, PhotoIn, PhotoOut
 
 blueprint = APIBlueprint("photos", __name__, url_prefix="/v1", tag="Photos")
@@ -34,7 +33,7 @@ def create_photo(caller: Caller, json_data: PhotoIn) -> Response:
     return response
 
 
-def read_photo(caller: Caller, photo_id: str) -> dict[str, Any]:
+def read_photo(caller: Caller, photo_id: str) -> Json:
     """See a photo's status, and the reasons of a rejected one.
 
     A shopper sees her own; a secret key sees those that it handed over itself, and no shopper's.
@@ -42,7 +41,7 @@ def read_photo(caller: Caller, photo_id: str) -> dict[str, Any]:
     return _to_dict(photos.get(current_services(), caller, photo_id), caller)
 
 
-def choose_person(caller: Caller, photo_id: str, json_data: PhotoChangeIn) -> dict[str, Any]:
+def choose_person(caller: Caller, photo_id: str, json_data: PhotoChangeIn) -> Json:
     """Choose one of several people; the photo is checked again for that one."""
     services = current_services()
     asked_from = auth.asked_from(services, caller)
@@ -58,20 +57,20 @@ def delete_photo(caller: Caller, photo_id: str) -> str:
     return ""
 
 
-def _to_dict(photo: Photo, caller: Caller) -> dict[str, Any]:
+def _to_dict(photo: Photo, caller: Caller) -> Json:
     return as_json.to_dict(photo, reader=caller.kind)
 
 
 RULES = (
     Rule(
-        "POST /photos", create_photo, HERS_OR_SHOPS, budgeted("photos"),
+        "POST /photos", create_photo, SHOPPER_OR_SECRET, budgeted("photos"),
         takes=PhotoIn, gives=PhotoOut, status=202,
     ),
-    Rule("GET /photos/<photo_id>", read_photo, HERS_OR_SHOPS, gives=PhotoOut),
+    Rule("GET /photos/<photo_id>", read_photo, SHOPPER_OR_SECRET, gives=PhotoOut),
     Rule(
-        "PATCH /photos/<photo_id>", choose_person, HERS_OR_SHOPS, budgeted("photos"),
+        "PATCH /photos/<photo_id>", choose_person, SHOPPER_OR_SECRET, budgeted("photos"),
         takes=PhotoChangeIn, gives=PhotoOut, status=202,
     ),
-    Rule("DELETE /photos/<photo_id>", delete_photo, HERS_OR_SHOPS, status=204),
+    Rule("DELETE /photos/<photo_id>", delete_photo, SHOPPER_OR_SECRET, status=204),
 )  # fmt: skip
 add(blueprint, RULES)

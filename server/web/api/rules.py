@@ -19,7 +19,7 @@ from server.infra.caller import CallerKind
 View = Callable[..., Any]
 Model = type[BaseModel]
 
-HERS_OR_SHOPS: tuple[CallerKind, ...] = ("shopper", "secret")
+SHOPPER_OR_SECRET: tuple[CallerKind, ...] = ("shopper", "secret")
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from apiflask import APIBlueprint
 from flask import request
@@ -15,15 +14,16 @@ from server.infra.caller import Caller
 from server.infra.errors import Problem
 from server.infra.services import current_services
 from server.models import TryOn
+from server.rendering.json import Json
 from server.rendering.json import try_on as as_json
-from server.web.api.rules import HERS_OR_SHOPS, Rule, add
+from server.web.api.rules import SHOPPER_OR_SECRET, Rule, add
 from server.web.api.schemas import TryOnChangeIn, TryOnIn, TryOnOut, TryOnsOut, TryOnsQuery
 
 blueprint = APIBlueprint("try_ons", __name__, url_prefix="/v1", tag="Try-ons")
 _IDEMPOTENCY_KEY = re.compile(r"^[\x21-\x7e]{1,128}$")
 
 
-def create_try_on(caller: Caller, json_data: TryOnIn) -> dict[str, Any]:
+def create_try_on(caller: Caller, json_data: TryOnIn) -> Json:
     """Ask for a picture of this photo in this garment."""
     if len(json_data.garment_ids or []) > 1:
         raise Problem("one_garment_only", param="garment_ids")
@@ -38,7 +38,7 @@ def create_try_on(caller: Caller, json_data: TryOnIn) -> dict[str, Any]:
     return _to_dict(row, caller)
 
 
-def list_try_ons(caller: Caller, query_data: TryOnsQuery) -> dict[str, Any]:
+def list_try_ons(caller: Caller, query_data: TryOnsQuery) -> Json:
     """List try-ons, newest first.
 
     For a secret key, shoppers' try-ons too; their pictures only where the shopper shared them.
@@ -48,12 +48,12 @@ def list_try_ons(caller: Caller, query_data: TryOnsQuery) -> dict[str, Any]:
     return {"try_ons": rows, "next_cursor": page.next_cursor}
 
 
-def read_try_on(caller: Caller, try_on_id: str) -> dict[str, Any]:
+def read_try_on(caller: Caller, try_on_id: str) -> Json:
     """See a try-on. 410 once its picture was deleted or its time has run out."""
     return _to_dict(try_ons.get(current_services(), caller, try_on_id), caller)
 
 
-def change_try_on(caller: Caller, try_on_id: str, json_data: TryOnChangeIn) -> dict[str, Any]:
+def change_try_on(caller: Caller, try_on_id: str, json_data: TryOnChangeIn) -> Json:
     """Note what the shopper thinks of it.
 
     `shared` is hers alone: for a shopper's try-on a secret key is refused with `not_allowed`.
@@ -62,7 +62,7 @@ def change_try_on(caller: Caller, try_on_id: str, json_data: TryOnChangeIn) -> d
     return _to_dict(row, caller)
 
 
-def cancel_try_on(caller: Caller, try_on_id: str) -> dict[str, Any]:
+def cancel_try_on(caller: Caller, try_on_id: str) -> Json:
     """Take a queued or running try-on back."""
     return _to_dict(try_ons.cancel(current_services(), caller, try_on_id), caller)
 
@@ -80,22 +80,22 @@ def _idempotency_key() -> str | None:
     return key
 
 
-def _to_dict(row: TryOn, caller: Caller) -> dict[str, Any]:
+def _to_dict(row: TryOn, caller: Caller) -> Json:
     return as_json.to_dict(row, current_services().store, reader=caller.kind)
 
 
 RULES = (
     Rule(
-        "POST /try-ons", create_try_on, HERS_OR_SHOPS, budgeted("try-ons"),
+        "POST /try-ons", create_try_on, SHOPPER_OR_SECRET, budgeted("try-ons"),
         takes=TryOnIn, gives=TryOnOut, status=202,
     ),
-    Rule("GET /try-ons", list_try_ons, HERS_OR_SHOPS, query=TryOnsQuery, gives=TryOnsOut),
-    Rule("GET /try-ons/<try_on_id>", read_try_on, HERS_OR_SHOPS, gives=TryOnOut),
+    Rule("GET /try-ons", list_try_ons, SHOPPER_OR_SECRET, query=TryOnsQuery, gives=TryOnsOut),
+    Rule("GET /try-ons/<try_on_id>", read_try_on, SHOPPER_OR_SECRET, gives=TryOnOut),
     Rule(
-        "PATCH /try-ons/<try_on_id>", change_try_on, HERS_OR_SHOPS,
+        "PATCH /try-ons/<try_on_id>", change_try_on, SHOPPER_OR_SECRET,
         takes=TryOnChangeIn, gives=TryOnOut,
     ),
-    Rule("POST /try-ons/<try_on_id>/cancel", cancel_try_on, HERS_OR_SHOPS, gives=TryOnOut),
-    Rule("DELETE /try-ons/<try_on_id>", delete_try_on, HERS_OR_SHOPS, status=204),
+    Rule("POST /try-ons/<try_on_id>/cancel", cancel_try_on, SHOPPER_OR_SECRET, gives=TryOnOut),
+    Rule("DELETE /try-ons/<try_on_id>", delete_try_on, SHOPPER_OR_SECRET, status=204),
 )  # fmt: skip
 add(blueprint, RULES)

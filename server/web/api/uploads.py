@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from apiflask import APIBlueprint
 
 from server.auth.limits import budgeted
@@ -11,13 +9,15 @@ from server.domain import uploads
 from server.infra.caller import Caller
 from server.infra.errors import Problem
 from server.infra.services import current_services
-from server.web.api.rules import HERS_OR_SHOPS, Rule, add
+from server.rendering.json import Json
+from server.rendering.json import upload as as_json
+from server.web.api.rules import SHOPPER_OR_SECRET, Rule, add
 from server.web.api.schemas import UploadIn, UploadOut
 
 blueprint = APIBlueprint("uploads", __name__, url_prefix="/v1", tag="Files")
 
 
-def create_upload(caller: Caller, json_data: UploadIn) -> dict[str, Any]:
+def create_upload(caller: Caller, json_data: UploadIn) -> Json:
     """Announce a file and get an address to PUT it to.
 
     Type and length are signed: the store takes no other file.
@@ -25,12 +25,12 @@ def create_upload(caller: Caller, json_data: UploadIn) -> dict[str, Any]:
     if caller.kind == "shopper" and json_data.purpose != "photo":
         raise Problem("not_allowed", "Shoppers upload photos only.", param="purpose")
     announced = uploads.create(current_services(), caller, **json_data.model_dump())
-    return announced.to_dict()
+    return as_json.to_dict(announced)
 
 
 RULES = (
     Rule(
-        "POST /uploads", create_upload, HERS_OR_SHOPS, budgeted("uploads"),
+        "POST /uploads", create_upload, SHOPPER_OR_SECRET, budgeted("uploads"),
         takes=UploadIn, gives=UploadOut, status=201,
     ),
 )  # fmt: skip

@@ -140,3 +140,5 @@ def test_it_times_out_runs_out_and_has_no_files(house: Stage) -> None:
 def test_of_an_id_that_no_noun_has_nobody_is_told(house: Stage) -> None:
     assert reading.rooms_of("xyz_1", Owner("mer_1", "sit_1")) == []
     assert Speaker(house.services.store).gone("xyz_1", 2, Voice("html", "user")) == []
+    with pytest.raises(LookupError, match="Stage has no entry"):
+        KINDS.of_row(house)
