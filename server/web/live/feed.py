@@ -19,12 +19,12 @@ from sqlalchemy.orm import Session
 
 from gpu_worker.contract import ContractError, Nudge
 from server.infra.errors import Unavailable
-from server.infra.kinds import Row
+from server.infra.kinds import KINDS, Row
 from server.infra.nudges import Heard, Listener, Owner
 from server.infra.services import Services
 from server.web.live import rows as reading
 from server.web.live.hub import Hub, Outbox, Voice
-from server.web.live.messages import HISTORY, Speaker
+from server.web.live.messages import Speaker
 
 log = logging.getLogger(__name__)
 
@@ -179,7 +179,8 @@ class Feed:
     def _tell_what_vanished(self, rooms: list[str]) -> None:
         """Rows that a socket has heard of and that were deleted meanwhile."""
         members = self._hub.members(rooms)
-        known = {row_id for outbox in members for row_id in outbox.versions()} - {HISTORY}
+        told = {row_id for outbox in members for row_id in outbox.versions()}
+        known = {row_id for row_id in told if KINDS.of_id(row_id) is not None}
         with self._services.read() as session:
             found = reading.by_id(session, known)
             for outbox in members:

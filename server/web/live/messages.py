@@ -20,7 +20,7 @@ from server.rendering import dashboard_fragments, fragments
 from server.web.live.hub import Messages, Voice
 from server.web.live.rows import is_gone
 
-HISTORY = "history"  # beside row ids: what is said once of many rows
+TOGETHER = "together"  # beside row ids, and the id of no noun: what is said once of many rows
 PAGE_OF_MERCHANT = Voice("html", "user")
 
 
@@ -54,19 +54,19 @@ class Speaker:
         self, session: Session, rows: Iterable[Row], voice: Voice
     ) -> Iterator[tuple[str, int, Messages]]:
         """(id, version, messages) of each row, and then of what a page is told of them together."""
-        listed: defaultdict[Page[Any], list[Row]] = defaultdict(list)
+        told: defaultdict[str, list[Row]] = defaultdict(list)
         for row in rows:
             page = _page_of(row, voice)
             if page is None or page.listed is None:
                 yield row.id, row.version, self.say(session, row, voice)
             else:
                 yield row.id, row.version, [page.listed(session, row, self._store)]
-            if page is not None:
-                listed[page].append(row)
-        for page, told in listed.items():
-            said = page.together(session, told, self._store) if page.together else None
+            told[KINDS.of_row(row).prefix].append(row)
+        for prefix, some in told.items():
+            page = _page_of(some[0], voice)
+            said = page.together(session, some, self._store) if page and page.together else None
             if said is not None:
-                yield HISTORY, round(now().timestamp() * 1000), [said]
+                yield f"{TOGETHER}:{prefix}", round(now().timestamp() * 1000), [said]
 
     def _events(self, row: Row, voice: Voice) -> Messages:
         live = KINDS.of_row(row).live
