@@ -13,12 +13,12 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from server.domain.audiences import is_gone
 from server.infra.kinds import KINDS, Json, Page, Row
 from server.infra.store import Store
 from server.models import now
 from server.rendering import dashboard_fragments, fragments
 from server.web.live.hub import Messages, Voice
-from server.web.live.rows import is_gone
 
 TOGETHER = "together"  # beside row ids, and the id of no noun: what is said once of many rows
 PAGE_OF_MERCHANT = Voice("html", "user")

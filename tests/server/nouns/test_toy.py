@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from gpu_worker.contract import Lane, Subject
-from server.domain import files
+from server.domain import audiences, files
 from server.infra.errors import Problem
 from server.infra.kinds import KINDS, AnyKind, Change, Jobs, Kind, Kinds, Lifetime, Live, Page
 from server.infra.nudges import Owner
@@ -22,7 +22,6 @@ from server.models import UtcDateTime, new_id, now
 from server.nouns import KINDS as FILLED
 from server.steward import expiry
 from server.steward.put_back import PutBack
-from server.web.live import rows as reading
 from server.web.live.hub import Voice
 from server.web.live.messages import Speaker
 from tests.services import S3Settings
@@ -107,13 +106,13 @@ def parcel(house: Stage, age_s: float = 0, left_s: float = 60) -> Parcel:
 
 def test_its_merchant_is_told_of_it_and_nobody_else(house: Stage) -> None:
     row, speaker = parcel(house), Speaker(house.services.store)
-    assert reading.rooms_for(row) == [f"merchant:{house.ada.id}"]
-    assert reading.rooms_of(row.id, Owner("mer_1", "sit_1", "sho_1")) == ["merchant:mer_1"]
+    assert audiences.rooms_for(row) == [f"merchant:{house.ada.id}"]
+    assert audiences.rooms_of(row.id, Owner("mer_1", "sit_1", "sho_1")) == ["merchant:mer_1"]
     with house.services.read() as session:
-        (told,) = reading.state(session, f"merchant:{house.ada.id}", now())
-        assert reading.state(session, f"site:{house.shop.id}:live", now()) == []
-        assert reading.state_of_shoppers(session, [house.sam.id], now()) == []
-        assert reading.by_id(session, [row.id])[row.id] is told
+        (told,) = audiences.state(session, f"merchant:{house.ada.id}", now())
+        assert audiences.state(session, f"site:{house.shop.id}:live", now()) == []
+        assert audiences.state_of_shoppers(session, [house.sam.id], now()) == []
+        assert audiences.by_id(session, [row.id])[row.id] is told
         page, event = Voice("html", "user"), Voice("json", "secret")
         assert speaker.say(session, told, page) == [f"<tr id={row.id}>"]
         assert [said[2] for said in speaker.state(session, [told], page)] == [[f"<tr id={row.id}>"]]
@@ -138,7 +137,7 @@ def test_it_times_out_runs_out_and_has_no_files(house: Stage) -> None:
 
 
 def test_of_an_id_that_no_noun_has_nobody_is_told(house: Stage) -> None:
-    assert reading.rooms_of("xyz_1", Owner("mer_1", "sit_1")) == []
+    assert audiences.rooms_of("xyz_1", Owner("mer_1", "sit_1")) == []
     assert Speaker(house.services.store).gone("xyz_1", 2, Voice("html", "user")) == []
     with pytest.raises(LookupError, match="Stage has no entry"):
         KINDS.of_row(house)

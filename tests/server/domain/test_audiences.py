@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 import server.nouns  # noqa: F401 - fills the registry
+from server.domain.audiences import rooms_of
 from server.infra.kinds import KINDS
 from server.infra.nudges import Owner
-from server.web.live.rows import rooms_of
 
 MERCHANT, SITE, HERS = "merchant:mer_1", "site:sit_1:live", "shopper:sho_1"
 

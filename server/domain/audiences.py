@@ -1,6 +1,6 @@
-"""Reads what sockets are told: rows by id or by owner, and says who may hear of each.
+"""Who may hear of a row, and which rows an audience is told of: by id, by owner, by room.
 
-Knows sessions and the registry of nouns; no noun, no socket, no Redis, no Flask.
+Knows sessions and the registry of nouns; no noun, no socket, no Redis.
 """
 
 from __future__ import annotations
