@@ -384,7 +384,7 @@ def test_the_next_event_carries_what_she_shares_and_takes_it_back(hers: Hers) ->
 def test_a_backend_hears_of_its_own_photos(hers: Hers, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many of shoppers' came since: those take no place of what is told at the start."""
     world, ada = hers.world, hers.world.ada
-    monkeypatch.setattr("server.web.live.rows.STATE_ROWS", 1)
+    monkeypatch.setattr("server.domain.audiences.STATE_ROWS", 1)
     photo = world.photo(ada, people=BOXES, created_at=now() - timedelta(hours=1))
     ears = Listeners(hers)
     assert "photo.ready" in ears.take()["backend"]
