@@ -17,6 +17,7 @@ from sqlalchemy.exc import DataError
 from werkzeug.exceptions import HTTPException, TooManyRequests
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+import server.nouns  # noqa: F401 - fills the registry that live sockets and files read
 from server import auth
 from server.auth import limits
 from server.config import Settings

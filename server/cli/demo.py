@@ -122,7 +122,7 @@ def _upload(services: Services, caller: Caller, path: Path) -> str:
         services, caller, purpose="garment", content_type="image/jpeg", size_bytes=len(body)
     )
     put = urllib.request.Request(  # noqa: S310 - our own store
-        announced.url, data=body, method="PUT", headers=announced.to_dict()["headers"]
+        announced.url, data=body, method="PUT", headers=announced.headers
     )
     try:
         with urllib.request.urlopen(put, timeout=10):  # noqa: S310

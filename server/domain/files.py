@@ -4,14 +4,14 @@ a shopper's pictures only what the caller may see."""
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
-from gpu_worker.contract import GarmentStatus, PhotoStatus
-from server.domain import garments, photos, try_ons
-from server.infra.caller import Caller, sees_picture
+from server.infra.caller import Caller
 from server.infra.errors import Problem
+from server.infra.kinds import KINDS
 from server.infra.services import Services
 
-_KEY = re.compile(r"^(photos|garments|pictures)/([a-z]{3}_[0-9a-f]{24})(?:\.jpg|/(.+))$")
+_KEY = re.compile(r"^[a-z]+/([a-z]{3}_[0-9a-f]{24})(?:\.jpg|/.+)$")
 
 
 def find(services: Services, caller: Caller, key: str) -> str:
@@ -24,7 +24,7 @@ def find(services: Services, caller: Caller, key: str) -> str:
     if match is None:
         raise Problem("file_not_found")
     try:
-        known = _keys(services, caller, match[1], match[2])
+        known = _keys(services, caller, match[1])
     except Problem as problem:
         if problem.status == 404:
             raise Problem("file_not_found") from problem
@@ -34,13 +34,8 @@ def find(services: Services, caller: Caller, key: str) -> str:
     return key
 
 
-def _keys(services: Services, caller: Caller, folder: str, row_id: str) -> list[str | None]:
-    if folder == "photos":
-        photo = photos.get(services, caller, row_id)
-        return [photo.clean_key] if photo.status == PhotoStatus.READY else []
-    if folder == "garments":
-        garment = garments.get(services, caller, row_id)
-        ready = garment.status == GarmentStatus.READY
-        return [garment.clean_key, garment.cutout_key] if ready else []
-    row = try_ons.get(services, caller, row_id)
-    return [row.result_key] if sees_picture(caller.kind, row) else []
+def _keys(services: Services, caller: Caller, row_id: str) -> Iterable[str | None]:
+    kind = KINDS.of_id(row_id)
+    if kind is None or kind.files is None:
+        raise Problem("file_not_found")
+    return kind.files(services, caller, row_id)

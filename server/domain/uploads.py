@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import delete, select
 
@@ -29,14 +28,10 @@ class Announced:
     upload: Upload
     url: str
 
-    def to_dict(self) -> dict[str, Any]:
-        return {
-            "key": self.upload.key,
-            "method": "PUT",
-            "url": self.url,
-            "headers": {"Content-Type": self.upload.content_type},
-            "expires_in_s": UPLOAD_EXPIRES_S,
-        }
+    @property
+    def headers(self) -> dict[str, str]:
+        """With exactly these the file must be sent: they are signed."""
+        return {"Content-Type": self.upload.content_type}
 
 
 def create(

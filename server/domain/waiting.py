@@ -5,8 +5,6 @@ Owns the queries and the limit on one shopper's own; whether there is room is fa
 
 from __future__ import annotations
 
-from typing import Any
-
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
@@ -32,7 +30,7 @@ def refuse_more_than(
     most: int,
     session: Session,
     caller: Caller,
-    model: Any,
+    model: type[Photo | TryOn],
     unfinished: ColumnElement[bool],
     *,
     code: str,
@@ -45,7 +43,9 @@ def refuse_more_than(
         raise Problem(code, retry_after_s=RETRY_AFTER_S)
 
 
-def _counted(session: Session, model: Any, waits: ColumnElement[bool]) -> dict[Place, int]:
+def _counted(
+    session: Session, model: type[Photo | TryOn], waits: ColumnElement[bool]
+) -> dict[Place, int]:
     place = (model.merchant_id, model.site_id, model.asked_from)
     rows = session.execute(select(*place, func.count()).where(waits).group_by(*place))
     return {(merchant, site, asked_from): count for merchant, site, asked_from, count in rows}

@@ -13,7 +13,7 @@ from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from server.infra.errors import Problem
-from server.models import Base, Photo, Shopper, TryOn, Upload, User
+from server.models import Base, Photo, Shopper, TryOn, User
 
 CallerKind = Literal["shopper", "secret", "user", "embed"]
 
@@ -53,10 +53,6 @@ class Caller:
         return cls(**json.loads(text))
 
 
-# Of these a merchant's side has its own alone: a shopper's are as unknown to it as a stranger's.
-HERS_ALONE: tuple[type[Base], ...] = (Photo, Upload)
-
-
 def sees_picture(kind: CallerKind, row: Photo | TryOn) -> bool:
     """Whether a caller of this kind, whose row it is, gets what shows the person on it: photo,
     boxes, picture and half-done picture. The one place that decides it.
@@ -77,7 +73,7 @@ def owned(query: Select[Row], model: type[Row], caller: Caller) -> Select[Row]:
         query = query.where(columns.site_id == caller.site_id)
     if caller.kind == "shopper" and hasattr(model, "shopper_id"):
         query = query.where(columns.shopper_id == caller.shopper_id)
-    if caller.kind != "shopper" and model in HERS_ALONE:
+    if caller.kind != "shopper" and model.hers_alone:
         query = query.where(columns.shopper_id.is_(None))
     if caller.kind in ("shopper", "secret") and hasattr(model, "mode"):
         query = query.where(columns.mode == caller.mode)

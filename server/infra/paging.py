@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Select
+from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.orm import Session
 
+from server.infra.caller import Caller, owned
 from server.infra.errors import Problem
+from server.infra.services import Services
 from server.models import Base
 
 Row = TypeVar("Row", bound=Base)
@@ -23,6 +25,24 @@ class Page(Generic[Row]):
 
     rows: list[Row]
     next_cursor: str | None
+
+
+def listed(
+    services: Services,
+    caller: Caller,
+    model: type[Row],
+    cursor: str | None,
+    limit: int,
+    *only: ColumnElement[bool],
+) -> Page[Row]:
+    """One page of the caller's own rows, of those that `only` leaves.
+
+    Raises:
+        Problem: bad_cursor.
+    """
+    query = owned(select(model), model, caller).where(*only)
+    with services.read() as session:
+        return page(session, query, model, cursor, limit)
 
 
 def page(

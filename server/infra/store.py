@@ -69,6 +69,10 @@ def partial_key(try_on_id: str) -> str:
     return f"pictures/{try_on_id}-partial.jpg"
 
 
+def try_on_keys(try_on_id: str) -> list[str]:
+    return [picture_key(try_on_id), partial_key(try_on_id)]
+
+
 # --- the store -----------------------------------------------------------------------------------
 
 

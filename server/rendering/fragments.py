@@ -296,10 +296,8 @@ def scenes_of(session: Session, shopper_id: str) -> list[Scene]:
     return [scene_of(session, row) for row in session.scalars(query)]
 
 
-def changed(session: Session, row: Photo | TryOn, links: Links) -> str:
-    """What the live socket sends when a row changed, and for each row after a (re)connect."""
-    if isinstance(row, Photo):
-        return photo_card(row, links, oob=True)
+def changed(session: Session, row: TryOn, links: Links) -> str:
+    """What the live socket sends when a try-on changed."""
     if not row.status.is_final:
         return progress(row, oob=True) + (rough(row, links, oob=True) if row.preview_key else "")
     card = try_on_card(scene_of(session, row), links, oob=True)

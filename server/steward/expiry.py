@@ -1,6 +1,6 @@
-"""Lets go of what is due: try-ons that never finished, photos and pictures past their time,
-shoppers, uploads nobody took over, answers kept for repetition, sessions of the dashboard, and
-objects already doomed.
+"""Lets go of what is due: rows of any noun that never finished or are past their time, shoppers,
+uploads nobody took over, answers kept for repetition, sessions of the dashboard, and objects
+already doomed.
 
 Each act takes a bounded number of rows and returns how many; the next turn takes the rest.
 """
@@ -10,26 +10,17 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.orm import Session
 
-from gpu_worker.contract import GarmentStatus, PhotoJob, PhotoStatus, Reason, TryOnStatus
-from server.domain import dashboard_sessions, garment_jobs, photos, shoppers, try_ons, uploads
+from server.domain import dashboard_sessions, shoppers, uploads
 from server.infra.errors import Unavailable
+from server.infra.kinds import KINDS, Jobs
 from server.infra.services import Services, Work
-from server.infra.store import partial_key, picture_key
-from server.models import (
-    DashboardSession,
-    DoomedObject,
-    Garment,
-    IdempotencyKey,
-    Photo,
-    Shopper,
-    TryOn,
-    Upload,
-)
+from server.models import DashboardSession, DoomedObject, IdempotencyKey, Shopper, Upload
 
 log = logging.getLogger(__name__)
 
@@ -46,16 +37,25 @@ LONGEST_RETRY_S = 3600.0
 def end_overdue(services: Services, now: datetime) -> int:
     """Ends what was put in line PROTEUS_TRY_ON_TIMEOUT_S ago and is not finished."""
     before = now - timedelta(seconds=services.settings.try_on_timeout_s)
-    overdue: list[tuple[Any, Any]] = [
-        (TryOn, TryOn.status.in_(try_ons.UNFINISHED) & (TryOn.queued_at <= before)),
-        (Photo, (Photo.status == PhotoStatus.CHECKING) & (Photo.queued_at <= before)),
-        (Garment, (Garment.status == GarmentStatus.CLEANING) & (Garment.queued_at <= before)),
-    ]
-    return sum(_each_due(services, now, model, due, _end) for model, due in overdue)
+    overdue = 0
+    for kind, jobs in KINDS.with_jobs():
+        model = kind.model
+        due = model.status.in_(jobs.unfinished) & (model.queued_at <= before)
+        overdue += _each_due(services, now, model, due, partial(_end, jobs))
+    return overdue
+
+
+def _end(jobs: Jobs[Any], work: Work, row: Any) -> None:
+    jobs.end(work, row)
+    work.nudge(row)
 
 
 def _each_due(
-    services: Services, now: datetime, model: Any, due: Any, act: Callable[[Work, Any], None]
+    services: Services,
+    now: datetime,
+    model: Any,
+    due: ColumnElement[bool],
+    act: Callable[[Work, Any], None],
 ) -> int:
     """Looks first without a lock: SQLite lets one process write at a time."""
     with services.read() as session:
@@ -69,37 +69,15 @@ def _each_due(
     return len(rows)
 
 
-def _end(work: Work, row: TryOn | Photo | Garment) -> None:
-    jobs = work.services.jobs
-    if not isinstance(row, Garment):
-        row.asked_from = None
-    if isinstance(row, TryOn):
-        place = row.id, row.engine, row.lane, row.merchant_id
-        row.status, row.finished_at = TryOnStatus.EXPIRED, work.now
-        row.position = row.preview_key = None
-        work.doom([picture_key(row.id), partial_key(row.id)])
-        work.after_commit(lambda: jobs.cancel(*place))
-    elif isinstance(row, Photo):
-        place = row.id, PhotoJob.ENGINE, PhotoJob.LANE, row.merchant_id
-        row.status, row.reasons = PhotoStatus.REJECTED, [Reason.WORKER_LOST.value]
-        work.doom([row.upload_key])
-        work.after_commit(lambda: jobs.cancel(*place))
-    else:
-        job = garment_jobs.job_of(row)
-        row.status, row.reasons = GarmentStatus.REJECTED, [Reason.WORKER_LOST.value]
-        work.after_commit(lambda: garment_jobs.cancel(jobs, job))
-    work.nudge(row)
-
-
 # --- past its time -------------------------------------------------------------------------------
 
 
 def expire(services: Services, now: datetime) -> int:
     """Deletes what may be kept no longer, as its owner would."""
-    due: list[tuple[Any, Any, Callable[[Work, Any], None]]] = [
+    lifetimes = [(kind.model, kind.lifetime) for kind in KINDS if kind.lifetime is not None]
+    due: list[tuple[Any, ColumnElement[bool], Callable[[Work, Any], None]]] = [
         (Shopper, Shopper.expires_at <= now, shoppers.bury),
-        (Photo, Photo.expires_at <= now, photos.bury),
-        (TryOn, (TryOn.expires_at <= now) & TryOn.deleted_at.is_(None), try_ons.bury),
+        *((model, life.is_over(now), life.bury) for model, life in lifetimes),
         (Upload, Upload.expires_at <= now, uploads.bury),
         (IdempotencyKey, IdempotencyKey.created_at <= now - REPEATABLE_FOR, _forget),
         (DashboardSession, dashboard_sessions.is_over(now), _forget),

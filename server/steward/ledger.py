@@ -1,13 +1,13 @@
 """Writes what events make of the rows: many events in one transaction, by compare-and-set.
 
-Knows the session and the rules of `settle`; no Redis and no store.
+What an event makes of a row its noun says (`Jobs.change`). Knows the session; no Redis, no store.
 """
 
 from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -15,26 +15,15 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from gpu_worker.contract import ContractError, Event, Nudge, Subject
+from gpu_worker.contract import ContractError, Event, EventType, Nudge, Subject
+from server.domain.transitions import write
 from server.infra import nudges
-from server.models import DoomedObject, Garment, Photo, TryOn
-from server.steward import settle
+from server.infra.kinds import KINDS, AnyKind, Change, Jobs, Values
+from server.models import DoomedObject
 
 log = logging.getLogger(__name__)
 
-Row = TryOn | Photo | Garment
 TRIES = 5
-
-_MODELS: dict[Subject, Any] = {
-    Subject.TRY_ON: TryOn,
-    Subject.PHOTO: Photo,
-    Subject.GARMENT: Garment,
-}
-_RULES: dict[Subject, Callable[[Any, Event, datetime], settle.Change]] = {
-    Subject.TRY_ON: settle.try_on_change,
-    Subject.PHOTO: settle.photo_change,
-    Subject.GARMENT: settle.garment_change,
-}
 
 
 class ContestedError(Exception):
@@ -43,18 +32,18 @@ class ContestedError(Exception):
 
 @dataclass(slots=True)
 class Settled:
-    """What a transaction did: whom to nudge after its commit, whose queue moved, which garments
-    the tailor may begin with, what was odd."""
+    """What a transaction did: whom to nudge after its commit, whose queue moved, which rows' next
+    job is due, what was odd."""
 
     nudges: list[Nudge] = field(default_factory=list)
     engines: set[str] = field(default_factory=set)
-    fetched: list[Garment] = field(default_factory=list)
+    due: list[tuple[Jobs[Any], Any]] = field(default_factory=list)
     unreadable: int = 0
 
     def add(self, other: Settled) -> None:
         self.nudges += other.nudges
         self.engines |= other.engines
-        self.fetched += other.fetched
+        self.due += other.due
         self.unreadable += other.unreadable
 
 
@@ -86,21 +75,22 @@ def _settle_subject(
     now: datetime,
     settled: Settled,
 ) -> None:
+    kind, jobs = KINDS.of_subject(subject)
     for _ in range(TRIES):
-        rows = _read(session, _MODELS[subject], list(batches))
+        rows = _read(session, kind.model, list(batches))
         batches = {
             row_id: batch
             for row_id, batch in batches.items()
-            if not _settle_row(session, rows.get(row_id), batch, now, settled)
+            if not _settle_row(session, kind, jobs, rows.get(row_id), batch, now, settled)
         }
         if not batches:
             return
     raise ContestedError(f"{subject.value} {', '.join(sorted(batches))}")
 
 
-def _read(session: Session, model: Any, ids: Sequence[str]) -> dict[str, Row]:
+def _read(session: Session, model: Any, ids: Sequence[str]) -> dict[str, Any]:
     """The rows, detached: rules may look at them, and only a compare-and-set changes one."""
-    found: dict[str, Row] = {}
+    found: dict[str, Any] = {}
     for start in range(0, len(ids), 500):
         query = select(model).where(model.id.in_(ids[start : start + 500]))
         for row in session.scalars(query):
@@ -110,52 +100,60 @@ def _read(session: Session, model: Any, ids: Sequence[str]) -> dict[str, Row]:
 
 
 def _settle_row(
-    session: Session, row: Row | None, batch: list[Event], now: datetime, settled: Settled
+    session: Session,
+    kind: AnyKind,
+    jobs: Jobs[Any],
+    row: Any,
+    batch: list[Event],
+    now: datetime,
+    settled: Settled,
 ) -> bool:
     """False where the row changed since it was read."""
     if row is None:
-        doom(session, [key for event in batch for key in settle.leftovers(event)], now)
+        doom(session, [key for event in batch for key in _leftovers(kind, event)], now)
         return True
     seen = row.status, row.version
-    change, unreadable = _together(row, batch, now)
+    change, unreadable = _together(jobs, row, batch, now)
     if change.values:
         if not _compare_and_set(session, row, seen, change.values):
             return False
         settled.nudges.append(nudges.of(row))
-        if isinstance(row, TryOn) and row.status is not seen[0]:
-            settled.engines.add(row.engine)
-        if isinstance(row, Garment) and "upload_key" in change.values:
-            settled.fetched.append(row)
+        if jobs.has_place and row.status is not seen[0]:
+            settled.engines.add(jobs.places(row)[0][0])
+        if change.goes_on:
+            settled.due.append((jobs, row))
     settled.unreadable += unreadable
     doom(session, change.doomed, now)
     return True
 
 
-def _together(row: Row, batch: list[Event], now: datetime) -> tuple[settle.Change, int]:
+def _leftovers(kind: AnyKind, event: Event) -> list[str]:
+    """What a worker may have stored for a row that is no more. Also where it ended without a
+    result: one before it may have stored something and died before it could say so."""
+    return [] if event.type is EventType.RUNNING else kind.keys(event.id)
+
+
+def _together(jobs: Jobs[Any], row: Any, batch: list[Event], now: datetime) -> tuple[Change, int]:
     """What all events of a batch make of one row, and how many of them made no sense."""
-    total, unreadable = settle.Change(), 0
+    total, unreadable = Change(), 0
     for event in batch:
         try:
-            change = _RULES[event.subject](row, event, now)
+            change = jobs.change(row, event, now)
         except ContractError as error:
             log.error("unreadable event for %s: %s", row.id, error)
             unreadable += 1
             continue
-        for name, value in change.values.items():
-            setattr(row, name, value)
-        total.values |= change.values
-        total.doomed += change.doomed
+        write(row, change.values)
+        total.add(change)
     return total, unreadable
 
 
-def _compare_and_set(
-    session: Session, row: Row, seen: tuple[Any, int], values: dict[str, Any]
-) -> bool:
+def _compare_and_set(session: Session, row: Any, seen: tuple[object, int], values: Values) -> bool:
     status, version = seen
     row.version = version + 1
-    columns: Any = type(row)
+    columns = type(row)
     change = (
-        update(type(row))
+        update(columns)
         .where(columns.id == row.id, columns.status == status, columns.version == version)
         .values(**values, version=row.version)
         .execution_options(synchronize_session=False)

@@ -13,13 +13,12 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from gpu_worker.contract import Lane, Nudge, TryOnStatus
-from server.domain.try_ons import pace
+from server.domain.try_ons import lifecycle, pace
+from server.domain.try_ons.lifecycle import UNFINISHED
 from server.infra.nudges import Owner
 from server.infra.services import Services
 from server.models import TryOn
 from server.steward.places import Place, moved
-
-UNFINISHED = (TryOnStatus.QUEUED, TryOnStatus.RUNNING)
 
 
 def place_engine(
@@ -90,7 +89,7 @@ def _write(session: Session, row: TryOn, place: Place) -> Nudge | None:
     change = (
         update(TryOn)
         .where(TryOn.id == row.id, TryOn.status == row.status)
-        .values(position=place.position, ready_at=place.ready_at, version=TryOn.version + 1)
+        .values(**lifecycle.placed(place.position, place.ready_at), version=TryOn.version + 1)
         .returning(TryOn.version, TryOn.merchant_id, TryOn.site_id, TryOn.shopper_id)
         .execution_options(synchronize_session=False)
     )

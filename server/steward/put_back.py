@@ -7,7 +7,7 @@ row did not change, so that one which is just being settled is left alone.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,23 +17,10 @@ from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from gpu_worker.contract import (
-    FetchJob,
-    GarmentJob,
-    GarmentStatus,
-    Job,
-    Lane,
-    PhotoJob,
-    PhotoStatus,
-    Reason,
-    TryOnStatus,
-    fetch_id,
-    queue_name,
-)
-from server.domain import garment_jobs, photos, try_ons
+from gpu_worker.contract import queue_name
 from server.infra.errors import Unavailable
-from server.infra.services import Services, Work
-from server.models import Garment, Photo, TryOn
+from server.infra.kinds import KINDS, AnyKind, Jobs, Place
+from server.infra.services import Services
 
 log = logging.getLogger(__name__)
 
@@ -43,15 +30,15 @@ LOCK_MS = 5000
 
 @dataclass(frozen=True, slots=True)
 class Unfinished:
-    """A row that must have a job. `job_ids`: under which of these, `places`: in which engine's
-    lane; the first is where it belongs, the others are where it may still be."""
+    """A row that must have a job, as it was seen. `places` and `job_ids`: as of its `Jobs`."""
 
-    model: Any
+    kind: AnyKind
+    jobs: Jobs[Any]
     id: str
     version: int
-    status: Any
+    status: object
     merchant_id: str
-    places: tuple[tuple[str, Lane], ...]
+    places: tuple[Place, ...]
     job_ids: frozenset[str]
 
     @property
@@ -99,10 +86,10 @@ class PutBack:
     def _return(self, seen: Unfinished, now: datetime) -> bool:
         """The row first, so that a worker that is quick finds it queued."""
         with self._services.work(now, buries=False) as work:
-            row = work.session.get(seen.model, seen.id, with_for_update=True)
+            row = work.session.get(seen.kind.model, seen.id, with_for_update=True)
             if row is None or (row.version, row.status) != (seen.version, seen.status):
                 return False
-            job = _JOBS[seen.model](work, row)
+            job = seen.jobs.remake(work, row)
         if job is None:
             return False
         log.warning("%s had neither job nor lease and is put back", seen.id)
@@ -114,57 +101,13 @@ class PutBack:
 
 
 def _unfinished(session: Session, before: datetime) -> list[Unfinished]:
-    try_on_rows = _rows(session, TryOn, try_ons.UNFINISHED, before, TryOn.engine, TryOn.lane)
-    photo_rows = _rows(session, Photo, (PhotoStatus.CHECKING,), before)
-    cleaning, asked = (GarmentStatus.CLEANING,), (Garment.upload_key, Garment.image_url)
-    return [
-        *(_in_line(TryOn, row[:4], row[4:]) for row in try_on_rows),
-        *(_in_line(Photo, row, (PhotoJob.ENGINE, PhotoJob.LANE)) for row in photo_rows),
-        *(_garment(row) for row in _rows(session, Garment, cleaning, before, *asked)),
-    ]
+    return [row for kind, jobs in KINDS.with_jobs() for row in _of(session, kind, jobs, before)]
 
 
-def _rows(
-    session: Session, model: Any, statuses: Iterable[Any], before: datetime, *more: Any
-) -> list[tuple[Any, ...]]:
-    query = select(model.id, model.version, model.status, model.merchant_id, *more)
-    query = query.where(model.status.in_(list(statuses)), model.queued_at < before)
-    return [tuple(row) for row in session.execute(query)]
-
-
-def _in_line(model: Any, row: tuple[Any, ...], place: tuple[Any, ...]) -> Unfinished:
-    row_id, version, status, merchant_id = row
-    return Unfinished(model, row_id, version, status, merchant_id, (place,), frozenset({row_id}))
-
-
-def _garment(row: tuple[Any, ...]) -> Unfinished:
-    """To be fetched or to be cleaned. An earlier version had all garments in the live lane."""
-    row_id, version, status, merchant_id, upload_key, image_url = row
-    fetch = FetchJob.ENGINE, FetchJob.LANE
-    clean = GarmentJob.ENGINE, GarmentJob.LANE
-    first = fetch if upload_key is None and image_url is not None else clean
-    places = tuple(dict.fromkeys([first, fetch, clean, (GarmentJob.ENGINE, Lane.LIVE)]))
-    job_ids = frozenset({row_id, fetch_id(row_id)})
-    return Unfinished(Garment, row_id, version, status, merchant_id, places, job_ids)
-
-
-def _try_on_job(work: Work, row: TryOn) -> Job | None:
-    """Its job; one that ran starts over, one whose garment was deleted meanwhile has failed."""
-    photo = work.session.get(Photo, row.photo_id) if row.photo_id else None
-    garment = work.session.get(Garment, row.garment_id) if row.garment_id else None
-    if photo is None or garment is None:
-        row.status, row.finished_at = TryOnStatus.FAILED, work.now
-        row.error_code, row.position = Reason.GARMENT_NOT_FOUND.value, None
-        work.nudge(row)
-        return None
-    if row.status is TryOnStatus.RUNNING:
-        row.status, row.step, row.steps, row.started_at = TryOnStatus.QUEUED, 0, 0, None
-        work.nudge(row)
-    return try_ons.job_of(row, photo, garment)
-
-
-_JOBS: dict[Any, Callable[[Work, Any], Job | None]] = {
-    TryOn: _try_on_job,
-    Photo: lambda _, row: photos.job_of(row),
-    Garment: lambda _, row: garment_jobs.job_of(row),
-}
+def _of(session: Session, kind: AnyKind, jobs: Jobs[Any], before: datetime) -> Iterator[Unfinished]:
+    model = kind.model
+    query = select(model.id, model.version, model.status, model.merchant_id, *jobs.columns)
+    query = query.where(model.status.in_(jobs.unfinished), model.queued_at < before)
+    for row in session.execute(query):
+        seen = row.id, row.version, row.status, row.merchant_id
+        yield Unfinished(kind, jobs, *seen, tuple(jobs.places(row)), jobs.ids(row.id))

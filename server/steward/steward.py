@@ -20,7 +20,6 @@ from redis.exceptions import RedisError
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from gpu_worker.contract import STEWARD, STEWARD_TTL_S, Event
-from server.domain import garment_jobs
 from server.infra import nudges
 from server.infra.errors import Unavailable
 from server.infra.services import Services
@@ -117,8 +116,9 @@ class Steward:
         if not mail.ids:
             return
         settled = self._commit(mail.events, now)
-        for garment in settled.fetched:
-            garment_jobs.enqueue(self._services, garment)
+        for jobs, row in settled.due:
+            if jobs.enqueue is not None:
+                jobs.enqueue(self._services, row)
         nudges.publish(self._services.redis, settled.nudges)
         self._inbox.acknowledge(mail)
         self._moved |= settled.engines

@@ -6,7 +6,7 @@ import psutil
 import pytest
 
 from gpu_worker.contract import GarmentStatus
-from server.domain import garment_jobs
+from server.domain.garments import jobs as garment_jobs
 from server.infra.store import garment_keys
 from tests.faults.road import Road
 from tests.hostile_shop import hostile_shop

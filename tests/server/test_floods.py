@@ -14,9 +14,10 @@ from gpu_worker.contract import EventType, PhotoStatus, Policy
 from server import auth
 from server.auth.network import mark, network_of
 from server.domain import waiting
+from server.domain.try_ons import settle
 from server.models import Photo, TryOn, now
 from server.rendering.fragments import CONSENT_VERSION
-from server.steward import expiry, settle
+from server.steward import expiry
 from tests.server.actors import Actor, World, code
 from tests.server.conftest import MakeWorld
 from tests.stage import event as told
@@ -171,7 +172,7 @@ def test_an_address_is_kept_as_a_mark_and_until_the_end(any_world: World) -> Non
     assert {row.asked_from for row in rows} == {mark_at(world, "198.51.100.7")}
     assert len(rows[0].asked_from) == 16
     succeeded = told(rows[0], EventType.SUCCEEDED, width=1, height=1, model_ms=1)
-    assert settle.try_on_change(rows[0], succeeded, now()).values["asked_from"] is None
+    assert settle.change(rows[0], succeeded, now()).values["asked_from"] is None
     world.sam.post(f"/v1/try-ons/{rows[1].id}/cancel")
     world.sam.delete(f"/v1/try-ons/{rows[2].id}")
     later = now() + timedelta(seconds=world.services.settings.try_on_timeout_s)

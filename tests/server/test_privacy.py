@@ -17,6 +17,7 @@ from werkzeug.routing import Rule
 from gpu_worker.contract import PhotoStatus, TryOnStatus
 from server.auth import shopper_caller
 from server.domain import photos, try_ons
+from server.domain.audiences import room_of
 from server.infra import nudges
 from server.infra.caller import Caller, sees_picture
 from server.infra.jobs import connect
@@ -25,7 +26,6 @@ from server.infra.store import partial_key, picture_key
 from server.models import IdempotencyKey, Photo, TryOn, now
 from server.web.live.feed import Feed
 from server.web.live.hub import Format, Hub, Kind, Outbox, Voice
-from server.web.live.rows import room_of
 from tests.server.actors import Actor, World, code
 from tests.server.web.dashboard.conftest import Person
 
@@ -384,7 +384,7 @@ def test_the_next_event_carries_what_she_shares_and_takes_it_back(hers: Hers) ->
 def test_a_backend_hears_of_its_own_photos(hers: Hers, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many of shoppers' came since: those take no place of what is told at the start."""
     world, ada = hers.world, hers.world.ada
-    monkeypatch.setattr("server.web.live.rows.STATE_ROWS", 1)
+    monkeypatch.setattr("server.domain.audiences.STATE_ROWS", 1)
     photo = world.photo(ada, people=BOXES, created_at=now() - timedelta(hours=1))
     ears = Listeners(hers)
     assert "photo.ready" in ears.take()["backend"]

@@ -1,22 +1,24 @@
 """Try-ons: one picture asked for, its place in line, its end, its deletion.
 
-`accept` takes a new one in, `rows` is everything that happens to it afterwards. An act opens its
-own unit of work; `bury`, `enqueue` and `job_of` are for acts and steward.
+`accept` takes a new one in, `rows` is what is done to it afterwards, `settle` what events make of
+it; all of them by `lifecycle`, its state machine. An act opens its own unit of work; what takes a
+`Work` is for acts and steward.
 """
 
 from server.domain.try_ons.accept import NewTryOn, create
+from server.domain.try_ons.lifecycle import UNFINISHED
 from server.domain.try_ons.rows import (
-    UNFINISHED,
     bury,
     cancel,
     change,
+    end_overdue,
     enqueue,
     get,
     job_of,
     listing,
+    put_back,
     remove,
     retry,
-    to_dict,
 )
 
 __all__ = [
@@ -26,11 +28,12 @@ __all__ = [
     "cancel",
     "change",
     "create",
+    "end_overdue",
     "enqueue",
     "get",
     "job_of",
     "listing",
+    "put_back",
     "remove",
     "retry",
-    "to_dict",
 ]

@@ -20,14 +20,16 @@ from gpu_worker.contract import (
     Options,
     PhotoStatus,
     Policy,
-    TryOnStatus,
     not_honoured,
     turn_of,
 )
 from server.domain import waiting
 from server.domain.fair_share import admits
+from server.domain.transitions import write
+from server.domain.try_ons import lifecycle
+from server.domain.try_ons.lifecycle import UNFINISHED
 from server.domain.try_ons.pace import Pace, learn
-from server.domain.try_ons.rows import UNFINISHED, enqueue, job_of
+from server.domain.try_ons.rows import enqueue, job_of
 from server.infra import nudges
 from server.infra.caller import Caller, get_owned
 from server.infra.errors import RETRY_AFTER_S, Problem
@@ -190,15 +192,14 @@ def _row(
         mode=caller.mode,
         engine=engine,
         lane=Lane.LIVE,
-        status=TryOnStatus.QUEUED,
         category=new.category or garment.category,
         options=new.options.asked(),
         seed=seed,
         created_at=work.now,
-        queued_at=work.now,
         version=1,
         # The picture lives no longer than the photo it shows.
         expires_at=photo.expires_at,
+        **lifecycle.fresh(work.now),
     )
 
 
@@ -213,9 +214,10 @@ def _refuse_where_full(work: Work, row: TryOn, outlook: Outlook | None, pace: Pa
 
 
 def _place(work: Work, row: TryOn, outlook: Outlook, pace: Pace) -> None:
-    row.position = outlook.opening.position + max(0, outlook.claimed - pace.running)
-    wait_s = pace.wait(row.position)
-    row.ready_at = None if wait_s is None else work.now + timedelta(seconds=wait_s)
+    position = outlook.opening.position + max(0, outlook.claimed - pace.running)
+    wait_s = pace.wait(position)
+    ready_at = None if wait_s is None else work.now + timedelta(seconds=wait_s)
+    write(row, lifecycle.placed(position, ready_at))
 
 
 def _ready_photo(session: Session, caller: Caller, photo_id: str) -> Photo:
@@ -239,5 +241,8 @@ def _ready_garment(session: Session, caller: Caller, garment_id: str) -> Garment
 
 
 def _refuse_flood(work: Work, caller: Caller) -> None:
-    most, unfinished = work.services.settings.unfinished_try_ons, TryOn.status.in_(UNFINISHED)
+    most, unfinished = (
+        work.services.settings.unfinished_try_ons,
+        TryOn.status.in_(UNFINISHED),
+    )
     waiting.refuse_more_than(most, work.session, caller, TryOn, unfinished, code="too_many_try_ons")

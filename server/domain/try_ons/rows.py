@@ -1,21 +1,19 @@
-"""What happens to a try-on that was taken in: read, judged, taken back, deleted, told."""
+"""What happens to a try-on that was taken in: read, judged, taken back, deleted."""
 
 from __future__ import annotations
 
-from typing import Any
+from sqlalchemy import ColumnElement, update
 
-from sqlalchemy import select, update
-
-from gpu_worker.contract import OPTION_NAMES, Lane, Options, TryOnJob, TryOnStatus
-from server.infra import paging, reasons
-from server.infra.caller import Caller, CallerKind, get_owned, owned, sees_picture
+from gpu_worker.contract import OPTION_NAMES, Lane, Options, Reason, TryOnJob, TryOnStatus
+from server.domain.transitions import write
+from server.domain.try_ons import lifecycle
+from server.infra import paging
+from server.infra.caller import Caller, get_owned
 from server.infra.errors import Problem
 from server.infra.paging import Page
 from server.infra.services import Services, Work
-from server.infra.store import Store, partial_key, picture_key
+from server.infra.store import partial_key, picture_key, try_on_keys
 from server.models import Garment, Photo, TryOn, now
-
-UNFINISHED = (TryOnStatus.QUEUED, TryOnStatus.RUNNING)
 
 
 def get(services: Services, caller: Caller, try_on_id: str) -> TryOn:
@@ -38,15 +36,14 @@ def listing(
 ) -> Page[TryOn]:
     """The caller's try-ons, newest first. A shopper does not see those she deleted; merchants
     do, without picture. `mode` narrows a user, who sees both."""
-    query = owned(select(TryOn), TryOn, caller)
+    only: list[ColumnElement[bool]] = []
     if caller.kind == "shopper":
-        query = query.where(TryOn.deleted_at.is_(None), TryOn.expires_at > now())
+        only += [TryOn.deleted_at.is_(None), TryOn.expires_at > now()]
     if status is not None:
-        query = query.where(TryOn.status == status)
+        only.append(TryOn.status == status)
     if mode is not None:
-        query = query.where(TryOn.mode == mode)
-    with services.read() as session:
-        return paging.page(session, query, TryOn, cursor, limit)
+        only.append(TryOn.mode == mode)
+    return paging.listed(services, caller, TryOn, cursor, limit, *only)
 
 
 def change(
@@ -102,15 +99,12 @@ def retry(services: Services, try_on_id: str) -> TryOn:
             raise Problem("try_on_not_found")
         if row.status != TryOnStatus.FAILED:
             raise Problem("try_on_final", f"Only a failed one can be put back: {row.status.value}.")
-        photo = work.session.get(Photo, row.photo_id) if row.photo_id else None
-        garment = work.session.get(Garment, row.garment_id) if row.garment_id else None
-        if photo is None or garment is None or row.expires_at <= work.now:
+        shows = _what_it_shows(work, row)
+        if shows is None or row.expires_at <= work.now:
             raise Problem("gone")
-        row.status, row.error_code, row.retryable = TryOnStatus.QUEUED, None, False
-        row.queued_at, row.started_at, row.finished_at = work.now, None, None
-        row.step, row.steps, row.queue_ms, row.total_ms = 0, 0, None, None
+        write(row, lifecycle.retried(row, work.now))
         work.nudge(row)
-        job = job_of(row, photo, garment)
+        job = job_of(row, *shows)
         work.after_commit(lambda: enqueue(services, job, row.lane, anew=True))
     return row
 
@@ -128,11 +122,31 @@ def remove(services: Services, caller: Caller, try_on_id: str) -> None:
 def bury(work: Work, row: TryOn) -> None:
     """Turns a try-on into its tombstone and dooms its pictures. Also how pictures run out."""
     _stop(work, row)
-    work.doom([picture_key(row.id), partial_key(row.id)])
-    row.deleted_at = row.deleted_at or work.now
-    row.result_key = row.preview_key = row.photo_id = row.like_reason = row.asked_from = None
-    row.shared = False
+    work.doom(try_on_keys(row.id))
+    write(row, lifecycle.tombstone(row, work.now))
     work.nudge(row)
+
+
+def end_overdue(work: Work, row: TryOn) -> None:
+    """Ends one that did not finish in time. Whatever a worker has stored of it is nobody's."""
+    write(row, lifecycle.expired(row, work.now))
+    work.doom(try_on_keys(row.id))
+    _cancel_job(work, row)
+
+
+def put_back(work: Work, row: TryOn) -> TryOnJob | None:
+    """The job of one that has neither job nor lease. One that ran starts over; one whose photo or
+    garment was deleted meanwhile has failed, and gets none."""
+    shows, partial = _what_it_shows(work, row), row.preview_key
+    if shows is None:
+        write(row, lifecycle.failed(row, work.now, Reason.GARMENT_NOT_FOUND.value))
+    elif row.status is TryOnStatus.RUNNING:
+        write(row, lifecycle.restarted(row))
+    else:
+        return job_of(row, *shows)
+    work.doom([partial])
+    work.nudge(row)
+    return job_of(row, *shows) if shows else None
 
 
 def enqueue(services: Services, job: TryOnJob, lane: Lane, *, anew: bool = False) -> bool:
@@ -162,46 +176,6 @@ def job_of(row: TryOn, photo: Photo, garment: Garment) -> TryOnJob:
     )
 
 
-def to_dict(row: TryOn, store: Store, *, reader: CallerKind = "shopper") -> dict[str, Any]:
-    """A try-on as it stands in JSON, for a reader whose row it is."""
-    gone = row.deleted_at is not None or row.expires_at <= now()
-    there = row.status == TryOnStatus.SUCCEEDED and row.result_key is not None and not gone
-    shown = there and sees_picture(reader, row)
-    return {
-        "id": row.id,
-        "status": row.status.value,
-        "position": row.position,
-        "eta_s": row.eta_s,
-        "step": row.step,
-        "steps": row.steps,
-        "photo_id": row.photo_id,
-        "garment_id": row.garment_id,
-        "category": row.category.value,
-        "result_url": store.presign_get(row.result_key or "") if shown else None,
-        "width": row.width,
-        "height": row.height,
-        "engine": row.engine,
-        "is_preview": row.is_preview,
-        "tier": row.tier,
-        "seed": row.seed,
-        "timings_ms": {"queue": row.queue_ms, "model": row.model_ms, "total": row.total_ms},
-        "ai_generated": True,
-        "error": _error(row, for_merchant=reader != "shopper"),
-        "liked": row.liked,
-        "reason": row.like_reason,
-        "shared": row.shared,
-        "created_at": row.created_at.isoformat(),
-        "expires_at": row.expires_at.isoformat(),
-    }
-
-
-def _error(row: TryOn, *, for_merchant: bool) -> dict[str, Any] | None:
-    if row.error_code is None:
-        return None
-    words = reasons.to_dict(row.error_code, for_merchant=for_merchant)
-    return {**words, "retryable": row.retryable}
-
-
 def _get_locked(work: Work, caller: Caller, try_on_id: str) -> TryOn:
     row = get_owned(work.session, TryOn, caller, try_on_id, missing="try_on_not_found", lock=True)
     if row.deleted_at is not None:
@@ -209,27 +183,31 @@ def _get_locked(work: Work, caller: Caller, try_on_id: str) -> TryOn:
     return row
 
 
+def _what_it_shows(work: Work, row: TryOn) -> tuple[Photo, Garment] | None:
+    photo = work.session.get(Photo, row.photo_id) if row.photo_id else None
+    garment = work.session.get(Garment, row.garment_id) if row.garment_id else None
+    return (photo, garment) if photo is not None and garment is not None else None
+
+
 def _stop(work: Work, row: TryOn) -> None:
     """Compare-and-set: who settles an unfinished row first is right, here and in the steward."""
-    half_done = row.preview_key
+    if row.status.is_final:
+        return
+    partial, legal = row.preview_key, lifecycle.MOVES.before(TryOnStatus.CANCELLED)
     stopped = work.session.execute(
         update(TryOn)
-        .where(TryOn.id == row.id, TryOn.status.in_(UNFINISHED))
-        .values(
-            status=TryOnStatus.CANCELLED,
-            finished_at=work.now,
-            position=None,
-            preview_key=None,
-            asked_from=None,
-        )
+        .where(TryOn.id == row.id, TryOn.status.in_(legal))
+        .values(**lifecycle.cancelled(row, work.now))
         .returning(TryOn.id)
     ).first()
     if stopped is None:
         return
-    work.doom([half_done])
+    work.doom([partial])
     work.session.refresh(row)
     # The worker may store a picture all the same; the steward deletes what comes for this row.
-    jobs, job_id, engine, lane, merchant = (
-        work.services.jobs, row.id, row.engine, row.lane, row.merchant_id,
-    )  # fmt: skip
-    work.after_commit(lambda: jobs.cancel(job_id, engine, lane, merchant))
+    _cancel_job(work, row)
+
+
+def _cancel_job(work: Work, row: TryOn) -> None:
+    jobs, place = work.services.jobs, (row.id, row.engine, row.lane, row.merchant_id)
+    work.after_commit(lambda: jobs.cancel(*place))

@@ -5,7 +5,6 @@ The key is in the path because a preflight has no body and CORS is per site.
 
 from __future__ import annotations
 
-from typing import Any
 from urllib.parse import urlencode
 
 from apiflask import APIBlueprint
@@ -13,17 +12,19 @@ from flask import Response, g, request
 
 from server.auth import (
     BOOT_TOKEN_S,
-    allow,
     find_site,
     issue_boot_token,
     require_allowed_origin,
 )
 from server.auth.limits import limited_by_address
 from server.infra.services import current_services
+from server.rendering.json import Json
+from server.web.api.rules import Rule, add
 from server.web.api.schemas import BootIn, BootOut
 
 blueprint = APIBlueprint("boot", __name__, url_prefix="/v1", tag="Shoppers")
 PREFLIGHT_S = 600
+OWN_PREFLIGHT = {"provide_automatic_options": False}
 
 
 @blueprint.before_request
@@ -45,12 +46,7 @@ def let_the_shop_read(response: Response) -> Response:
     return response
 
 
-@blueprint.post("/sites/<pk>/boot", provide_automatic_options=False)
-@allow("embed")
-@limited_by_address
-@blueprint.input(BootIn)
-@blueprint.output(BootOut)
-def boot(pk: str, json_data: BootIn) -> dict[str, Any]:
+def boot(pk: str, json_data: BootIn) -> Json:
     """Get a boot token.
 
     For pages on the site's allowed origins. The token is good once, for 120 seconds.
@@ -64,12 +60,22 @@ def boot(pk: str, json_data: BootIn) -> dict[str, Any]:
     }
 
 
-@blueprint.route("/sites/<pk>/boot", methods=["OPTIONS"], provide_automatic_options=False)
-@blueprint.doc(hide=True)
-@allow("embed", limited=False)
 def preflight(pk: str) -> Response:
     response = Response(status=204)
     response.headers["Access-Control-Allow-Methods"] = "POST"
     response.headers["Access-Control-Allow-Headers"] = "Content-Type"
     response.headers["Access-Control-Max-Age"] = str(PREFLIGHT_S)
     return response
+
+
+RULES = (
+    Rule(
+        "POST /sites/<pk>/boot", boot, ("embed",), limited_by_address,
+        takes=BootIn, gives=BootOut, options=OWN_PREFLIGHT,
+    ),
+    Rule(
+        "OPTIONS /sites/<pk>/boot", preflight, ("embed",),
+        limited=False, doc={"hide": True}, options=OWN_PREFLIGHT,
+    ),
+)  # fmt: skip
+add(blueprint, RULES)

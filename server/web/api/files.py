@@ -6,17 +6,14 @@ from apiflask import APIBlueprint
 from flask import redirect
 from werkzeug import Response
 
-from server.auth import allow
 from server.domain import files
 from server.infra.caller import Caller
 from server.infra.services import current_services
+from server.web.api.rules import SHOPPER_OR_SECRET, Rule, add
 
 blueprint = APIBlueprint("files", __name__, url_prefix="/v1", tag="Files")
 
 
-@blueprint.get("/files/<path:key>")
-@allow("shopper", "secret")
-@blueprint.doc(responses={302: "To a presigned download, good for 5 minutes."})
 def read_file(caller: Caller, key: str) -> Response:
     """Download a photo, cut-out or picture.
 
@@ -24,3 +21,8 @@ def read_file(caller: Caller, key: str) -> Response:
     """
     services = current_services()
     return redirect(services.store.presign_get(files.find(services, caller, key)))
+
+
+REDIRECT = {"responses": {302: "To a presigned download, good for 5 minutes."}}
+RULES = (Rule("GET /files/<path:key>", read_file, SHOPPER_OR_SECRET, doc=REDIRECT),)
+add(blueprint, RULES)

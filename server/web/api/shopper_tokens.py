@@ -9,23 +9,18 @@ from apiflask import APIBlueprint
 from flask import Response, make_response
 
 from server import auth
-from server.auth import allow
 from server.auth.limits import limited_strictly
 from server.domain import shoppers
 from server.infra.caller import Caller
 from server.infra.errors import Problem
 from server.infra.services import Services, current_services
 from server.models import Shopper
+from server.web.api.rules import Rule, add
 from server.web.api.schemas import ShopperTokenIn, ShopperTokenOut
 
 blueprint = APIBlueprint("shopper_tokens", __name__, url_prefix="/v1", tag="Shoppers")
 
 
-@blueprint.post("/shopper-tokens")
-@allow("anyone")
-@limited_strictly
-@blueprint.input(ShopperTokenIn)
-@blueprint.output(ShopperTokenOut)
 def create_shopper_token(json_data: ShopperTokenIn) -> Response:
     """Get or renew a shopper token.
 
@@ -46,9 +41,6 @@ def create_shopper_token(json_data: ShopperTokenIn) -> Response:
     return response
 
 
-@blueprint.delete("/shoppers/me")
-@allow("shopper")
-@blueprint.output({}, status_code=204)
 def erase_shopper(caller: Caller) -> Response:
     """Delete now: the shopper, her photos and pictures, and the resume cookie."""
     shoppers.erase(current_services(), caller)
@@ -82,3 +74,13 @@ def _booted(services: Services, boot: auth.Boot) -> tuple[Shopper, bool]:
 def _resumed(services: Services) -> Shopper | None:
     handle = auth.read_resume_cookie()
     return shoppers.resume(services, handle) if handle else None
+
+
+RULES = (
+    Rule(
+        "POST /shopper-tokens", create_shopper_token, ("anyone",), limited_strictly,
+        takes=ShopperTokenIn, gives=ShopperTokenOut,
+    ),
+    Rule("DELETE /shoppers/me", erase_shopper, ("shopper",), status=204),
+)  # fmt: skip
+add(blueprint, RULES)

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from apiflask import APIBlueprint
 
-from server.auth import allow
 from server.auth.limits import budgeted
 from server.domain import uploads
 from server.infra.caller import Caller
 from server.infra.errors import Problem
 from server.infra.services import current_services
+from server.rendering.json import Json
+from server.rendering.json import upload as as_json
+from server.web.api.rules import SHOPPER_OR_SECRET, Rule, add
 from server.web.api.schemas import UploadIn, UploadOut
 
 blueprint = APIBlueprint("uploads", __name__, url_prefix="/v1", tag="Files")
 
 
-@blueprint.post("/uploads")
-@allow("shopper", "secret")
-@budgeted("uploads")
-@blueprint.input(UploadIn)
-@blueprint.output(UploadOut, status_code=201)
-def create_upload(caller: Caller, json_data: UploadIn) -> dict[str, Any]:
+def create_upload(caller: Caller, json_data: UploadIn) -> Json:
     """Announce a file and get an address to PUT it to.
 
     Type and length are signed: the store takes no other file.
@@ -30,4 +25,13 @@ def create_upload(caller: Caller, json_data: UploadIn) -> dict[str, Any]:
     if caller.kind == "shopper" and json_data.purpose != "photo":
         raise Problem("not_allowed", "Shoppers upload photos only.", param="purpose")
     announced = uploads.create(current_services(), caller, **json_data.model_dump())
-    return announced.to_dict()
+    return as_json.to_dict(announced)
+
+
+RULES = (
+    Rule(
+        "POST /uploads", create_upload, SHOPPER_OR_SECRET, budgeted("uploads"),
+        takes=UploadIn, gives=UploadOut, status=201,
+    ),
+)  # fmt: skip
+add(blueprint, RULES)

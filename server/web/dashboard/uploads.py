@@ -11,6 +11,7 @@ from server.domain import uploads
 from server.infra.caller import Caller
 from server.infra.errors import Problem
 from server.infra.services import current_services
+from server.rendering.json import upload as as_json
 from server.web.dashboard import scope
 
 
@@ -35,4 +36,4 @@ def create_upload(caller: Caller) -> ResponseReturnValue:
         content_type=new.content_type,
         size_bytes=new.size_bytes,
     )
-    return jsonify(announced.to_dict()), 201
+    return jsonify(as_json.to_dict(announced)), 201

@@ -24,6 +24,7 @@ from simple_websocket import ConnectionClosed, Server
 from server import auth
 from server.config import Settings
 from server.domain import dashboard_sessions
+from server.domain.audiences import room_of
 from server.infra import jobs
 from server.infra.caller import Caller
 from server.infra.errors import Unavailable
@@ -33,7 +34,6 @@ from server.models import now
 from server.web.live.chatter import Pace, Window
 from server.web.live.feed import Feed
 from server.web.live.hub import Format, Hub, Outbox, Voice
-from server.web.live.rows import room_of
 from server.web.live.seats import Seats
 
 log = logging.getLogger(__name__)

@@ -18,13 +18,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from gpu_worker.contract import ContractError, Nudge
+from server.domain import audiences
 from server.infra.errors import Unavailable
+from server.infra.kinds import KINDS, Row
 from server.infra.nudges import Heard, Listener, Owner
 from server.infra.services import Services
-from server.web.live import rows as reading
 from server.web.live.hub import Hub, Outbox, Voice
-from server.web.live.messages import HISTORY, Speaker
-from server.web.live.rows import Row
+from server.web.live.messages import Speaker
 
 log = logging.getLogger(__name__)
 
@@ -114,7 +114,7 @@ class Feed:
     def tell_state(self, outbox: Outbox) -> None:
         """The present state, for a socket that has just joined. Raises Unavailable."""
         with self._services.read() as session:
-            rows = reading.state(session, outbox.room, datetime.now(UTC))
+            rows = audiences.state(session, outbox.room, datetime.now(UTC))
             for row_id, version, messages in self._speaker.state(session, rows, outbox.voice):
                 outbox.offer(row_id, version, messages)
                 _breathe()
@@ -128,7 +128,7 @@ class Feed:
         if not heeded:
             return
         with self._services.read() as session:
-            found = reading.by_id(session, heeded)
+            found = audiences.by_id(session, heeded)
             for row_id, (nudge, rooms) in heeded.items():
                 try:
                     self._tell_one(session, found.get(row_id), nudge, rooms)
@@ -149,7 +149,7 @@ class Feed:
             self._tell_row(session, row, rooms)
 
     def _tell_row(self, session: Session, row: Row, rooms_if_gone: Iterable[str] = ()) -> None:
-        rooms = list(rooms_if_gone) if reading.is_gone(row) else reading.rooms_for(row)
+        rooms = list(rooms_if_gone) if audiences.is_gone(row) else audiences.rooms_for(row)
 
         def say(voice: Voice) -> list[str]:
             return list(self._speaker.say(session, row, voice))
@@ -167,25 +167,26 @@ class Feed:
         for start in range(0, len(shoppers), SHOPPERS_AT_ONCE):
             some = shoppers[start : start + SHOPPERS_AT_ONCE]
             with self._services.read() as session:
-                for row in reading.state_of_shoppers(session, some, now):
+                for row in audiences.state_of_shoppers(session, some, now):
                     self._tell_row(session, row)
         for room in rooms:
             if not room.startswith("shopper:"):
                 with self._services.read() as session:
-                    for row in reading.state(session, room, now):
+                    for row in audiences.state(session, room, now):
                         self._tell_row(session, row)
         self._tell_what_vanished(rooms)
 
     def _tell_what_vanished(self, rooms: list[str]) -> None:
         """Rows that a socket has heard of and that were deleted meanwhile."""
         members = self._hub.members(rooms)
-        known = {row_id for outbox in members for row_id in outbox.versions()} - {HISTORY}
+        told = {row_id for outbox in members for row_id in outbox.versions()}
+        known = {row_id for row_id in told if KINDS.of_id(row_id) is not None}
         with self._services.read() as session:
-            found = reading.by_id(session, known)
+            found = audiences.by_id(session, known)
             for outbox in members:
                 for row_id, version in outbox.versions().items():
                     row = found.get(row_id)
-                    if row is not None and reading.is_gone(row):
+                    if row is not None and audiences.is_gone(row):
                         said = self._speaker.say(session, row, outbox.voice)
                         outbox.offer(row_id, row.version, said)
                     elif row is None and row_id in known:
@@ -200,7 +201,7 @@ def _breathe() -> None:
 
 def _rooms_of(nudge: Nudge) -> list[str]:
     try:
-        return reading.rooms_of(nudge.id, Owner.parse(nudge.owner))
+        return audiences.rooms_of(nudge.id, Owner.parse(nudge.owner))
     except ContractError:
         log.warning("a nudge of nobody: %s", nudge.to_text())
         return []

@@ -1,30 +1,27 @@
 """What is said of a row: HTML fragments to a shopper's or merchant's page, JSON events to others.
 
-Knows rows and the modules that render them; no socket and no Redis. The row is all there is: an
-event's type is the row's present status.
+Knows the registry of nouns and no noun; no socket and no Redis. The row is all there is: an event's
+type is the row's present status.
 """
 
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from sqlalchemy.orm import Session
 
-from gpu_worker.contract import TryOnStatus
-from server.domain import garments, photos, try_ons
-from server.infra.caller import CallerKind, sees_picture
+from server.domain.audiences import is_gone
+from server.infra.kinds import KINDS, Json, Page, Row
 from server.infra.store import Store
-from server.models import Garment, Photo, TryOn, now
+from server.models import now
 from server.rendering import dashboard_fragments, fragments
 from server.web.live.hub import Messages, Voice
-from server.web.live.rows import Row, is_gone
 
-HISTORY = "history"  # beside row ids: a shopper's finished pictures together
-PAGE_OF_SHOPPER = Voice("html", "shopper")
+TOGETHER = "together"  # beside row ids, and the id of no noun: what is said once of many rows
 PAGE_OF_MERCHANT = Voice("html", "user")
-_DELETED = {"try": "deleted", "pho": "photo.deleted", "gar": "garment.deleted"}
 
 
 class Speaker:
@@ -36,66 +33,53 @@ class Speaker:
     def say(self, session: Session, row: Row, voice: Voice) -> Messages:
         """What a row's present state sounds like in this voice; nothing where it is no concern
         of the listener."""
-        if voice == PAGE_OF_MERCHANT:
-            return self._to_merchant(session, row)
-        if is_gone(row):
+        if is_gone(row) and voice != PAGE_OF_MERCHANT:  # a merchant's lists keep tombstones
             return self.gone(row.id, row.version, voice)
         if voice.format == "json":
-            return self._events(row, voice.kind)
-        return [] if isinstance(row, Garment) else [fragments.changed(session, row, self._store)]
+            return self._events(row, voice)
+        page = _page_of(row, voice)
+        return [page.changed(session, row, self._store)] if page else []
 
     def gone(self, row_id: str, version: int, voice: Voice) -> Messages:
         """A deleted row: its id and nothing else."""
+        kind = KINDS.of_id(row_id)
+        if kind is None or kind.live is None:
+            return []
         if voice.format == "json":
-            return [_event(_DELETED[row_id.partition("_")[0]], row_id, version, {})]
+            return [_event(f"{kind.live.prefix}deleted", row_id, version, {})]
         page = fragments if voice.kind == "shopper" else dashboard_fragments
         return [page.gone(row_id, version)]
 
     def state(
         self, session: Session, rows: Iterable[Row], voice: Voice
     ) -> Iterator[tuple[str, int, Messages]]:
-        """(id, version, messages) of each row; a shopper's finished pictures bring their history
-        once and not each."""
-        shopper_id: str | None = None
+        """(id, version, messages) of each row, and then of what a page is told of them together."""
+        told: defaultdict[str, list[Row]] = defaultdict(list)
         for row in rows:
-            if voice == PAGE_OF_SHOPPER and isinstance(row, TryOn) and row.status.is_final:
-                shopper_id = row.shopper_id
-                scene = fragments.scene_of(session, row)
-                card = fragments.try_on_card(scene, self._store, oob=True)
-                yield row.id, row.version, [card]
-            else:
+            page = _page_of(row, voice)
+            if page is None or page.listed is None:
                 yield row.id, row.version, self.say(session, row, voice)
-        if shopper_id is not None:
-            scenes = fragments.scenes_of(session, shopper_id)
-            history = fragments.history(scenes, self._store, oob=True)
-            yield HISTORY, round(now().timestamp() * 1000), [history]
+            else:
+                yield row.id, row.version, [page.listed(session, row, self._store)]
+            told[KINDS.of_row(row).prefix].append(row)
+        for prefix, some in told.items():
+            page = _page_of(some[0], voice)
+            said = page.together(session, some, self._store) if page and page.together else None
+            if said is not None:
+                yield f"{TOGETHER}:{prefix}", round(now().timestamp() * 1000), [said]
 
-    def _to_merchant(self, session: Session, row: Row) -> Messages:
-        """Her list keeps a try-on whose picture was deleted, and shows no shopper's photo."""
-        if isinstance(row, TryOn):
-            return [dashboard_fragments.try_on(session, self._store, row)]
-        if isinstance(row, Garment):
-            return [dashboard_fragments.garment(self._store, row)]
-        return []
-
-    def _events(self, row: Row, reader: CallerKind) -> Messages:
-        for_merchant = reader != "shopper"
-        if isinstance(row, Photo):
-            if not sees_picture(reader, row):
-                return []
-            body = photos.to_dict(row, for_merchant=for_merchant)
-            return [_event(f"photo.{row.status.value}", row.id, row.version, body)]
-        if isinstance(row, Garment):
-            body = garments.to_dict(row, self._store, for_merchant=for_merchant)
-            return [_event(f"garment.{row.status.value}", row.id, row.version, body)]
-        body = try_ons.to_dict(row, self._store, reader=reader)
-        body |= body["error"] or {}
-        said = [_event(row.status.value, row.id, row.version, body)]
-        if row.status is TryOnStatus.RUNNING and row.preview_key and sees_picture(reader, row):
-            url = self._store.presign_get(row.preview_key)
-            said.append(_event("preview", row.id, row.version, {"url": url}))
-        return said
+    def _events(self, row: Row, voice: Voice) -> Messages:
+        live = KINDS.of_row(row).live
+        if live is None:
+            return []
+        events = live.events(row, self._store, voice.kind)
+        return [_event(f"{live.prefix}{word}", row.id, row.version, body) for word, body in events]
 
 
-def _event(kind: str, row_id: str, version: int, body: dict[str, Any]) -> str:
+def _page_of(row: Row, voice: Voice) -> Page[Any] | None:
+    live = KINDS.of_row(row).live
+    return live.pages.get(voice.kind) if live is not None and voice.format == "html" else None
+
+
+def _event(kind: str, row_id: str, version: int, body: Json) -> str:
     return json.dumps({"type": kind, "id": row_id, "version": version, **body})

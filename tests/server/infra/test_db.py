@@ -51,7 +51,10 @@ def test_nobody_sees_half_the_migrations(empty_database_url: str) -> None:
 
 
 def test_several_may_migrate_at_once(empty_database_url: str) -> None:
-    script = "import sys; from server import db, migrate; migrate.to_head(db.Database(sys.argv[1]))"
+    script = (
+        "import sys; from server.infra import db, migrate; "
+        "migrate.to_head(db.Database(sys.argv[1]))"
+    )
     command = [sys.executable, "-c", script, empty_database_url]
     started = [subprocess.Popen(command) for _ in range(3)]
     assert [process.wait(60) for process in started] == [0, 0, 0]

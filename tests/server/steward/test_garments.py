@@ -22,7 +22,7 @@ from gpu_worker.contract import (
     fetch_id,
     queue_name,
 )
-from server.domain import garment_jobs
+from server.domain.garments import jobs as garment_jobs
 from server.infra.store import garment_keys
 from server.models import Garment, now
 from server.steward.steward import Steward

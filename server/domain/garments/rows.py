@@ -1,24 +1,25 @@
 """Garments of a site: announced by SKU, cleaned by the tailor, tried on by shoppers.
 
-An act opens its own unit of work. The jobs behind it are `garment_jobs`.
+An act opens its own unit of work; what takes a `Work` is for acts and steward.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
-from gpu_worker.contract import Category, GarmentStatus, address_fault
-from server.domain import garment_jobs, uploads
-from server.infra import nudges, paging, reasons
+from gpu_worker.contract import Category, Reason, address_fault
+from server.domain import uploads
+from server.domain.garments import jobs, lifecycle
+from server.domain.transitions import write
+from server.infra import nudges, paging
 from server.infra.caller import Caller, get_owned, owned, require_site
 from server.infra.errors import Problem
 from server.infra.paging import Page
 from server.infra.services import Services, Work
-from server.infra.store import Store, garment_keys
+from server.infra.store import garment_keys
 from server.models import Garment, Upload, new_id
 
 
@@ -72,7 +73,7 @@ def create(
         if upload is not None:
             uploads.take_over(work, upload, param="image_key")
         work.announce(nudges.of(garment))
-        work.after_commit(lambda: garment_jobs.enqueue(services, garment))
+        work.after_commit(lambda: jobs.enqueue(services, garment))
     return garment
 
 
@@ -99,11 +100,8 @@ def listing(
     sku: str | None = None,
 ) -> Page[Garment]:
     """The caller's garments, newest first."""
-    query = owned(select(Garment), Garment, caller)
-    if sku is not None:
-        query = query.where(Garment.sku == sku)
-    with services.read() as session:
-        return paging.page(session, query, Garment, cursor, limit)
+    only = [Garment.sku == sku] if sku is not None else []
+    return paging.listed(services, caller, Garment, cursor, limit, *only)
 
 
 def change(
@@ -145,29 +143,21 @@ def _remove(work: Work, caller: Caller, garment_id: str) -> None:
     )
     work.doom([garment.upload_key], until=uploads.writable_until(garment.created_at))
     work.doom(garment_keys(garment.id).all())
-    if garment.status == GarmentStatus.CLEANING:
-        jobs, job = work.services.jobs, garment_jobs.job_of(garment)
-        work.after_commit(lambda: garment_jobs.cancel(jobs, job))
+    if garment.status in lifecycle.UNFINISHED:
+        _cancel_job(work, garment)
     work.announce(nudges.gone(garment))
     work.session.delete(garment)
 
 
-def to_dict(garment: Garment, store: Store, *, for_merchant: bool = True) -> dict[str, Any]:
-    """A garment as it stands in JSON; `cutout_url` once it is ready."""
-    ready = garment.status == GarmentStatus.READY
-    return {
-        "id": garment.id,
-        "sku": garment.sku,
-        "title": garment.title,
-        "category": garment.category.value,
-        "status": garment.status.value,
-        "reasons": [reasons.to_dict(code, for_merchant=for_merchant) for code in garment.reasons],
-        "clean": garment.clean,
-        "cutout_url": store.presign_get(garment.cutout_key) if ready else None,
-        "width_px": garment.width_px,
-        "height_px": garment.height_px,
-        "created_at": garment.created_at.isoformat(),
-    }
+def end_overdue(work: Work, garment: Garment) -> None:
+    """Refuses one that was not cleaned in time."""
+    _cancel_job(work, garment)
+    write(garment, lifecycle.rejected(garment, [Reason.WORKER_LOST.value]))
+
+
+def _cancel_job(work: Work, garment: Garment) -> None:
+    queue, job = work.services.jobs, jobs.job_of(garment)
+    work.after_commit(lambda: jobs.cancel(queue, job))
 
 
 def _refuse_hopeless(services: Services, address: str | None) -> None:

@@ -6,8 +6,9 @@ tailor. The row alone says which of the two is next.
 
 from __future__ import annotations
 
-from gpu_worker.contract import FetchJob, GarmentJob
+from gpu_worker.contract import FetchJob, GarmentJob, Lane, fetch_id
 from server.infra.jobs import Jobs
+from server.infra.kinds import Place
 from server.infra.services import Services
 from server.infra.store import garment_keys
 from server.models import Garment
@@ -36,6 +37,18 @@ def job_of(garment: Garment) -> FetchJob | GarmentJob:
         upload_key=garment.upload_key,
         clean=garment.clean,
     )
+
+
+def places(garment: Garment) -> list[Place]:
+    """Where its job belongs, to be fetched or to be cleaned, and where it may still be. An earlier
+    version had all garments in the live lane."""
+    fetch, clean = (FetchJob.ENGINE, FetchJob.LANE), (GarmentJob.ENGINE, GarmentJob.LANE)
+    first = fetch if garment.upload_key is None and garment.image_url is not None else clean
+    return list(dict.fromkeys([first, fetch, clean, (GarmentJob.ENGINE, Lane.LIVE)]))
+
+
+def ids(garment_id: str) -> frozenset[str]:
+    return frozenset({garment_id, fetch_id(garment_id)})
 
 
 def enqueue(services: Services, garment: Garment, *, anew: bool = False) -> bool:

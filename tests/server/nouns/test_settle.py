@@ -16,8 +16,10 @@ from gpu_worker.contract import (
     PhotoStatus,
     TryOnStatus,
 )
+from server.domain.try_ons import settle
+from server.infra.kinds import Change
 from server.models import Garment, Photo, TryOn
-from server.steward import settle
+from server.nouns import KINDS
 from tests.stage import event
 
 T0 = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -38,12 +40,10 @@ def photo(**changes: Any) -> Photo:
     return Photo(**{**told, **changes})
 
 
-def change(row: Any, kind: EventType, at: datetime = SOON, **data: Any) -> settle.Change:
-    rules: dict[type, Any] = {
-        TryOn: settle.try_on_change, Photo: settle.photo_change, Garment: settle.garment_change
-    }  # fmt: skip
-    said: settle.Change = rules[type(row)](row, event(row, kind, at, **data), SOON)
-    return said
+def change(row: Any, kind: EventType, at: datetime = SOON, **data: Any) -> Change:
+    jobs = KINDS.of_row(row).jobs
+    assert jobs is not None
+    return jobs.change(row, event(row, kind, at, **data), SOON)
 
 
 def test_a_try_on_runs_and_succeeds() -> None:
@@ -70,19 +70,21 @@ def test_a_success_without_a_start_began_when_its_model_time_says() -> None:
 @pytest.mark.parametrize("at", [T0 - timedelta(days=3), T0 + timedelta(days=3)])
 def test_a_workers_wrong_clock_makes_no_impossible_times(at: datetime) -> None:
     done = change(try_on(), EventType.SUCCEEDED, at, model_ms=40)
-    assert 0 <= done.values["queue_ms"] <= done.values["total_ms"] <= 4000
+    queue_ms: Any = done.values["queue_ms"]
+    total_ms: Any = done.values["total_ms"]
+    assert 0 <= queue_ms <= total_ms <= 4000
 
 
 @pytest.mark.parametrize("kind", [EventType.RUNNING, EventType.FAILED, EventType.CANCELLED])
 @pytest.mark.parametrize("status", FINAL)
 def test_what_is_settled_stays(status: TryOnStatus, kind: EventType) -> None:
-    assert change(try_on(status=status, result_key="k"), kind) == settle.NOTHING
+    assert change(try_on(status=status, result_key="k"), kind) == Change()
 
 
 @pytest.mark.parametrize("status", [s for s in FINAL if s is not TryOnStatus.SUCCEEDED])
 def test_a_picture_that_nobody_waits_for_is_deleted(status: TryOnStatus) -> None:
     late = change(try_on(status=status), EventType.SUCCEEDED)
-    assert late == settle.Change({}, ["pictures/try_1.jpg"])
+    assert late == Change({}, ["pictures/try_1.jpg"])
 
 
 def test_a_picture_for_a_tombstone_is_deleted() -> None:
@@ -94,12 +96,12 @@ def test_a_picture_for_a_tombstone_is_deleted() -> None:
 def test_what_a_lost_worker_stored_for_a_tombstone_is_deleted(kind: EventType) -> None:
     row = try_on(status=TryOnStatus.CANCELLED, deleted_at=T0)
     late = change(row, kind)
-    assert late == settle.Change({}, ["pictures/try_1.jpg", "pictures/try_1-partial.jpg"])
+    assert late == Change({}, ["pictures/try_1.jpg", "pictures/try_1-partial.jpg"])
 
 
 def test_a_second_success_neither_changes_nor_deletes() -> None:
     row = try_on(status=TryOnStatus.SUCCEEDED, result_key="pictures/try_1.jpg")
-    assert change(row, EventType.SUCCEEDED) == settle.NOTHING
+    assert change(row, EventType.SUCCEEDED) == Change()
 
 
 def test_she_hears_on_which_rung_her_picture_is_drawn() -> None:
@@ -111,7 +113,7 @@ def test_she_hears_on_which_rung_her_picture_is_drawn() -> None:
 @pytest.mark.parametrize("step", [0, 3, 4])
 def test_progress_never_goes_back(step: int) -> None:
     row = try_on(status=TryOnStatus.RUNNING, step=4, steps=8, started_at=T0)
-    assert change(row, EventType.RUNNING, step=step, steps=8) == settle.NOTHING
+    assert change(row, EventType.RUNNING, step=step, steps=8) == Change()
 
 
 def test_an_intermediate_picture_goes_when_the_result_is_there() -> None:
@@ -153,20 +155,20 @@ def test_of_several_people_one_can_still_be_chosen() -> None:
 def test_the_old_refusal_does_not_undo_the_choice() -> None:
     chosen = photo(person=1)
     again = change(chosen, EventType.REJECTED, reasons=["several_people"])
-    assert again == settle.NOTHING
+    assert again == Change()
     assert change(chosen, EventType.REJECTED, reasons=["person_too_small"]).values
 
 
 @pytest.mark.parametrize("status", [PhotoStatus.CHECKING, PhotoStatus.REJECTED])
 def test_a_cancelled_check_says_nothing_of_the_photo(status: PhotoStatus) -> None:
     """It ran out meanwhile, or somebody stopped the job: then it is put back."""
-    assert change(photo(status=status), EventType.CANCELLED) == settle.NOTHING
+    assert change(photo(status=status), EventType.CANCELLED) == Change()
 
 
 @pytest.mark.parametrize("kind", [EventType.READY, EventType.REJECTED, EventType.CANCELLED])
 def test_a_settled_garment_stays(kind: EventType) -> None:
     row = Garment(id="gar_1", status=GarmentStatus.READY, category=Category.UPPER)
-    assert change(row, kind) == settle.NOTHING
+    assert change(row, kind) == Change()
 
 
 @pytest.mark.parametrize(
@@ -197,4 +199,4 @@ def test_a_moment_that_no_calendar_has() -> None:
     said = event(try_on(), EventType.FAILED)
     absurd = Event(subject=said.subject, id=said.id, type=said.type, at_ms=10**20, data=said.data)
     with pytest.raises(ContractError):
-        settle.try_on_change(try_on(), absurd, SOON)
+        settle.change(try_on(), absurd, SOON)

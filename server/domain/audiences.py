@@ -1,33 +1,23 @@
-"""Reads what sockets are told: rows by id or by owner, and says who may hear of each.
+"""Who may hear of a row, and which rows an audience is told of: by id, by owner, by room.
 
-Knows sessions and rows; no socket, no Redis, no Flask.
+Knows sessions and the registry of nouns; no noun, no socket, no Redis.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
-from server.infra.caller import HERS_ALONE, Caller
+from server.infra.caller import Caller
+from server.infra.kinds import KINDS, Audience, Row
 from server.infra.nudges import Owner, owner_of
-from server.models import Garment, Photo, TryOn
 
-Row = TryOn | Photo | Garment
-
-STATE_FOR = timedelta(hours=24)
 STATE_ROWS = 100  # of each kind, the newest; a page shows no more
-
-_KINDS: dict[str, tuple[Any, ...]] = {
-    "shopper": (Photo, TryOn),
-    "site": (Garment, Photo, TryOn),
-    "merchant": (Garment, TryOn),
-}
-_BY_PREFIX: dict[str, Any] = {"try": TryOn, "pho": Photo, "gar": Garment}
 
 
 def room_of(caller: Caller) -> str:
@@ -47,11 +37,17 @@ def rooms_for(row: Row) -> list[str]:
 
 def rooms_of(row_id: str, owner: Owner, modes: Sequence[str] = ("live", "test")) -> list[str]:
     """Who may hear of a row, or that it is gone. Of a shopper's photo nobody but she."""
-    hers = [f"shopper:{owner.shopper_id}"] if owner.shopper_id else []
-    if hers and _BY_PREFIX.get(row_id.partition("_")[0]) is Photo:
-        return hers
-    sites = [f"site:{owner.site_id}:{mode}" for mode in modes]
-    return [f"merchant:{owner.merchant_id}", *sites, *hers]
+    kind = KINDS.of_id(row_id)
+    if kind is None or kind.live is None:
+        return []
+    rooms: dict[Audience, list[str]] = {
+        "merchant": [f"merchant:{owner.merchant_id}"],
+        "site": [f"site:{owner.site_id}:{mode}" for mode in modes],
+        "shopper": [f"shopper:{owner.shopper_id}"] if owner.shopper_id else [],
+    }
+    if owner.shopper_id and kind.model.hers_alone:
+        return rooms["shopper"]
+    return [room for who, some in rooms.items() if who in kind.live.audiences for room in some]
 
 
 def by_id(session: Session, ids: Iterable[str]) -> dict[str, Row]:
@@ -59,22 +55,22 @@ def by_id(session: Session, ids: Iterable[str]) -> dict[str, Row]:
     for row_id in ids:
         wanted[row_id.partition("_")[0]].append(row_id)
     found: dict[str, Row] = {}
-    for prefix, model in _BY_PREFIX.items():
-        for start in range(0, len(wanted[prefix]), 500):
-            some = wanted[prefix][start : start + 500]
-            query = select(model).where(model.id.in_(some))
+    for kind in KINDS:
+        for start in range(0, len(wanted[kind.prefix]), 500):
+            some = wanted[kind.prefix][start : start + 500]
+            query = select(kind.model).where(kind.model.id.in_(some))
             found |= {row.id: row for row in session.scalars(query)}
     return found
 
 
 def state(session: Session, room: str, now: datetime) -> list[Row]:
-    """The rows of the last 24 h that a room may hear of, oldest first; garments whatever their
-    age, and to a shopper none."""
+    """The rows that a room may hear of, oldest first; of most kinds those of the last 24 h."""
     rows: list[Row] = []
-    for model in _KINDS[room.partition(":")[0]]:
+    for kind, live in KINDS.heard_by(room.partition(":")[0]):
+        model = kind.model
         query = select(model).where(*_in_room(model, room))
-        if model is not Garment:
-            query = query.where(model.created_at > now - STATE_FOR)
+        if live.told_for is not None:
+            query = query.where(model.created_at > now - live.told_for)
         newest = session.scalars(query.order_by(model.created_at.desc()).limit(STATE_ROWS))
         rows += [row for row in reversed(newest.all()) if not is_gone(row)]
     return rows
@@ -83,8 +79,11 @@ def state(session: Session, room: str, now: datetime) -> list[Row]:
 def state_of_shoppers(session: Session, ids: Sequence[str], now: datetime) -> list[Row]:
     """The same for many shoppers at once."""
     rows: list[Row] = []
-    for model in _KINDS["shopper"]:
-        query = select(model).where(model.shopper_id.in_(ids), model.created_at > now - STATE_FOR)
+    for kind, live in KINDS.heard_by("shopper"):
+        model = kind.model
+        query = select(model).where(model.shopper_id.in_(ids))
+        if live.told_for is not None:
+            query = query.where(model.created_at > now - live.told_for)
         rows += [row for row in session.scalars(query) if not is_gone(row)]
     return rows
 
@@ -93,7 +92,7 @@ def is_gone(row: Row) -> bool:
     return getattr(row, "deleted_at", None) is not None
 
 
-def _in_room(model: Any, room: str) -> list[Any]:
+def _in_room(model: Any, room: str) -> list[ColumnElement[bool]]:
     kind, _, name = room.partition(":")
     if kind == "shopper":
         return [model.shopper_id == name]
@@ -101,5 +100,5 @@ def _in_room(model: Any, room: str) -> list[Any]:
         return [model.merchant_id == name]
     site_id, _, mode = name.partition(":")
     narrowed = [model.mode == mode] if hasattr(model, "mode") else []
-    narrowed += [model.shopper_id.is_(None)] if model in HERS_ALONE else []
+    narrowed += [model.shopper_id.is_(None)] if model.hers_alone else []
     return [model.site_id == site_id, *narrowed]

@@ -1,24 +1,27 @@
 """Photos of shoppers: checked by the tailor, read by engines only as its clean copy, deleted whole.
 
-An act opens its own unit of work; `bury` and `job_of` are for acts and steward.
+An act opens its own unit of work; what takes a `Work` is for acts and steward.
 """
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import select, update
 
 from gpu_worker.contract import PhotoJob, PhotoStatus, Reason
 from server.domain import try_ons, uploads, waiting
 from server.domain.fair_share import admits
-from server.infra import nudges, reasons
+from server.domain.photos import lifecycle
+from server.domain.transitions import write
+from server.infra import nudges
 from server.infra.caller import Caller, get_owned, owned
 from server.infra.errors import RETRY_AFTER_S, Problem
 from server.infra.services import Services, Work
 from server.infra.store import photo_keys
 from server.models import Photo, Shopper, TryOn, new_id, now
+
+PLACE = PhotoJob.ENGINE, PhotoJob.LANE
 
 
 def create(
@@ -118,10 +121,10 @@ def choose_person(
             raise Problem("photo_settled")
         if person >= len(photo.people):
             raise Problem("person_unknown", param="person")
+        again = lifecycle.checked_again(photo, work.now, person, asked_from)
         photo.asked_from = asked_from
         _refuse_flood(work, caller, photo)
-        photo.person, photo.reasons = person, []
-        photo.status, photo.queued_at = PhotoStatus.CHECKING, work.now
+        write(photo, again)
         work.nudge(photo)
         work.after_commit(lambda: enqueue(services, photo, anew=True))
     return photo
@@ -144,16 +147,26 @@ def bury(work: Work, photo: Photo) -> None:
     keys = photo_keys(photo.id)
     work.doom([photo.upload_key], until=uploads.writable_until(photo.created_at))
     work.doom(keys.all())
-    if photo.status == PhotoStatus.CHECKING:
-        jobs, photo_id, merchant_id = work.services.jobs, photo.id, photo.merchant_id
-        engine, lane = PhotoJob.ENGINE, PhotoJob.LANE
-        work.after_commit(lambda: jobs.cancel(photo_id, engine, lane, merchant_id))
+    if photo.status in lifecycle.UNFINISHED:
+        _cancel_job(work, photo)
     work.announce(nudges.gone(photo))
     work.session.delete(photo)
 
 
+def end_overdue(work: Work, photo: Photo) -> None:
+    """Refuses one that was not checked in time."""
+    write(photo, lifecycle.rejected(photo, [Reason.WORKER_LOST.value]))
+    work.doom([photo.upload_key])
+    _cancel_job(work, photo)
+
+
+def _cancel_job(work: Work, photo: Photo) -> None:
+    jobs, place = work.services.jobs, (photo.id, *PLACE, photo.merchant_id)
+    work.after_commit(lambda: jobs.cancel(*place))
+
+
 def enqueue(services: Services, photo: Photo, *, anew: bool = False) -> bool:
-    return services.jobs.enqueue(job_of(photo), PhotoJob.ENGINE, PhotoJob.LANE, anew=anew)
+    return services.jobs.enqueue(job_of(photo), *PLACE, anew=anew)
 
 
 def job_of(photo: Photo) -> PhotoJob:
@@ -170,22 +183,6 @@ def job_of(photo: Photo) -> PhotoJob:
         parts_key=photo.parts_key,
         person=photo.person,
     )
-
-
-def to_dict(photo: Photo, *, for_merchant: bool = False) -> dict[str, Any]:
-    """A photo as it stands in JSON."""
-    return {
-        "id": photo.id,
-        "status": photo.status.value,
-        "reasons": [reasons.to_dict(code, for_merchant=for_merchant) for code in photo.reasons],
-        "hints": photo.hints,
-        "people": photo.people,
-        "person": photo.person,
-        "width_px": photo.width_px,
-        "height_px": photo.height_px,
-        "created_at": photo.created_at.isoformat(),
-        "expires_at": photo.expires_at.isoformat(),
-    }
 
 
 def _made_from(services: Services, caller: Caller, key: str) -> Photo | None:

@@ -1,0 +1,101 @@
+"""What an event makes of a try-on: pure rules, so that a second, late or misplaced event changes
+nothing. Knows no session, no Redis and no store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from gpu_worker.contract import ContractError, Event, EventType, Reason, TryOnStatus
+from server.domain import events
+from server.domain.try_ons import lifecycle
+from server.domain.try_ons.lifecycle import is_open
+from server.infra.kinds import Change, Values
+from server.infra.store import partial_key, picture_key, try_on_keys
+from server.models import TryOn
+
+
+def change(row: TryOn, event: Event, now: datetime) -> Change:
+    """What `event` makes of the row.
+
+    Raises:
+        ContractError: no such thing happens to a try-on, or its data is not what was agreed.
+    """
+    if event.type not in _RULES:
+        raise ContractError(f"a try-on is never {event.type.value}")
+    return _RULES[event.type](row, event, now)
+
+
+def _running(row: TryOn, event: Event, now: datetime) -> Change:
+    step, steps = events.whole(event, "step"), events.whole(event, "steps")
+    if not is_open(row):
+        return Change()
+    if row.status is TryOnStatus.RUNNING and step <= row.step:
+        return Change()
+    at = row.started_at or _moment(row, event, now)
+    tier = events.text(event, "tier")
+    return Change(lifecycle.running(row, at, step=step, steps=steps, tier=tier))
+
+
+def _partial(row: TryOn, event: Event, _now: datetime) -> Change:
+    key = partial_key(row.id)
+    if event.data.get("key") != key:
+        raise ContractError(f"preview of {row.id} names {event.data.get('key')!r}")
+    if not is_open(row):
+        return Change(doomed=[key] if row.status is not TryOnStatus.SUCCEEDED else [])
+    return Change(lifecycle.shown(key, events.whole(event, "step", row.step)))
+
+
+def _succeeded(row: TryOn, event: Event, now: datetime) -> Change:
+    model_ms = events.whole(event, "model_ms")
+    picture: Values = {
+        "width": events.whole(event, "width"),
+        "height": events.whole(event, "height"),
+        "is_preview": bool(event.data.get("is_preview", False)),
+        "tier": events.text(event, "tier"),
+        "seed": events.whole(event, "seed", row.seed),
+        "engine": events.text(event, "engine") or row.engine,
+    }
+    if row.status is TryOnStatus.SUCCEEDED and row.deleted_at is None and row.result_key:
+        return Change()
+    if not is_open(row):
+        return Change(doomed=[picture_key(row.id)])
+    picture["result_key"] = row.result_key or picture_key(row.id)
+    at = _moment(row, event, now)
+    return _ended(row, lifecycle.succeeded(row, at, picture, model_ms=model_ms))
+
+
+def _failed(row: TryOn, event: Event, now: datetime) -> Change:
+    if not is_open(row):
+        return _too_late(row)
+    code = events.reason(event.data.get("code")) or Reason.ENGINE_FAILED
+    again, at = bool(event.data.get("retryable", False)), _moment(row, event, now)
+    return _ended(row, lifecycle.failed(row, at, code.value, retryable=again))
+
+
+def _cancelled(row: TryOn, event: Event, now: datetime) -> Change:
+    if not is_open(row):
+        return _too_late(row)
+    return _ended(row, lifecycle.cancelled(row, _moment(row, event, now)))
+
+
+def _ended(row: TryOn, values: Values) -> Change:
+    return Change(values, [row.preview_key] if row.preview_key else [])
+
+
+def _too_late(row: TryOn) -> Change:
+    """A deleted row must leave nothing, a settled one stays."""
+    return Change() if row.deleted_at is None else Change(doomed=try_on_keys(row.id))
+
+
+def _moment(row: TryOn, event: Event, now: datetime) -> datetime:
+    return events.moment(event, row.queued_at, now)
+
+
+_RULES: dict[EventType, Callable[[TryOn, Event, datetime], Change]] = {
+    EventType.RUNNING: _running,
+    EventType.PREVIEW: _partial,
+    EventType.SUCCEEDED: _succeeded,
+    EventType.FAILED: _failed,
+    EventType.CANCELLED: _cancelled,
+}

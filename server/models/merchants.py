@@ -1,0 +1,84 @@
+"""A merchant's side: its people and their logins, its sites and their keys."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from server.models.base import Base, new_id, now
+
+
+class Merchant(Base):
+    __tablename__ = "merchants"
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("mer"))
+    name: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class User(Base):
+    """Somebody who logs in to the dashboard. `role`: owner | staff."""
+
+    __tablename__ = "users"
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("usr"))
+    merchant_id: Mapped[str] = mapped_column(ForeignKey("merchants.id"), index=True)
+    email: Mapped[str] = mapped_column(unique=True)
+    password_hash: Mapped[str]
+    role: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+    merchant: Mapped[Merchant] = relationship()
+
+
+class DashboardSession(Base):
+    """A browser in which a user is logged in. Its cookie holds a token, the row only its hash.
+    `browser`: in our words. It ends at `expires_at`, or when it is unused for a week."""
+
+    __tablename__ = "dashboard_sessions"
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("ses"))
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
+    token_hash: Mapped[str] = mapped_column(unique=True)
+    browser: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    last_seen_at: Mapped[datetime] = mapped_column(default=now)
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+
+    user: Mapped[User] = relationship()
+
+
+class Site(Base):
+    """One shop of a merchant, with its publishable keys and the origins that may use them."""
+
+    __tablename__ = "sites"
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("sit"))
+    merchant_id: Mapped[str] = mapped_column(ForeignKey("merchants.id"), index=True)
+    name: Mapped[str]
+    live_key: Mapped[str] = mapped_column(unique=True)
+    test_key: Mapped[str] = mapped_column(unique=True)
+    allowed_origins: Mapped[list[Any]] = mapped_column(default=list)
+    accent: Mapped[str] = mapped_column(default="#3b4cca")
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+    merchant: Mapped[Merchant] = relationship()
+
+
+class SecretKey(Base):
+    """A hashed `sk_live_…` or `sk_test_…`; the clear text is shown once. `hint`: its last four."""
+
+    __tablename__ = "secret_keys"
+
+    id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("key"))
+    site_id: Mapped[str] = mapped_column(ForeignKey("sites.id"), index=True)
+    mode: Mapped[str]
+    hint: Mapped[str]
+    hash: Mapped[str] = mapped_column(unique=True)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    revoked_at: Mapped[datetime | None]
+
+    site: Mapped[Site] = relationship()

@@ -1,0 +1,10 @@
+"""What opens a live socket."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel
+
+
+class LiveTicketOut(BaseModel):
+    ticket: str
+    expires_in_s: int
