@@ -1,4 +1,4 @@
-"""Garments that the demo set lacks, composed from its pictures: shorts and jumpsuits.
+"""Garments that the demo set lacks, composed from its pictures: shorts, jumpsuits, a cardigan.
 
 For sheets and tests. Knows pixels of the demo's own renders; nothing of how they are read.
 """
@@ -20,6 +20,8 @@ from gpu_worker.vision.planes import Floats, Mask, floats, resize
 _OLIVE = (0.47, 0.50, 0.36)
 _OVERLAP = 0.04  # of the top's height
 _MARGIN_PX = 60
+_NECK_WIDE, _FRONT_DEEP = 0.65, 0.45  # of the top's width between its sleeves, of its height
+_LINING = 0.55  # as light as this share of the cloth
 
 
 @cache
@@ -49,10 +51,20 @@ def playsuit() -> Pixels:
     return jumpsuit("tee_geo", 0.42)
 
 
+@cache
+def cardigan() -> Pixels:
+    """A tee of the demo in one cloth, its front open in a V; in it the inside of the back."""
+    picture = load(DEMO / "garment_tee_sunset.jpg")
+    cloth = _cloth(picture)
+    page = _in_one_colour(picture)
+    page[_open_front(cloth) & cloth] = np.round(floats(_OLIVE) * 255 * _LINING)
+    return page
+
+
 def write(folder: Path) -> tuple[Path, ...]:
     """Saves the composed garments, named as the demo names its own."""
     folder.mkdir(parents=True, exist_ok=True)
-    made = (shorts, jumpsuit, jumpsuit_with_sleeves, playsuit)
+    made = (shorts, jumpsuit, jumpsuit_with_sleeves, playsuit, cardigan)
     paths = [folder / f"garment_{make.__name__}.png" for make in made]
     for path, make in zip(paths, made, strict=True):
         Image.fromarray(make()).save(path)
@@ -79,6 +91,16 @@ def _cut_legs(picture: Pixels, share: float) -> Pixels:
     if share < 1:
         cut[rows[0] + round(share * (rows[-1] - rows[0])) :] = np.round(_ground(picture))
     return cut
+
+
+def _open_front(cloth: Mask) -> Mask:
+    """A V from the neck down, px."""
+    rows = np.flatnonzero(cloth.any(axis=1))
+    hem = np.flatnonzero(cloth[rows[-1] - round(0.1 * len(rows))])
+    middle, half = (hem[0] + hem[-1]) / 2, _NECK_WIDE / 2 * (hem[-1] - hem[0])
+    ys, xs = np.indices(cloth.shape)
+    down = (ys - rows[0]) / (_FRONT_DEEP * len(rows))
+    return np.asarray(np.abs(xs - middle) < half * (1 - down))
 
 
 def _in_one_colour(picture: Pixels) -> Pixels:

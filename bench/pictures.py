@@ -1,6 +1,7 @@
 """The pictures that sheets, benchmarks and tests of the preview look at.
 
-The demo set is in the repository. The photos beside it may be looked at but not published.
+The demo's renders and garments under CC0 are in the repository. The photos that may lie beside it
+may be looked at but not published.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from gpu_worker.engine import Pixels
 
 ROOT = Path(__file__).resolve().parent.parent
 DEMO = ROOT / "embed/demo/static"
+PHONE = ROOT / "tests/data/garments"
 PHOTOS = ROOT.parent / "shared/photos"
 
 
@@ -32,7 +34,13 @@ def demo() -> Set:
     return Set("demo", _sorted(DEMO, "person_*.jpg"), _sorted(DEMO, "garment_*.jpg"))
 
 
+def phone() -> Set:
+    """The demo's people in garments that somebody laid out and took with a phone."""
+    return Set("phone", demo().people, _sorted(PHONE, "phone_*.jpg"))
+
+
 def photos() -> Set:
+    """Nobody and nothing where no photos lie beside the repository."""
     people = _sorted(PHOTOS / "person", "*.*")
     return Set("photos", people, _sorted(PHOTOS / "garment", "*.*"))
 
@@ -47,11 +55,11 @@ def _sorted(folder: Path, pattern: str) -> tuple[Path, ...]:
 
 
 def category_of(path: Path) -> Category:
-    """From the file's name, as the two sets name theirs."""
+    """From the file's name, as each set names its own."""
     overall = ("overall", "dress", "jumpsuit", "playsuit")
     if any(word in path.stem for word in overall):
         return Category.OVERALL
-    lower = ("skirt", "trousers", "lower", "shorts")
+    lower = ("skirt", "trousers", "pants", "lower", "shorts")
     return Category.LOWER if any(word in path.stem for word in lower) else Category.UPPER
 
 

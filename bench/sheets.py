@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from bench import composed
-from bench.pictures import ROOT, Set, category_of, demo, load, mixed, photos
+from bench.pictures import ROOT, Set, category_of, demo, load, mixed, phone, photos
 from gpu_worker.contract import Category
 from gpu_worker.engine import Order, Parts, Pixels, Refusal, SeededNoise
 from gpu_worker.engines.preview import PreviewEngine
@@ -25,6 +25,7 @@ from gpu_worker.vision.pose.body import HIPS, SHOULDERS
 
 OUT = ROOT / "build/sheets"
 PUBLISHED = ROOT / "docs/preview-sheet.jpg"
+SETS = ("demo", "phone", "photos", "mixed", "composed")
 THUMBNAIL_PX = 300
 DETAIL_PX = 360
 _DETAIL_SW = 1.3
@@ -32,12 +33,12 @@ _DETAIL_SW = 1.3
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--set", choices=["demo", "photos", "mixed", "composed"], action="append")
+    parser.add_argument("--set", choices=SETS, action="append")
     parser.add_argument("--publish", action="store_true", help="write docs/preview-sheet.jpg")
     chosen = parser.parse_args(arguments)
     OUT.mkdir(parents=True, exist_ok=True)
-    sets = {"demo": demo(), "photos": photos(), "mixed": mixed(), "composed": _composed()}
-    for name in chosen.set or list(sets):
+    sets = {made.name: made for made in (demo(), phone(), photos(), mixed(), _composed())}
+    for name in chosen.set or SETS:
         if sets[name].people:
             sheet = _sheet(sets[name])
             if chosen.publish and name == "demo":
@@ -45,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _composed() -> Set:
-    """Everybody in the shorts and jumpsuits that neither set has."""
+    """Everybody in the shorts, jumpsuits and cardigan that no other set has."""
     return Set("composed", demo().people + photos().people, composed.write(OUT / "composed"))
 
 

@@ -1,15 +1,30 @@
-"""Jobs for tailor and fetcher, as the server makes them."""
+"""Jobs for tailor and fetcher, as the server makes them, and pictures as people upload them."""
 
 from __future__ import annotations
 
+import io
 import time
+from functools import cache
 from pathlib import Path
 from typing import Any
+
+from PIL import Image
 
 from gpu_worker.contract import Category, FetchJob, GarmentJob, PhotoJob
 
 PICTURES = Path(__file__).parent.parent / "embed/demo/static"
 OWNED: dict[str, Any] = {"merchant_id": "mer_ada", "site_id": "sit_1"}
+
+
+@cache
+def upload(name: str) -> bytes:
+    """`upload("person_anna")`: a picture of the demo at half its size, which costs a third."""
+    picture = Image.open(PICTURES / f"{name}.jpg")
+    out = io.BytesIO()
+    picture.resize((picture.width // 2, picture.height // 2), Image.Resampling.BOX).save(
+        out, "JPEG", quality=90
+    )
+    return out.getvalue()
 
 
 def photo_job(id: str = "pho_1", **changes: Any) -> PhotoJob:  # noqa: A002

@@ -1,4 +1,4 @@
-"""A workshop for the worker's tests."""
+"""A workshop for the worker's tests, and what was read and drawn for all of them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.gpu_worker.reading import Reader
 from tests.services import S3Settings
 from tests.workshop import Workshop, workshop
 
@@ -15,3 +16,10 @@ from tests.workshop import Workshop, workshop
 def shop(redis_url: str, store: S3Settings, tmp_path: Path) -> Iterator[Workshop]:
     with workshop(redis_url, store, tmp_path) as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def reader(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Reader:
+    """Kept in pytest's cache, or for this run where that is switched off."""
+    kept = getattr(pytestconfig, "cache", None)
+    return Reader(kept.mkdir("drawn") if kept else tmp_path_factory.mktemp("drawn"))

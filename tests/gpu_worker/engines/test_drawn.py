@@ -12,7 +12,7 @@ from PIL import Image
 from gpu_worker.contract import Category, EventType, TryOnJob
 from server.infra.jobs import Jobs
 from tests.services import S3Settings
-from tests.tailoring import OWNED, PICTURES, garment_job, photo_job
+from tests.tailoring import OWNED, garment_job, photo_job, upload
 from tests.workshop import Workshop, said, workshop
 
 
@@ -26,9 +26,8 @@ def shop(redis_url: str, store: S3Settings, tmp_path: Path) -> Iterator[Workshop
 def test_a_photo_and_a_garment_become_a_picture(shop: Workshop) -> None:
     shop.start()
     photo, garment = photo_job(), garment_job(upload_key="uploads/sit_1/gar_1")
-    shop.store.put(photo.upload_key, (PICTURES / "person_anna.jpg").read_bytes(), "image/jpeg")
-    tee = (PICTURES / "garment_tee_geo.jpg").read_bytes()
-    shop.store.put("uploads/sit_1/gar_1", tee, "image/jpeg")
+    shop.store.put(photo.upload_key, upload("person_anna"), "image/jpeg")
+    shop.store.put("uploads/sit_1/gar_1", upload("garment_tee_geo"), "image/jpeg")
     shop.accept(photo)
     shop.accept(garment)
     shop.wait_until_settled()

@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from bench.pictures import PHONE
 from gpu_worker.contract import Category, Event, EventType, Reason
 from gpu_worker.storage.courier import load_parts
 from gpu_worker.vision import cutout
-from tests.tailoring import PICTURES, garment_job
+from tests.tailoring import PICTURES, garment_job, upload
 from tests.workshop import Workshop, jpeg, pixels, said
 
-TEE = (PICTURES / "garment_tee_geo.jpg").read_bytes()
+TEE = upload("garment_tee_geo")
 
 
 def told(tailor: Workshop, data: bytes | None, **changes: Any) -> Event:
@@ -36,18 +37,30 @@ def screen(tailor: Workshop) -> np.ndarray[Any, np.dtype[np.uint8]]:
 
 
 def test_a_garment_becomes_ready(tailor: Workshop) -> None:
-    event = told(tailor, TEE)
+    event = told(tailor, (PICTURES / "garment_tee_geo.jpg").read_bytes())
     assert event.type == EventType.READY
     picture = pixels(tailor.store.get("garments/gar_1/garment.png", 10**8))
     assert picture.shape == (event.data["height"], event.data["width"], 3)
     parts = load_parts(tailor.store.get("garments/gar_1/parts.npz", 10**7))
     assert cutout.fits(parts, picture, Category.UPPER)
     assert tailor.store.metadata("uploads/sit_1/gar_1") is None
+    _is_small_and_transparent_around_the_garment(screen(tailor))
 
 
-def test_the_cut_out_is_small_and_transparent_around_the_garment(tailor: Workshop) -> None:
-    told(tailor, TEE)
-    shown = screen(tailor)
+@pytest.mark.parametrize(
+    ("name", "category"),
+    [("tshirt_18b6", Category.UPPER), ("pants_eaa3", Category.LOWER),
+     ("dress_cbf4", Category.OVERALL)],
+)  # fmt: skip
+def test_what_a_phone_took_becomes_ready(tailor: Workshop, name: str, category: Category) -> None:
+    taken = (PHONE / f"phone_{name}.jpg").read_bytes()
+    assert told(tailor, taken, category=category).type == EventType.READY
+    parts = load_parts(tailor.store.get("garments/gar_1/parts.npz", 10**7))
+    picture = pixels(tailor.store.get("garments/gar_1/garment.png", 10**8))
+    assert cutout.fits(parts, picture, category)
+
+
+def _is_small_and_transparent_around_the_garment(shown: np.ndarray[Any, Any]) -> None:
     assert max(shown.shape[:2]) == 512
     assert shown[0, 0, 3] == 0
     assert shown[shown.shape[0] // 2, shown.shape[1] // 2, 3] == 255
@@ -55,7 +68,7 @@ def test_the_cut_out_is_small_and_transparent_around_the_garment(tailor: Worksho
 
 def test_another_picture_of_the_same_garment_is_cleaned_anew(tailor: Workshop) -> None:
     told(tailor, TEE)
-    dress = (PICTURES / "garment_dress_floral.jpg").read_bytes()
+    dress = upload("garment_dress_floral")
     again = {"upload_key": "uploads/sit_1/second", "category": Category.OVERALL}
     assert told(tailor, dress, **again).type == EventType.READY
     parts = load_parts(tailor.store.get("garments/gar_1/parts.npz", 10**7))
@@ -97,8 +110,13 @@ def noise() -> bytes:
 
 
 REFUSED: list[tuple[str, Callable[[], bytes | None], Reason]] = [
-    ("on a model", (PICTURES / "person_anna.jpg").read_bytes, Reason.GARMENT_ON_MODEL),
+    ("on a model", lambda: upload("person_anna"), Reason.GARMENT_ON_MODEL),
     ("no plain ground", noise, Reason.GARMENT_BACKGROUND_NOT_PLAIN),
+    (
+        "on a hanger in a shop",
+        (PHONE / "busy_tshirt_01fd.jpg").read_bytes,
+        Reason.GARMENT_BACKGROUND_NOT_PLAIN,
+    ),
     ("nothing on it", lambda: jpeg(400, 400), Reason.GARMENT_NOT_FOUND),
     ("not an image", lambda: b"%PDF-1.7", Reason.NOT_AN_IMAGE),
     ("nothing uploaded", lambda: None, Reason.UPLOAD_MISSING),

@@ -8,17 +8,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bench.pictures import load
 from gpu_worker.contract import Hint
 from gpu_worker.engine import Pixels
 from gpu_worker.tailor.hints import hints_of
 from gpu_worker.tailor.orders import PhotoOrder
 from gpu_worker.tailor.photo import check_photo
-from gpu_worker.vision import pose
 from gpu_worker.vision.pose.body import WRISTS
-from tests.tailoring import PICTURES
+from tests.gpu_worker.reading import Reader, demo, half
 
-ANNA = load(PICTURES / "person_anna.jpg")
+ANNA = half(demo("person_anna"))
 
 
 def _dim() -> Pixels:
@@ -28,9 +26,9 @@ def _dim() -> Pixels:
 SAID: list[tuple[str, Callable[[], Pixels], list[Hint]]] = [
     ("to the knees", lambda: ANNA, []),
     ("dim", _dim, [Hint.DIM]),
-    ("to the hips", lambda: ANNA[:900], [Hint.CROP_ENDS_AT_WAIST]),
-    ("a bust", lambda: ANNA[:560], [Hint.CROP_ENDS_ABOVE_WAIST]),
-    ("a dim bust", lambda: _dim()[:560], [Hint.DIM, Hint.CROP_ENDS_ABOVE_WAIST]),
+    ("to the hips", lambda: ANNA[:450], [Hint.CROP_ENDS_AT_WAIST]),
+    ("a bust", lambda: ANNA[:280], [Hint.CROP_ENDS_ABOVE_WAIST]),
+    ("a dim bust", lambda: _dim()[:280], [Hint.DIM, Hint.CROP_ENDS_ABOVE_WAIST]),
 ]
 
 
@@ -42,13 +40,13 @@ def test_says_what_could_be_better(photo: Callable[[], Pixels], hints: list[Hint
 
 
 @pytest.mark.parametrize("name", ["george", "kenji", "marcus", "priya", "zola"])
-def test_has_nothing_to_say_about_the_demos_photos(name: str) -> None:
-    photo = load(PICTURES / f"person_{name}.jpg")
-    assert hints_of(photo, pose.read_person(photo)) == []
+def test_has_nothing_to_say_about_the_demos_photos(reader: Reader, name: str) -> None:
+    photo = demo(f"person_{name}")
+    assert hints_of(photo, reader.person(photo)) == []
 
 
-def test_sees_arms_before_the_body() -> None:
-    anna = pose.read_person(ANNA)
+def test_sees_arms_before_the_body(reader: Reader) -> None:
+    anna = reader.person(ANNA)
     points = anna.body.points.copy()
     points[WRISTS[0]] = anna.body.at(0.3, 0.4)
     crossed = replace(anna, body=replace(anna.body, points=points))

@@ -12,9 +12,11 @@ from gpu_worker.decoders import Decoders
 from gpu_worker.queue.leases import Claim
 from gpu_worker.worker.bill import Bill
 from tests.hostile import heavy
-from tests.tailoring import PICTURES, photo_job
+from tests.tailoring import photo_job, upload
 from tests.waiting import wait_for
 from tests.workshop import Workshop, said
+
+AT_SIGHT_MS = 30  # well above what a photo costs that is refused without decoding
 
 
 def hand_over(tailor: Workshop, photo: str, data: bytes, merchant: str) -> None:
@@ -68,10 +70,11 @@ def test_sams_photo_is_checked_however_many_of_cleos_keep_coming(
 
     for _ in range(2):
         sam_is_ready()
-    hand_over(tailor, "pho_sam", (PICTURES / "person_anna.jpg").read_bytes(), "mer_ada")
+    hand_over(tailor, "pho_sam", upload("person_anna"), "mer_ada")
     wait_for(sam_is_ready)
     tailor.wait_until_settled()
     for photo in cleos:
         assert said(tailor.events(photo)[-1])["reasons"] == [Reason.PICTURE_TOO_COMPLEX.value]
     wait_for(lambda: bills.keys() >= set(cleos))
-    assert min(bills[photo] for photo in cleos) > 200
+    # Of CPU time: where a busy machine gave the child little of it, the wall clock ended it first.
+    assert min(bills[photo] for photo in cleos) > AT_SIGHT_MS

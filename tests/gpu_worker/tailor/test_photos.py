@@ -12,14 +12,14 @@ from PIL import Image
 from gpu_worker.contract import Event, EventType, Reason
 from gpu_worker.storage.courier import load_parts
 from gpu_worker.vision import pose
-from tests.tailoring import PICTURES, photo_job
+from tests.tailoring import PICTURES, photo_job, upload
 from tests.workshop import Workshop, jpeg, pixels, said
 
 GPS = 0x8825
 
 
 def anna() -> Image.Image:
-    return Image.open(PICTURES / "person_anna.jpg").convert("RGB")
+    return Image.open(io.BytesIO(upload("person_anna")))
 
 
 def saved(image: Image.Image, kind: str = "JPEG", **options: Any) -> bytes:
@@ -30,7 +30,7 @@ def saved(image: Image.Image, kind: str = "JPEG", **options: Any) -> bytes:
 
 def phone_photo() -> bytes:
     """12 megapixels, lying on its side in the file, with the place where it was taken."""
-    image = anna()
+    image = Image.open(PICTURES / "person_anna.jpg")
     side = image.resize((3000, 3000 * image.height // image.width), Image.Resampling.BICUBIC)
     exif = Image.Exif()
     exif[0x0112] = 6
@@ -63,7 +63,7 @@ def test_a_phones_photo_becomes_ready_upright_and_without_its_place(tailor: Work
 
 
 def test_the_parts_are_what_an_engine_wants(tailor: Workshop) -> None:
-    told(tailor, saved(anna()))
+    told(tailor, upload("person_anna"))
     clean = pixels(tailor.store.get("photos/pho_1/photo.jpg", 10**7))
     parts = load_parts(tailor.store.get("photos/pho_1/parts.npz", 10**7))
     assert pose.fits(parts, clean)
@@ -72,7 +72,7 @@ def test_the_parts_are_what_an_engine_wants(tailor: Workshop) -> None:
 
 @pytest.mark.parametrize("ready", [True, False])
 def test_the_original_is_gone_afterwards(tailor: Workshop, ready: bool) -> None:
-    told(tailor, phone_photo() if ready else jpeg(400, 400))
+    told(tailor, upload("person_anna") if ready else jpeg(400, 400))
     assert tailor.store.metadata("uploads/sit_1/pho_1") is None
 
 
@@ -97,10 +97,10 @@ def test_other_kinds_are_ready_too(
 
 
 def two_people() -> bytes:
-    left, right = anna(), Image.open(PICTURES / "person_marcus.jpg").convert("RGB")
-    both = Image.new("RGB", (left.width + 300 + right.width, left.height), "white")
+    left, right = anna(), Image.open(io.BytesIO(upload("person_marcus")))
+    both = Image.new("RGB", (left.width + 150 + right.width, left.height), "white")
     both.paste(left, (0, 0))
-    both.paste(right, (left.width + 300, 0))
+    both.paste(right, (left.width + 150, 0))
     return saved(both, quality=92)
 
 
@@ -118,7 +118,7 @@ def test_of_several_people_one_is_picked(tailor: Workshop) -> None:
 
 
 def test_a_second_look_at_the_same_photo_repeats_the_answer(tailor: Workshop) -> None:
-    first = told(tailor, saved(anna()))
+    first = told(tailor, upload("person_anna"))
     again = told(tailor, None)
     assert (again.type, said(again)) == (first.type, said(first))
 

@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from functools import cache
-from pathlib import Path
+from collections.abc import Callable
 
 import cv2
 import numpy as np
 import pytest
-from PIL import Image
 
 from gpu_worker.contract import Category
 from gpu_worker.engine import Pixels
 from gpu_worker.vision.agnostic import agnostic_mask
-from gpu_worker.vision.pose import Person, read_person
+from gpu_worker.vision.pose import Person
 from gpu_worker.vision.pose.body import EYES, MOUTH, NOSE, WRISTS
 from gpu_worker.vision.pose.labels import FEET, HAIR, LOWER, UPPER
+from tests.gpu_worker.reading import Reader, demo
 
-DEMO = Path(__file__).parents[3] / "embed" / "demo" / "static"
 PEOPLE = ("anna", "marcus", "priya")
+Find = Callable[[str], Person]
 
 
-@cache
-def person(name: str) -> Person:
-    with Image.open(DEMO / f"person_{name}.jpg") as picture:
-        return read_person(np.asarray(picture.convert("RGB")))
+@pytest.fixture
+def person(reader: Reader) -> Find:
+    return lambda name: reader.person(demo(f"person_{name}"))
 
 
 def share(mask: Pixels, who: Person, *labels: int) -> float:
@@ -52,7 +50,12 @@ WORN = [
 @pytest.mark.parametrize(("category", "goes", "stays"), WORN)
 @pytest.mark.parametrize("loose", [True, False])
 def test_what_is_worn_goes_and_the_rest_stays(
-    name: str, category: Category, goes: tuple[int, ...], stays: tuple[int, ...], loose: bool
+    person: Find,
+    name: str,
+    category: Category,
+    goes: tuple[int, ...],
+    stays: tuple[int, ...],
+    loose: bool,
 ) -> None:
     who = person(name)
     mask = agnostic_mask(who, category, loose=loose)
@@ -64,7 +67,7 @@ def test_what_is_worn_goes_and_the_rest_stays(
 
 
 @pytest.mark.parametrize("name", PEOPLE)
-def test_a_loose_mask_hides_the_old_cut(name: str) -> None:
+def test_a_loose_mask_hides_the_old_cut(person: Find, name: str) -> None:
     """It covers bare forearms, and far more than the cloth."""
     who = person(name)
     loose = agnostic_mask(who, Category.UPPER, loose=True)
@@ -75,7 +78,7 @@ def test_a_loose_mask_hides_the_old_cut(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", PEOPLE)
-def test_hands_stay_where_they_are_not_redrawn(name: str) -> None:
+def test_hands_stay_where_they_are_not_redrawn(person: Find, name: str) -> None:
     who = person(name)
     redrawn = agnostic_mask(who, Category.UPPER)
     kept = agnostic_mask(who, Category.UPPER, redraw_hands=False)
@@ -85,7 +88,7 @@ def test_hands_stay_where_they_are_not_redrawn(name: str) -> None:
     assert ((kept > 0) & (redrawn == 0)).sum() == 0
 
 
-def test_long_hair_may_be_redrawn_where_the_head_is_not_kept() -> None:
+def test_long_hair_may_be_redrawn_where_the_head_is_not_kept(person: Find) -> None:
     who = person("anna")
     kept, free = (agnostic_mask(who, Category.UPPER, keep_head=keep) for keep in (True, False))
     assert share(kept, who, HAIR) < 0.03
@@ -93,6 +96,6 @@ def test_long_hair_may_be_redrawn_where_the_head_is_not_kept() -> None:
     assert at(free, who, NOSE, *EYES, *MOUTH) == [0] * 5
 
 
-def test_it_is_always_the_same() -> None:
+def test_it_is_always_the_same(person: Find) -> None:
     first, second = (agnostic_mask(person("anna"), Category.OVERALL) for _ in range(2))
     assert np.array_equal(first, second)

@@ -7,20 +7,20 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bench.pictures import DEMO, load
 from gpu_worker.contract import Reason
 from gpu_worker.engine import Refusal
 from gpu_worker.vision import pose
 from gpu_worker.vision.pose.body import SHOULDERS, SW_PX, WRISTS, Body
 from gpu_worker.vision.pose.labels import HAIR, LOWER, SKIN, UPPER
 from gpu_worker.vision.pose.plausible import arms_crossed, refuse_implausible
+from tests.gpu_worker.reading import Reader, demo
 
-ANNA = load(DEMO / "person_anna.jpg")
+ANNA = demo("person_anna")
 
 
 @pytest.fixture(scope="module")
-def anna() -> pose.Person:
-    return pose.read_person(ANNA)
+def anna(reader: Reader) -> pose.Person:
+    return reader.person(ANNA)
 
 
 def test_the_canvas_is_measured_in_shoulder_widths(anna: pose.Person) -> None:
@@ -38,10 +38,10 @@ def test_knows_what_is_worn_where(anna: pose.Person, u: float, v: float, label: 
     assert anna.labels[y, x] == label
 
 
-def test_sees_bare_arms_and_the_hem(anna: pose.Person) -> None:
+def test_sees_bare_arms_and_the_hem(reader: Reader, anna: pose.Person) -> None:
     assert anna.bare == (True, True)
     assert 1.0 < anna.waist < 1.25
-    assert pose.read_person(load(DEMO / "person_george.jpg")).bare == (False, False)
+    assert reader.person(demo("person_george")).bare == (False, False)
 
 
 def test_parts_survive_being_kept(anna: pose.Person) -> None:
