@@ -18,11 +18,11 @@ import redis
 from rq import Queue, SimpleWorker, Worker
 from rq.serializers import JSONSerializer
 
-from gpu_worker.__main__ import redis_client
 from gpu_worker.config import Settings
 from gpu_worker.contract import EventType, Job, Reason
 from gpu_worker.engine import Order, Picture, Pixels, SeededNoise
 from gpu_worker.engines.null import NullEngine, NullSample
+from gpu_worker.queue.redis import redis_client
 from gpu_worker.storage.courier import Charge, Outcome
 from gpu_worker.worker import BatchWorker
 

@@ -16,12 +16,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
-from redis import Redis
-from redis.backoff import ExponentialBackoff
-from redis.retry import Retry
-
 from gpu_worker.arbitrator import commands as ruling
 from gpu_worker.config import Settings, SettingsError
+from gpu_worker.queue.redis import redis_client
 
 if TYPE_CHECKING:
     from gpu_worker.scheduling.loop import Steps
@@ -102,17 +99,6 @@ ENGINES: dict[str, Callable[[Settings, Store], Parts]] = {
     "preview": preview_parts,
     "tailor": tailor_parts,
 }
-
-
-def redis_client(url: str) -> Redis:
-    """Short timeouts and few tries: a hung Redis must not hang a worker for a minute."""
-    return Redis.from_url(
-        url,
-        socket_timeout=1.0,
-        socket_connect_timeout=1.0,
-        retry=Retry(ExponentialBackoff(cap=0.2, base=0.05), 2),
-        health_check_interval=15,
-    )
 
 
 class JsonLines(logging.Formatter):

@@ -23,9 +23,9 @@ from PIL import Image
 from redis import Redis
 
 from gpu_worker import contract
-from gpu_worker.__main__ import redis_client
 from gpu_worker.config import Settings
 from gpu_worker.contract import Category, Event, EventType, Job, Lane, TryOnJob
+from gpu_worker.queue.redis import redis_client
 from gpu_worker.scheduling.loop import Steps
 from gpu_worker.storage.courier import Courier
 from gpu_worker.storage.store import Store, connect

@@ -17,7 +17,6 @@ import redis
 from bench.queue_workers import NO_PIXELS, NoCourier
 from bench.scheduling.profiles import PROFILES, hurried, settings_of, tiers_of, turn_s
 from gpu_worker import contract
-from gpu_worker.__main__ import redis_client
 from gpu_worker.arbitrator import Arbitrator
 from gpu_worker.arbitrator.loop import TURN_S
 from gpu_worker.contract import Category, EventType, Job, Lane, Law, Subject
@@ -25,6 +24,7 @@ from gpu_worker.control import Terms, slots_by_depth
 from gpu_worker.engine import Order, Picture, SeededNoise
 from gpu_worker.engines.null import NullSample, TimedEngine
 from gpu_worker.queue.events import Events
+from gpu_worker.queue.redis import redis_client
 from gpu_worker.storage.courier import Outcome
 from gpu_worker.worker import BatchWorker, batch
 

@@ -73,12 +73,12 @@ class Policy:
         return {name: str(value) for name, value in asdict(self).items()}
 
     @classmethod
-    def from_redis(cls, hash_: Mapping[bytes, bytes]) -> Policy | None:
-        """None where nothing readable stands; what is missing has its default."""
+    def from_redis(cls, hash_: Mapping[bytes, bytes], **ours: int) -> Policy | None:
+        """None where nothing readable stands; what is missing is `ours`, else its default."""
         words = {key.decode(): value.decode() for key, value in hash_.items()}
         try:
             given = {name: read(words[name]) for name, read in _FIELDS.items() if name in words}
-            return cls(**given)
+            return cls(**{**ours, **given})
         except (ValueError, TypeError):
             return None
 

@@ -70,9 +70,14 @@ class PolicyReader:
     def _told(self, hash_: Mapping[bytes, bytes]) -> contract.Policy | None:
         """The arbitrator's. A tier it set is forgotten here: alone we begin with the best, and
         with its slots."""
-        ours = {b"batch_size": self._terms.batch_size, b"max_wait_ms": self._terms.max_wait_ms}
-        words = {name: str(number).encode() for name, number in ours.items()} | dict(hash_)
-        policy = contract.Policy.from_redis(words) if hash_ else None
+        terms = self._terms
+        policy = (
+            contract.Policy.from_redis(
+                hash_, batch_size=terms.batch_size, max_wait_ms=terms.max_wait_ms
+            )
+            if hash_
+            else None
+        )
         if policy is not None:
             self._memory = replace(self._memory, rung=0, easy_since=None, slots=policy.batch_size)
         return policy

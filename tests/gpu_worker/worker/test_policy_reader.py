@@ -11,13 +11,13 @@ import pytest
 from redis import Redis
 
 from gpu_worker import contract
-from gpu_worker.__main__ import redis_client
 from gpu_worker.arbitrator import set_override
 from gpu_worker.config import Settings
 from gpu_worker.contract import LADDER, Lane
 from gpu_worker.control import Override
 from gpu_worker.engines.null import NullEngine
 from gpu_worker.fetcher.fetcher import Fetcher
+from gpu_worker.queue.redis import redis_client
 from gpu_worker.worker.policy import Policy, PolicyReader
 from server.infra.jobs import Jobs
 from tests.waiting import wait_for

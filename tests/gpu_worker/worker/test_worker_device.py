@@ -12,11 +12,11 @@ import pytest
 from rq.job import Job as RqJob
 
 from gpu_worker import contract
-from gpu_worker.__main__ import redis_client
 from gpu_worker.contract import EventType
 from gpu_worker.engine import DeviceLostError, OutOfMemoryError
 from gpu_worker.engines.null import NullSample, RecordingEngine
 from gpu_worker.queue.leases import Claim, Leases
+from gpu_worker.queue.redis import redis_client
 from gpu_worker.storage.courier import TryOnCourier
 from gpu_worker.worker import BatchWorker
 from tests import workshop
