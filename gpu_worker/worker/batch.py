@@ -185,9 +185,7 @@ class BatchWorker(RqSide):
         if not len(self._runner):
             self._book.gather(self._policy.slots, self._policy.max_wait_s)
         for held in self._book.take_arrived():
-            ticket = held.admit(self._policy.tier)
-            peeks = self._settings.peeks if held.is_watched else ()
-            self._runner.add(ticket, held.order, peeks)
+            self._runner.add(held.admit(self._policy.tier, self._settings.peeks))
 
     def _beside(self, live: int, slots: int) -> int:
         return bulk_beside(live, slots, self._runner.metrics.curve(self._policy.tier.size))

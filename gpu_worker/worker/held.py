@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,7 +15,7 @@ from rq.job import Job as RqJob
 
 from gpu_worker.contract import Job, Lane, Tier, TryOnJob
 from gpu_worker.queue.leases import Claim, Room
-from gpu_worker.scheduling.plan import Ticket
+from gpu_worker.scheduling.run import Run
 
 SLOW_S = 0.5  # inputs that are longer on their way hold no slot against other merchants
 
@@ -50,19 +50,21 @@ class Held:
             isinstance(self.job, TryOnJob) and self.job.partial_key and self.claim.lane is Lane.LIVE
         )
 
-    def admit(self, tier: Tier) -> Ticket:
+    def admit(self, tier: Tier, peeks: Sequence[float]) -> Run:
         """It joins the runner, on the rung of this moment: whatever comes later, it stays there.
 
         Only a try-on has rungs. What the tailor does is kept apart by its kind."""
         if isinstance(self.job, TryOnJob):
             self.tier = tier
             self.order = replace(self.order, tier=tier)
-        return Ticket(
+        return Run(
             id=self.id,
             lane=self.claim.lane,
             merchant=self.claim.merchant,
             bucket=tier.size if isinstance(self.job, TryOnJob) else self.job.KIND,
             alone=self.claim.runs_alone,
+            order=self.order,
+            peeks=peeks if self.is_watched else (),
         )
 
 
