@@ -34,10 +34,11 @@ from gpu_worker.scheduling.loop import Progress, Runner, Steps, Turn
 from gpu_worker.scheduling.plan import Scheduler, bulk_beside
 from gpu_worker.storage.courier import Courier
 from gpu_worker.worker.bill import Bill
+from gpu_worker.worker.book import Book
 from gpu_worker.worker.carrier import Carrier
 from gpu_worker.worker.claimer import BELL_S, Claimer
-from gpu_worker.worker.held import Book, Held
 from gpu_worker.worker.policy import PolicyReader
+from gpu_worker.worker.request import Request
 from gpu_worker.worker.rhythm import Rhythm
 from gpu_worker.worker.rq_side import RqSide
 
@@ -65,11 +66,7 @@ class BatchWorker(RqSide):
         self._leases = Leases(connection, engine.name, self.name, settings.lease_s, each)
         self._pace = Pace()
         self._bill = Bill()
-        self._book = Book(
-            on_forget=lambda held: self._bill.close(held.claim, held.spent_ms),
-            beside=self._beside,
-            on_late=lambda held, ms: self._bill.add(held.claim, ms),
-        )
+        self._book = Book(self._bill, self._beside)
         self._carrier = Carrier(
             courier,
             self._book,
@@ -80,7 +77,7 @@ class BatchWorker(RqSide):
             settings.lease_s,
         )
         self._runner = Runner(
-            engine, Scheduler(), courier.renew, self._book.mark_ending, self._say_begun
+            engine, Scheduler(), courier.renew, self._book.note_last_step, self._say_begun
         )
         self._reader = PolicyReader(connection, engine, settings)
         self._policy = self._reader.first()
@@ -164,7 +161,7 @@ class BatchWorker(RqSide):
 
     def _step_loop(self) -> None:
         while not self._stopping.is_set() or (len(self._runner) and self._may_go_on()):
-            for job_id in self._book.take_gone():
+            for job_id in self._book.take_left():
                 self._runner.remove(job_id)
                 self._pace.forget(job_id)
             self._join()
@@ -184,7 +181,7 @@ class BatchWorker(RqSide):
             return
         if not len(self._runner):
             self._book.gather(self._policy.slots, self._policy.max_wait_s)
-        for held in self._book.take_arrived():
+        for held in self._book.take_ready():
             self._runner.add(held.admit(self._policy.tier, self._settings.peeks))
 
     def _beside(self, live: int, slots: int) -> int:
@@ -192,7 +189,7 @@ class BatchWorker(RqSide):
 
     def _say_begun(self, progress: Progress) -> None:
         """Else an engine of one step were never seen at work. Nobody watches the tailor."""
-        held = self._book.get(progress.id)
+        held = self._book.note_begun(progress.id)
         if held is not None and isinstance(held.job, TryOnJob):
             self._carriers.submit(self._carrier.say_running, held, progress)
 
@@ -254,7 +251,7 @@ class BatchWorker(RqSide):
             if flag is not None:
                 self._cancel(one)
 
-    def _cancel(self, held: Held) -> bool:
+    def _cancel(self, held: Request) -> bool:
         if not self._book.start_leaving(held):
             return False
         self._carriers.submit(self._carrier.cancel, held)

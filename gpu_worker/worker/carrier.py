@@ -23,7 +23,8 @@ from gpu_worker.queue.leases import Claim, Leases
 from gpu_worker.scheduling.loop import Finished, Progress
 from gpu_worker.storage.courier import Courier, Outcome
 from gpu_worker.storage.store import StoreAwayError
-from gpu_worker.worker.held import Book, Held
+from gpu_worker.worker.book import Book
+from gpu_worker.worker.request import Request
 
 log = logging.getLogger("proteus.worker")
 
@@ -53,7 +54,7 @@ class Carrier:
         self._patience_s = patience_s
         self._sure_s = patience_s / 10
 
-    def fetch(self, held: Held) -> None:
+    def fetch(self, held: Request) -> None:
         """Brings the inputs, or tells the end when there is nothing left to run."""
         try:
             began = time.monotonic()
@@ -71,7 +72,7 @@ class Carrier:
             if self._book.start_leaving(held):
                 self._refuse(held, error)
 
-    def conclude(self, held: Held, finished: Finished) -> None:
+    def conclude(self, held: Request, finished: Finished) -> None:
         """The engine is through with it: a picture, or the reason why there is none."""
         result = finished.result
         if isinstance(result, Exception):
@@ -79,26 +80,26 @@ class Carrier:
         else:
             self._tell(held, lambda: self._courier.deliver(held.job, result, finished.model_ms))
 
-    def cancel(self, held: Held) -> None:
+    def cancel(self, held: Request) -> None:
         self._tell(held, lambda: Outcome(EventType.CANCELLED, {}))
 
-    def give_up(self, held: Held) -> None:
+    def give_up(self, held: Request) -> None:
         """It was lost with too many workers to be tried again."""
         outcome = self._courier.refused(held.job, Reason.WORKER_LOST, {}, True)
         self._tell(held, lambda: outcome, failed=f"lost with {held.claim.losses} workers")
 
-    def say_running(self, held: Held, progress: Progress) -> None:
+    def say_running(self, held: Request, progress: Progress) -> None:
         said: dict[str, Any] = {"step": progress.step, "steps": progress.steps}
         if held.tier is not None and progress.steps > 1:  # an engine of one step knows no rungs
             said["tier"] = held.tier.name
         with suppress(RedisError), held.telling:  # the next one says it too
-            if not held.leaving:  # its end may have been told by a quicker thread
+            if held.is_ours:  # its end may have been told by a quicker thread
                 self._send(held.job, EventType.RUNNING, said)
 
-    def sketch(self, held: Held, pixels: Pixels) -> None:
+    def sketch(self, held: Request, pixels: Pixels) -> None:
         """Stores a rough picture and tells of it, unless its end was told meanwhile."""
         try:
-            key = None if held.leaving else self._courier.sketch(held.job, pixels)
+            key = None if not held.is_ours else self._courier.sketch(held.job, pixels)
             if key is not None and not self._tell_of_sketch(held, key):
                 self._courier.withdraw(held.job)
         except (RedisError, StoreAwayError) as error:
@@ -106,13 +107,13 @@ class Carrier:
         except Exception:
             log.exception("job %s: no rough picture", held.id)
 
-    def _tell_of_sketch(self, held: Held, key: str) -> bool:
+    def _tell_of_sketch(self, held: Request, key: str) -> bool:
         with held.telling:
-            if not held.leaving:
+            if held.is_ours:
                 self._send(held.job, EventType.PREVIEW, {"key": key})
-            return not held.leaving
+            return held.is_ours
 
-    def _refuse(self, held: Held, error: Exception) -> None:
+    def _refuse(self, held: Request, error: Exception) -> None:
         if isinstance(error, Refusal):
             reason, data, retryable = error.reason, error.data, False
         else:
@@ -123,7 +124,7 @@ class Carrier:
         is_answer = isinstance(error, Refusal) and outcome.type is EventType.REJECTED
         self._tell(held, lambda: outcome, None if is_answer else str(error) or repr(error))
 
-    def _tell(self, held: Held, end: Callable[[], Outcome], failed: str | None = None) -> None:
+    def _tell(self, held: Request, end: Callable[[], Outcome], failed: str | None = None) -> None:
         """The end of one job. Whatever goes wrong here is mended by the lease running out."""
         try:
             self._end(held, end, failed)
@@ -139,7 +140,7 @@ class Carrier:
         finally:
             self._book.forget(held)
 
-    def _end(self, held: Held, end: Callable[[], Outcome], failed: str | None) -> None:
+    def _end(self, held: Request, end: Callable[[], Outcome], failed: str | None) -> None:
         if not self._is_ours(held):
             return
         began = time.monotonic()
@@ -155,7 +156,7 @@ class Carrier:
             self._settle(held.claim, held.rq_job, failed)
         log.info("job %s: %s", held.id, failed or outcome.type.value)
 
-    def _put_back(self, held: Held, error: StoreAwayError) -> None:
+    def _put_back(self, held: Request, error: StoreAwayError) -> None:
         """No fault of the job's: it waits in its queue."""
         log.error("job %s: the store is away, it goes back: %s", held.id, error)
         self._on_store_away()
@@ -163,7 +164,7 @@ class Carrier:
             self._leases.hand_back([held.claim])
         self._book.forget(held)
 
-    def _is_ours(self, held: Held) -> bool:
+    def _is_ours(self, held: Request) -> bool:
         """False after a pause longer than the lease. Renews it when True, unless that was done so
         lately that it cannot have run out."""
         if time.monotonic() - held.kept_at < self._sure_s:

@@ -18,8 +18,9 @@ from gpu_worker import contract
 from gpu_worker.contract import ContractError
 from gpu_worker.queue.leases import Claim, Leases
 from gpu_worker.worker.bill import Bill
+from gpu_worker.worker.book import Book
 from gpu_worker.worker.carrier import Carrier
-from gpu_worker.worker.held import Book, Held
+from gpu_worker.worker.request import Request, Stage
 from gpu_worker.worker.rhythm import Rhythm
 from gpu_worker.worker.rq_side import RqSide
 
@@ -97,7 +98,7 @@ class Claimer:
         return self._rq.connection.blpop([self._bell], BELL_S) is not None
 
     def _claim(self) -> None:
-        suspect = self._book.take_alone()
+        suspect = self._book.take_suspect()
         if suspect is not None:
             self._begin([suspect])
             return
@@ -117,12 +118,13 @@ class Claimer:
         held = [self._read(claim, rq_job) for claim, rq_job in found if rq_job is not None]
         readable = [one for one in held if one is not None]
         for one in readable:
-            one.aside = one.claim.runs_alone
+            if one.claim.runs_alone:
+                one.stage = Stage.SUSPECT
             one.kept_at = asked
             self._book.add(one)
-        self._begin([one for one in readable if not one.aside])
+        self._begin([one for one in readable if one.stage is Stage.FETCHING])
 
-    def _begin(self, those: Sequence[Held]) -> None:
+    def _begin(self, those: Sequence[Request]) -> None:
         """From here on they are `started`: whoever dies with them suspects them."""
         if not those:
             return
@@ -130,14 +132,15 @@ class Claimer:
             self._rq.start([held.rq_job for held in those])
         except RedisError:
             for held in those:  # their leases run out and they come back
-                self._book.forget(held)
+                if self._book.start_leaving(held):
+                    self._book.forget(held)
             raise
         for held in those:
             self._submit(self._carrier.fetch, held)
 
-    def _read(self, claim: Claim, rq_job: RqJob) -> Held | None:
+    def _read(self, claim: Claim, rq_job: RqJob) -> Request | None:
         try:
-            return Held(claim, rq_job, contract.job_from_json(rq_job.args[0]))
+            return Request(claim, rq_job, contract.job_from_json(rq_job.args[0]))
         except (ContractError, LookupError, TypeError) as error:
             log.error("job %s is none that this worker can read: %s", claim.job_id, error)
             self._rq.settle(claim, rq_job, failed=f"unreadable: {error}")
