@@ -131,14 +131,14 @@ def work(engine_name: str, settings: Settings) -> int:
     from gpu_worker.engine import DeviceLostError  # noqa: PLC0415
     from gpu_worker.storage.store import Store, connect  # noqa: PLC0415
     from gpu_worker.vision import images  # noqa: PLC0415
-    from gpu_worker.worker import EXIT_DEVICE_LOST, BatchWorker  # noqa: PLC0415
+    from gpu_worker.worker import EXIT_DEVICE_LOST, build_worker  # noqa: PLC0415
 
     set_up_logs(settings.log)
     images.limit_pixels(settings.max_pixels)
     store = Store(connect(settings), settings.s3_bucket)
     engine, courier = ENGINES[engine_name](settings, store)
     try:
-        BatchWorker(redis_client(settings.redis_url), engine, courier, settings).work()
+        build_worker(redis_client(settings.redis_url), engine, courier, settings).work()
     except DeviceLostError as error:
         logging.critical("the device is lost: %s", error)
         return EXIT_DEVICE_LOST

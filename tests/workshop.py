@@ -29,7 +29,7 @@ from gpu_worker.queue.redis import redis_client
 from gpu_worker.scheduling.loop import Steps
 from gpu_worker.storage.courier import Courier
 from gpu_worker.storage.store import Store, connect
-from gpu_worker.worker import BatchWorker
+from gpu_worker.worker import BatchWorker, build_worker
 from local.children import Child, spawn, stop
 from server.infra.jobs import Jobs
 from tests.services import S3Settings
@@ -197,7 +197,7 @@ def working(
 ) -> Iterator[BatchWorker]:
     """A worker in a thread of this process; it is told to stop at the end."""
     settings = replace(shop.settings, **changes)
-    worker = BatchWorker(redis_client(shop.redis_url), engine, courier, settings)
+    worker = build_worker(redis_client(shop.redis_url), engine, courier, settings)
     thread = threading.Thread(target=worker.serve)
     thread.start()
     try:

@@ -120,6 +120,7 @@ class Leases:
         self._lease_ms = round(lease_s * 1000)
         self._per_merchant = per_merchant
         self._keys = _keys(engine)
+        self._bell = contract.bell_key(engine)
         self._queues = [contract.queue_name(engine, lane, "") for lane in (Lane.LIVE, Lane.BULK)]
         self._claim = connection.register_script(_CLAIM)
         self._charge = connection.register_script(_CHARGE)
@@ -140,6 +141,10 @@ class Leases:
         args = [*self._queues, self._worker, *terms, *executions]
         rows = self._claim(keys=self._keys, args=args)
         return [Claim.from_redis(row, charged_ms) for row in rows]
+
+    def hears_the_bell(self, within_s: float) -> bool:
+        """Whether somebody enqueues within this time."""
+        return self._connection.blpop([self._bell], within_s) is not None
 
     def charge(self, bill: Mapping[tuple[Lane, str], float]) -> None:
         """Charges merchants, by lane, with ms of the engine; less than 0 gives back."""

@@ -89,7 +89,7 @@ def test_what_it_says_is_held_within_the_engines_bounds(
 
 
 def test_before_anything_is_known_the_default_holds(redis: Redis) -> None:
-    assert reader(redis).first() == Policy(4, 0.1, LADDER[0])
+    assert reader(redis).current == Policy(4, 0.1, LADDER[0])
     assert reader(redis, max_slots=2).read(time.time()).slots == 2
 
 
@@ -127,7 +127,7 @@ def test_a_batch_size_that_is_set_holds_while_nobody_rules(redis: Redis) -> None
 def test_an_engine_that_waits_more_than_it_computes_keeps_its_slots(redis: Redis) -> None:
     engine = Fetcher(at_once=6, per_merchant=2)
     patient = PolicyReader(redis, engine, SETTINGS)
-    assert patient.first().slots == 6
+    assert patient.current.slots == 6
     assert patient.read(time.time()).slots == 6
     words: dict[Any, Any] = {"batch_size": 1}
     redis.hset(contract.policy_key(engine.name), mapping=words)
