@@ -45,8 +45,8 @@ class PolicyReader:
         self._is_alone = False
         self._least_slots = int(getattr(engine, "least_slots", 1))
         batch_size, max_wait_ms = self._terms.batch_size, self._terms.max_wait_ms
-        own = contract.Policy(batch_size=batch_size, max_wait_ms=max_wait_ms)
-        self.current = self._within_bounds(own)  # until Redis was asked
+        self._ours = contract.Policy(batch_size=batch_size, max_wait_ms=max_wait_ms)
+        self.current = self._within_bounds(self._ours)  # until Redis was asked
 
     def read(self, now: float) -> Policy:
         """`now`: Unix seconds.
@@ -67,14 +67,7 @@ class PolicyReader:
     def _told(self, hash_: Mapping[bytes, bytes]) -> contract.Policy | None:
         """The arbitrator's. A tier it set is forgotten here: alone we begin with the best, and
         with its slots."""
-        terms = self._terms
-        policy = (
-            contract.Policy.from_redis(
-                hash_, batch_size=terms.batch_size, max_wait_ms=terms.max_wait_ms
-            )
-            if hash_
-            else None
-        )
+        policy = contract.Policy.from_redis(hash_, self._ours) if hash_ else None
         if policy is not None:
             self._memory = replace(self._memory, rung=0, easy_since=None, slots=policy.batch_size)
         return policy
