@@ -96,9 +96,13 @@ class Threads(RuleBasedStateMachine):
             self.book.arrive(one, "its order")
 
     @rule()
-    def step(self) -> None:
+    def step_loop_lets_go(self) -> None:
         for job_id in self.book.take_left():
             self.in_step_loop.pop(job_id, None)
+
+    @rule()
+    def step_loop_takes_in(self) -> None:
+        """Anything may have happened since it let go."""
         for one in self.book.take_ready():
             assert one.id not in self.in_step_loop, "its earlier self is still at work"
             self.in_step_loop[one.id] = one
@@ -121,6 +125,12 @@ class Threads(RuleBasedStateMachine):
     @rule(n=st.integers(0, 99))
     def forget(self, n: int) -> None:
         self.book.forget(self.told[n % len(self.told)])
+
+    def teardown(self) -> None:
+        """Whoever was ready runs at the next turn: nobody is forgotten."""
+        self.step_loop_lets_go()
+        self.step_loop_takes_in()
+        assert not [one for one in self.made if one.stage is Stage.READY]
 
     @invariant()
     def each_is_told_once_and_held_by_one_object(self) -> None:
