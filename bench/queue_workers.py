@@ -18,13 +18,13 @@ import redis
 from rq import Queue, SimpleWorker, Worker
 from rq.serializers import JSONSerializer
 
-from gpu_worker.__main__ import redis_client
 from gpu_worker.config import Settings
 from gpu_worker.contract import EventType, Job, Reason
 from gpu_worker.engine import Order, Picture, Pixels, SeededNoise
 from gpu_worker.engines.null import NullEngine, NullSample
+from gpu_worker.queue.redis import redis_client
 from gpu_worker.storage.courier import Charge, Outcome
-from gpu_worker.worker import BatchWorker
+from gpu_worker.worker import build_worker
 
 FORKING, SIMPLE, OURS = "forking", "simple", "ours"
 ENGINE, QUEUE = "null", "nothing"
@@ -99,7 +99,7 @@ class NoCourier:
 
 def ours(url: str, batch: int) -> None:
     settings = Settings(redis_url=url, batch_size=batch)
-    BatchWorker(redis_client(url), NoEngine(url), NoCourier(), settings).work()
+    build_worker(redis_client(url), NoEngine(url), NoCourier(), settings).work()
 
 
 def rqs(kind: Any) -> Callable[[str, int], None]:

@@ -14,14 +14,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
-from redis import Redis
-from redis.backoff import ExponentialBackoff
-from redis.retry import Retry
-
 from gpu_worker import log
 from gpu_worker.arbitrator import commands as ruling
 from gpu_worker.config import Settings
 from gpu_worker.contract import SettingsError
+from gpu_worker.queue.redis import redis_client
 
 if TYPE_CHECKING:
     from gpu_worker.scheduling.loop import Steps
@@ -104,30 +101,19 @@ ENGINES: dict[str, Callable[[Settings, Store], Parts]] = {
 }
 
 
-def redis_client(url: str) -> Redis:
-    """Short timeouts and few tries: a hung Redis must not hang a worker for a minute."""
-    return Redis.from_url(
-        url,
-        socket_timeout=1.0,
-        socket_connect_timeout=1.0,
-        retry=Retry(ExponentialBackoff(cap=0.2, base=0.05), 2),
-        health_check_interval=15,
-    )
-
-
 def work(engine_name: str, settings: Settings) -> int:
     """Serves one engine until a signal, or until its device is lost. Returns the exit code."""
     from gpu_worker.engine import DeviceLostError  # noqa: PLC0415
     from gpu_worker.storage.store import Store, connect  # noqa: PLC0415
     from gpu_worker.vision import images  # noqa: PLC0415
-    from gpu_worker.worker import EXIT_DEVICE_LOST, BatchWorker  # noqa: PLC0415
+    from gpu_worker.worker import EXIT_DEVICE_LOST, build_worker  # noqa: PLC0415
 
     log.configure(settings.log)
     images.limit_pixels(settings.max_pixels)
     store = Store(connect(settings), settings.s3_bucket)
     engine, courier = ENGINES[engine_name](settings, store)
     try:
-        BatchWorker(redis_client(settings.redis_url), engine, courier, settings).work()
+        build_worker(redis_client(settings.redis_url), engine, courier, settings).work()
     except DeviceLostError as error:
         logging.critical("the device is lost: %s", error)
         return EXIT_DEVICE_LOST

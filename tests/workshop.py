@@ -24,7 +24,6 @@ from PIL import Image
 from redis import Redis
 
 from gpu_worker import contract
-from gpu_worker.__main__ import redis_client
 from gpu_worker.config import Settings
 from gpu_worker.contract import (
     OPTION_NAMES,
@@ -36,10 +35,11 @@ from gpu_worker.contract import (
     Options,
     TryOnJob,
 )
+from gpu_worker.queue.redis import redis_client
 from gpu_worker.scheduling.loop import Steps
 from gpu_worker.storage.courier import Courier
 from gpu_worker.storage.store import Store, connect
-from gpu_worker.worker import BatchWorker
+from gpu_worker.worker import BatchWorker, build_worker
 from local.children import Child, spawn, stop
 from server.infra.jobs import Jobs
 from tests import marks
@@ -215,7 +215,7 @@ def working(
 ) -> Iterator[BatchWorker]:
     """A worker in a thread of this process; it is told to stop at the end."""
     settings = shop.settings.model_copy(update=changes)
-    worker = BatchWorker(redis_client(shop.redis_url), engine, courier, settings)
+    worker = build_worker(redis_client(shop.redis_url), engine, courier, settings)
     thread = threading.Thread(target=worker.serve)
     thread.start()
     try:

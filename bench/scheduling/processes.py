@@ -17,7 +17,6 @@ import redis
 from bench.queue_workers import NO_PIXELS, NoCourier
 from bench.scheduling.profiles import PROFILES, hurried, settings_of, tiers_of, turn_s
 from gpu_worker import contract
-from gpu_worker.__main__ import redis_client
 from gpu_worker.arbitrator import Arbitrator
 from gpu_worker.arbitrator.loop import TURN_S
 from gpu_worker.contract import Category, EventType, Job, Lane, Law, Subject
@@ -25,8 +24,9 @@ from gpu_worker.control import Terms, slots_by_depth
 from gpu_worker.engine import Order, Picture, SeededNoise
 from gpu_worker.engines.null import NullSample, TimedEngine
 from gpu_worker.queue.events import Events
+from gpu_worker.queue.redis import redis_client
 from gpu_worker.storage.courier import Outcome
-from gpu_worker.worker import BatchWorker, batch
+from gpu_worker.worker import build_worker, keeper
 
 ENGINE = "null"
 MERCHANT = "mer_all"  # whose queues the baseline reads
@@ -71,11 +71,11 @@ class TellsTier(NoCourier):
 def work(task: Task) -> None:
     """The real worker; only what it does every so often is hurried with the rest."""
     sys.setswitchinterval(0.0005)  # at 10 times the speed 5 ms would be most of a step
-    batch.POLICY_S = turn_s(batch.POLICY_S, task.hurry)
-    batch.ABOUT_S = turn_s(batch.ABOUT_S, task.hurry)
-    batch.WATCH_S = turn_s(batch.WATCH_S, task.hurry)
+    keeper.POLICY_S = turn_s(keeper.POLICY_S, task.hurry)
+    keeper.ABOUT_S = turn_s(keeper.ABOUT_S, task.hurry)
+    keeper.WATCH_S = turn_s(keeper.WATCH_S, task.hurry)
     settings = settings_of(task.terms, task.url)
-    BatchWorker(redis_client(task.url), task.engine(), TellsTier(), settings).work()
+    build_worker(redis_client(task.url), task.engine(), TellsTier(), settings).work()
 
 
 def arbitrate(task: Task) -> None:

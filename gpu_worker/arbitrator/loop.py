@@ -69,8 +69,8 @@ class Arbitrator:
         if now - self._engines_at < ENGINES_EVERY_S / self._hurry:
             return
         self._engines_at = now
-        queues: Any = self._connection.smembers("rq:queues")
-        workers: Any = self._connection.smembers("rq:workers")
+        queues: Any = self._connection.smembers(contract.RQ_QUEUES)
+        workers: Any = self._connection.smembers(contract.RQ_WORKERS)
         names = {key.decode().split(":")[2] for key in queues if key.count(b":") >= 4}
         for engine in (names | engines_of(self._connection, workers)) - self._sights.keys():
             self._sights[engine] = Sight(self._connection, engine, self._terms.tiers)

@@ -10,6 +10,7 @@ import json
 import os
 import socket
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -20,33 +21,8 @@ if TYPE_CHECKING:
 
 LOCK_S = 3.0  # a dead one is followed within this and one turn
 
-_TAKE = """
-local holder = redis.call('GET', KEYS[1])
-if not holder then redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) return 1 end
-if holder == ARGV[1] then redis.call('PEXPIRE', KEYS[1], ARGV[2]) return 1 end
-return 0
-"""
-
-# KEYS: the lock, the scale. ARGV: name, the policies' life in ms, the scale's, then as JSON
-# {policy key: {field: text}} and {engine: workers}.
-_PROCLAIM = """
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-for key, fields in pairs(cjson.decode(ARGV[4])) do
-  redis.call('DEL', key)
-  for field, text in pairs(fields) do redis.call('HSET', key, field, text) end
-  redis.call('PEXPIRE', key, ARGV[2])
-end
-for engine, workers in pairs(cjson.decode(ARGV[5])) do
-  redis.call('HSET', KEYS[2], engine, workers)
-  redis.call('PEXPIRE', KEYS[2], ARGV[3])
-end
-return 1
-"""
-
-_LEAVE = """
-if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
-return 0
-"""
+_LUA = Path(__file__).with_name("lua")
+_TAKE, _PROCLAIM, _LEAVE = (contract.lua(_LUA, name) for name in ("take", "proclaim", "leave"))
 
 
 class Throne:
@@ -70,11 +46,12 @@ class Throne:
         policy_ttl_s: float = contract.POLICY_TTL_S,
     ) -> bool:
         """Writes, if we still rule, every engine's policy and the workers it wants."""
-        keyed = {contract.policy_key(engine): fields for engine, fields in policies.items()}
         lives = [round(policy_ttl_s * 1000), contract.SCALE_TTL_S * 1000]
-        words = [json.dumps(keyed), json.dumps({e: str(n) for e, n in wanted.items()})]
-        keys = [contract.ARBITRATOR, contract.SCALE]
-        return bool(self._proclaim(keys=keys, args=[self.name, *lives, *words]))
+        scale = json.dumps({engine: str(count) for engine, count in wanted.items()})
+        words = [json.dumps(fields) for fields in policies.values()]
+        written = [contract.policy_key(engine) for engine in policies]
+        keys = [contract.ARBITRATOR, contract.SCALE, *written]
+        return bool(self._proclaim(keys=keys, args=[self.name, *lives, scale, *words]))
 
     def leave(self) -> None:
         """Lets the next one rule at once."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from gpu_worker.contract.scripts import lua
 from gpu_worker.contract.words import Lane
 
 EVENTS = "proteus:events"
@@ -20,17 +23,36 @@ SCALE = "proteus:scale"  # Redis hash, engine -> workers wanted, for whoever add
 SCALE_TTL_S = 30
 CANCEL_TTL_S = 3600
 
-# Run as `pipeline.eval(JOIN_RING, 1, ring_key, merchant_id)` in the MULTI that enqueues. A merchant
-# who is in the ring keeps its place: LREM + RPUSH would send whoever enqueues often to the back
-# again and again, and it would never have its turn.
-JOIN_RING = """
-if not redis.call('LPOS', KEYS[1], ARGV[1]) then redis.call('RPUSH', KEYS[1], ARGV[1]) end
-"""
+BELL_LENGTH = 64  # entries that are kept: as many workers as one burst need wake
+
+RQ_QUEUES = "rq:queues"  # RQ's own names: Redis set of the keys of all queues
+RQ_WORKERS = "rq:workers"  # Redis set of the keys of all workers
+RQ_SUSPENDED = "rq:suspended"  # stands while `rq suspend` holds
+
+_LUA = Path(__file__).with_name("lua")
+JOIN = lua(_LUA, "join")  # the function, for scripts that line a merchant up
+# Run as `pipeline.eval(JOIN_RING, 1, ring_key, merchant_id)` in the MULTI that enqueues.
+JOIN_RING = JOIN + lua(_LUA, "join_ring")
 
 
 def queue_name(engine: str, lane: Lane, merchant_id: str) -> str:
     """RQ queue of one merchant's jobs for one engine."""
     return f"{engine}:{lane.value}:{merchant_id}"
+
+
+def rq_queue_key(queue: str) -> str:
+    """RQ's list of the ids that wait in a queue."""
+    return f"rq:queue:{queue}"
+
+
+def rq_job_key(job_id: str) -> str:
+    """RQ's hash of a job; `losses` in it is ours: how many workers died while they ran it."""
+    return f"rq:job:{job_id}"
+
+
+def rq_worker_key(worker_id: str) -> str:
+    """RQ's hash of a worker, and its member in RQ_WORKERS."""
+    return f"rq:worker:{worker_id}"
 
 
 def turns_key(queue: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 
 
@@ -73,12 +73,15 @@ class Policy:
         return {name: str(value) for name, value in asdict(self).items()}
 
     @classmethod
-    def from_redis(cls, hash_: Mapping[bytes, bytes]) -> Policy | None:
-        """None where nothing readable stands; what is missing has its default."""
+    def from_redis(
+        cls, hash_: Mapping[bytes, bytes], otherwise: Policy | None = None
+    ) -> Policy | None:
+        """None where nothing readable stands; what is missing is as `otherwise` has it, else its
+        default."""
         words = {key.decode(): value.decode() for key, value in hash_.items()}
         try:
             given = {name: read(words[name]) for name, read in _FIELDS.items() if name in words}
-            return cls(**given)
+            return replace(otherwise, **given) if otherwise else cls(**given)
         except (ValueError, TypeError):
             return None
 

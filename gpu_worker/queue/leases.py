@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -26,225 +27,12 @@ ALONE_FROM = 2
 REGISTRY_S = 86_400
 ANY_NUMBER = 1 << 31
 
-_TAKE = """
-local function take(name, id, execution, worker, now, lease_ms, registry_s)
-  local member = id .. ':' .. execution
-  redis.call('ZADD', 'rq:wip:' .. name, now + registry_s, member)
-  redis.call('HSET', 'rq:execution:' .. member, 'id', execution, 'created_at', now,
-             'last_heartbeat', now, 'worker_name', worker)
-  redis.call('EXPIRE', 'rq:execution:' .. member, registry_s)
-  redis.call('ZADD', 'rq:executions:' .. id, now + registry_s, execution)
-  redis.call('EXPIRE', 'rq:executions:' .. id, registry_s)
-  redis.call('SET', 'proteus:lease:' .. member, worker, 'PX', lease_ms)
-end
-local function forget(name, id, execution)
-  local member = id .. ':' .. execution
-  redis.call('DEL', 'rq:execution:' .. member, 'proteus:lease:' .. member)
-  redis.call('ZREM', 'rq:executions:' .. id, execution)
-  return redis.call('ZREM', 'rq:wip:' .. name, member)
-end
-local function join(engine, name, at_front)
-  local lane, merchant = string.match(name, '^[^:]*:(%a+):(.*)$')
-  if not lane then return end
-  local ring = 'proteus:ring:' .. engine .. ':' .. lane
-  if redis.call('LPOS', ring, merchant) then return end
-  redis.call(at_front and 'LPUSH' or 'RPUSH', ring, merchant)
-end
-local function put_back(engine, name, id)
-  if redis.call('LPOS', 'rq:queue:' .. name, id) then return end
-  redis.call('HSET', 'rq:job:' .. id, 'status', 'queued')
-  redis.call('LPUSH', 'rq:queue:' .. name, id)
-  join(engine, name, true)
-  redis.call('LPUSH', 'proteus:bell:' .. engine, '1')
-  redis.call('LTRIM', 'proteus:bell:' .. engine, 0, 15)
-end
-local function losses(id) return tonumber(redis.call('HGET', 'rq:job:' .. id, 'losses') or '0') end
-"""
-
-# Who waits gets the same milliseconds, whatever its jobs cost. A hash for each lane holds what each
-# merchant had, and under '' the clock: what each of those in line should have had since. Who joins
-# the line is level with the clock; who leaves it takes no credit along, and what it owes melts as
-# the clock goes on.
-_SHARES = """
-local function shares(engine, lane) return 'proteus:shares:' .. engine .. ':' .. lane end
-local function line(engine, lane) return 'proteus:ring:' .. engine .. ':' .. lane end
-local function clock(key) return tonumber(redis.call('HGET', key, '') or '0') end
-local function leave(engine, lane, merchant)
-  local key = shares(engine, lane)
-  local had = redis.call('HGET', key, merchant)
-  if had and tonumber(had) <= clock(key) then redis.call('HDEL', key, merchant) end
-end
-local function charge(engine, lane, merchant, ms)
-  local key, ring = shares(engine, lane), line(engine, lane)
-  local now, waits = clock(key), redis.call('LPOS', ring, merchant)
-  local among = redis.call('LLEN', ring) + (waits and 0 or 1)
-  local had = tonumber(redis.call('HGET', key, merchant) or now)
-  redis.call('HSET', key, '', string.format('%.3f', now + ms / among),
-             merchant, string.format('%.3f', had + ms))
-  redis.call('EXPIRE', key, 3600)
-  if not waits then leave(engine, lane, merchant) end
-end
-local function next_in_line(engine, lane, skipped, full)
-  local key, had = shares(engine, lane), {}
-  local now, flat = clock(key), redis.call('HGETALL', key)
-  for i = 1, #flat, 2 do had[flat[i]] = tonumber(flat[i + 1]) end
-  local first
-  for _, merchant in ipairs(redis.call('LRANGE', line(engine, lane), 0, -1)) do
-    if not had[merchant] then
-      had[merchant] = now
-      redis.call('HSET', key, merchant, string.format('%.3f', now))
-    end
-    local passed = skipped[merchant] or full[merchant]
-    if not passed and (not first or had[merchant] < had[first]) then first = merchant end
-  end
-  return first
-end
-local function heal_shares(engine, lane)
-  local key, ring = shares(engine, lane), redis.call('LRANGE', line(engine, lane), 0, -1)
-  if #ring == 0 then redis.call('DEL', key) return end
-  local waits = {['']=true}
-  for _, merchant in ipairs(ring) do waits[merchant] = true end
-  for _, merchant in ipairs(redis.call('HKEYS', key)) do
-    if not waits[merchant] then leave(engine, lane, merchant) end
-  end
-end
-"""
-
-# ARGV: engine, worker, now, lease_ms, registry_s, most of live, most of both, bulk at least,
-# the ms that a job is charged with until more is known, how many more live ones of merchants who
-# are not here, how many of one queue workers may hold together, how many merchants are here, those,
-# an execution id for each.
-_CLAIM = (
-    _TAKE
-    + _SHARES
-    + """
-if redis.call('EXISTS', 'rq:suspended') == 1 then return {} end
-local engine, worker, now = ARGV[1], ARGV[2], tonumber(ARGV[3])
-local claimed, here, newcomers, ids = {}, {}, tonumber(ARGV[10]), 13 + tonumber(ARGV[12])
-for i = 13, ids - 1 do here[ARGV[i]] = true end
-for lane, word in ipairs({'live', 'bulk'}) do
-  local most = tonumber(ARGV[5 + lane])
-  local limit, full = most + newcomers, {}
-  if lane == 2 then
-    most = math.max(most, #claimed + tonumber(ARGV[8]))
-    limit = most
-  end
-  while #claimed < limit do
-    local merchant = next_in_line(engine, word, #claimed < most and {} or here, full)
-    if not merchant then break end
-    local name = engine .. ':' .. word .. ':' .. merchant
-    if redis.call('ZCARD', 'rq:wip:' .. name) >= tonumber(ARGV[11]) then
-      full[merchant] = true
-    else
-      redis.call('LREM', line(engine, word), 1, merchant)
-      local id = redis.call('LPOP', 'rq:queue:' .. name)
-      -- Its turn is over: handed back it stands before all turns.
-      if id then redis.call('HDEL', 'proteus:turns:' .. name, id) end
-      if redis.call('LLEN', 'rq:queue:' .. name) > 0 then
-        redis.call('RPUSH', line(engine, word), merchant)
-      end
-      if id and redis.call('EXISTS', 'rq:job:' .. id) == 1 then
-        local execution = ARGV[ids + #claimed]
-        here[merchant] = true
-        take(name, id, execution, worker, now, tonumber(ARGV[4]), tonumber(ARGV[5]))
-        claimed[#claimed + 1] = {id, execution, name, losses(id)}
-        charge(engine, word, merchant, tonumber(ARGV[9]))
-      else
-        leave(engine, word, merchant)
-      end
-    end
-  end
-end
-return claimed
-"""
-)
-
-# ARGV: engine, then lane, merchant, ms of each.
-_CHARGE = (
-    _SHARES
-    + """
-for i = 2, #ARGV, 3 do charge(ARGV[1], ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2])) end
-"""
-)
-
-# ARGV: now, lease_ms, registry_s, then name, id, execution of each. Returns the lost members.
-_KEEP = """
-local lost, now = {}, tonumber(ARGV[1])
-for i = 4, #ARGV, 3 do
-  local member = ARGV[i + 1] .. ':' .. ARGV[i + 2]
-  local wip, execution = 'rq:wip:' .. ARGV[i], 'rq:execution:' .. member
-  if redis.call('EXISTS', 'proteus:lease:' .. member) == 1
-     and redis.call('ZSCORE', wip, member) then
-    redis.call('PEXPIRE', 'proteus:lease:' .. member, ARGV[2])
-    redis.call('ZADD', wip, 'XX', now + tonumber(ARGV[3]), member)
-    redis.call('HSET', execution, 'last_heartbeat', now)
-    redis.call('EXPIRE', execution, ARGV[3])
-  else
-    lost[#lost + 1] = member
-  end
-end
-return lost
-"""
-
-# ARGV: engine, then name, id, execution of each.
-_HAND_BACK = (
-    _TAKE
-    + """
-for i = 2, #ARGV, 3 do
-  if forget(ARGV[i], ARGV[i + 1], ARGV[i + 2]) == 1
-     and redis.call('EXISTS', 'rq:job:' .. ARGV[i + 1]) == 1 then
-    put_back(ARGV[1], ARGV[i], ARGV[i + 1])
-  end
-end
-"""
-)
-
-# ARGV: engine, worker, now, lease_ms, registry_s, max_losses, a seed for execution ids.
-# Returns {how many came back, {id, execution, name, losses} of those lost too often}.
-_RECOVER = (
-    _TAKE
-    + _SHARES
-    + """
-local engine, worker, now = ARGV[1], ARGV[2], tonumber(ARGV[3])
-local back, hopeless, empty = 0, {}, {}
-for _, key in ipairs(redis.call('SMEMBERS', 'rq:queues')) do
-  local name = string.sub(key, 10)
-  if string.sub(name, 1, #engine + 1) == engine .. ':' then
-    for _, member in ipairs(redis.call('ZRANGE', 'rq:wip:' .. name, 0, -1)) do
-      if redis.call('EXISTS', 'proteus:lease:' .. member) == 0 then
-        local id, execution = string.match(member, '^([^:]*):(.*)$')
-        forget(name, id, execution)
-        local job = 'rq:job:' .. id
-        if redis.call('EXISTS', job) == 1 then
-          if redis.call('HGET', job, 'status') == 'started' then
-            redis.call('HINCRBY', job, 'losses', 1)
-          end
-          if losses(id) >= tonumber(ARGV[6]) then
-            local mine = ARGV[7] .. #hopeless
-            take(name, id, mine, worker, now, tonumber(ARGV[4]), tonumber(ARGV[5]))
-            hopeless[#hopeless + 1] = {id, mine, name, losses(id)}
-          else
-            put_back(engine, name, id)
-            back = back + 1
-          end
-        end
-      end
-    end
-    redis.call('ZREMRANGEBYSCORE', 'rq:failed:' .. name, 0, now)
-    if redis.call('LLEN', key) > 0 then
-      join(engine, name, false)
-    elseif redis.call('EXISTS', 'rq:wip:' .. name, 'rq:failed:' .. name) == 0 then
-      empty[#empty + 1] = key
-    end
-  end
-end
--- Who enqueues in one of them names it again. One stays: by it the arbitrator knows the engine.
-for i = 2, #empty do redis.call('SREM', 'rq:queues', empty[i]) end
-heal_shares(engine, 'live')
-heal_shares(engine, 'bulk')
-return {back, hopeless}
-"""
-)
+_LUA = Path(__file__).with_name("lua")
+_KEEP = contract.lua(_LUA, "names", "keep")
+_CHARGE = contract.lua(_LUA, "names", "shares", "charge")
+_HAND_BACK = contract.JOIN + contract.lua(_LUA, "names", "moves", "hand_back")
+_CLAIM = contract.JOIN + contract.lua(_LUA, "names", "moves", "shares", "claim")
+_RECOVER = contract.JOIN + contract.lua(_LUA, "names", "moves", "shares", "recover")
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,6 +119,9 @@ class Leases:
         self._worker = worker
         self._lease_ms = round(lease_s * 1000)
         self._per_merchant = per_merchant
+        self._keys = _keys(engine)
+        self._bell = contract.bell_key(engine)
+        self._queues = [contract.queue_name(engine, lane, "") for lane in (Lane.LIVE, Lane.BULK)]
         self._claim = connection.register_script(_CLAIM)
         self._charge = connection.register_script(_CHARGE)
         self._keep = connection.register_script(_KEEP)
@@ -347,26 +138,32 @@ class Leases:
         executions = [uuid4().hex for _ in range(room.most)]
         more = [room.newcomers, self._per_merchant]
         terms = [*self._terms(), *sizes, f"{charged_ms:.3f}", *more, *here]
-        rows = self._claim(args=[self._engine, self._worker, *terms, *executions])
+        args = [*self._queues, self._worker, *terms, *executions]
+        rows = self._claim(keys=self._keys, args=args)
         return [Claim.from_redis(row, charged_ms) for row in rows]
+
+    def hears_the_bell(self, within_s: float) -> bool:
+        """Whether somebody enqueues within this time."""
+        return self._connection.blpop([self._bell], within_s) is not None
 
     def charge(self, bill: Mapping[tuple[Lane, str], float]) -> None:
         """Charges merchants, by lane, with ms of the engine; less than 0 gives back."""
         rows = [part for (lane, m), ms in bill.items() for part in (lane.value, m, f"{ms:.3f}")]
         if rows:
-            self._charge(args=[self._engine, *rows])
+            self._charge(keys=self._keys, args=rows)
 
     def keep(self, claims: Iterable[Claim]) -> set[str]:
         """Renews leases; returns the ids of jobs that are no longer ours."""
-        members = [part for c in claims for part in (c.queue, c.job_id, c.execution_id)]
-        lost = self._keep(args=[*self._terms(), *members]) if members else []
+        members = _members(claims)
+        args = [*self._terms(), *members]
+        lost = self._keep(keys=self._keys, args=args) if members else []
         return {member.decode().split(":")[0] for member in lost}
 
     def hand_back(self, claims: Iterable[Claim]) -> None:
         """Puts jobs back where they came from, first in line, without a mark against them."""
-        members = [part for c in claims for part in (c.queue, c.job_id, c.execution_id)]
+        members = _members(claims)
         if members:
-            self._hand_back(args=[self._engine, *members])
+            self._hand_back(keys=self._keys, args=[contract.BELL_LENGTH, *members])
 
     def abandon(self, claims: Iterable[Claim]) -> None:
         """Lets go of jobs as if we had died: whoever recovers next puts them back and suspects
@@ -381,10 +178,22 @@ class Leases:
         Returns how many came back, and those lost too often, which this worker now holds
         and must fail.
         """
-        back, rows = self._recover(
-            args=[self._engine, self._worker, *self._terms(), MAX_LOSSES, uuid4().hex]
-        )
+        args = [*self._terms(), contract.BELL_LENGTH, MAX_LOSSES, uuid4().hex]
+        back, rows = self._recover(keys=self._keys, args=[self._engine, self._worker, *args])
         return int(back), [Claim.from_redis(row) for row in rows]
 
     def _terms(self) -> list[str | int]:
         return [f"{time.time():.3f}", self._lease_ms, REGISTRY_S]
+
+
+def _keys(engine: str) -> list[str]:
+    """What every script gets as KEYS, in the order that names.lua reads."""
+    rings = [contract.ring_key(engine, lane) for lane in (Lane.LIVE, Lane.BULK)]
+    shares = [contract.shares_key(engine, lane) for lane in (Lane.LIVE, Lane.BULK)]
+    return [
+        *rings, *shares, contract.bell_key(engine), contract.RQ_SUSPENDED, contract.RQ_QUEUES,
+    ]  # fmt: skip
+
+
+def _members(claims: Iterable[Claim]) -> list[str]:
+    return [part for c in claims for part in (c.queue, c.job_id, c.execution_id)]

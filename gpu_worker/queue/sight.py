@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from redis import Redis
 
 Hash = Mapping[bytes, bytes]
-_WORKERS = "rq:workers"
-_WORKER_PREFIX = b"rq:worker:"
+_WORKER_PREFIX = contract.rq_worker_key("").encode()
 
 
 class Sight:
@@ -33,7 +32,7 @@ class Sight:
     def look(self, now: float) -> View:
         """The view of this moment. `now`: Unix seconds."""
         with self._connection.pipeline(transaction=False) as pipe:
-            pipe.smembers(_WORKERS)
+            pipe.smembers(contract.RQ_WORKERS)
             for lane in Lane:
                 pipe.lrange(contract.ring_key(self._engine, lane), 0, -1)
             pipe.hgetall(contract.arrivals_key(self._engine))
@@ -84,7 +83,7 @@ class Sight:
     def _lines(self, rings: Mapping[Lane, Sequence[bytes]]) -> list[tuple[Lane, int, list[str]]]:
         """Of each merchant's line: its length, and the ids of the first and the last in it."""
         keys = [
-            (lane, f"rq:queue:{contract.queue_name(self._engine, lane, merchant.decode())}")
+            (lane, _queue_key(self._engine, lane, merchant))
             for lane, ring in rings.items()
             for merchant in ring
         ]
@@ -106,7 +105,7 @@ class Sight:
         with self._connection.pipeline(transaction=False) as pipe:
             for _, _, ids in lines:
                 for job_id in ids:
-                    pipe.hget(f"rq:job:{job_id}", "enqueued_at")
+                    pipe.hget(contract.rq_job_key(job_id), "enqueued_at")
             ages = [_age_s(text, now) for text in pipe.execute()]
         waited = sum(
             length * (first + last) / 2
@@ -181,6 +180,10 @@ def engines_of(connection: Redis, workers: Iterable[bytes]) -> set[str]:
             worker_id = member.removeprefix(_WORKER_PREFIX).decode()
             pipe.hget(contract.worker_key(worker_id), "engine")
         return {name.decode() for name in pipe.execute() if name}
+
+
+def _queue_key(engine: str, lane: Lane, merchant: bytes) -> str:
+    return contract.rq_queue_key(contract.queue_name(engine, lane, merchant.decode()))
 
 
 def arrived(hash_: Hash) -> int:

@@ -3,6 +3,8 @@
 The only rq here. Knows no engine and no database.
 """
 
-from gpu_worker.worker.batch import EXIT_DEVICE_LOST, EXIT_HUNG, BatchWorker
+from gpu_worker.worker.batch import EXIT_DEVICE_LOST, BatchWorker
+from gpu_worker.worker.build import build_worker
+from gpu_worker.worker.keeper import EXIT_HUNG
 
-__all__ = ["EXIT_DEVICE_LOST", "EXIT_HUNG", "BatchWorker"]
+__all__ = ["EXIT_DEVICE_LOST", "EXIT_HUNG", "BatchWorker", "build_worker"]

@@ -1,4 +1,4 @@
-"""What the carrying threads do: fetch a job's inputs, and tell its end; each job alone.
+"""What the carrying threads do: fetch a request's inputs, and tell its end; each request alone.
 
 Store, then event, then RQ: whoever dies in between is followed by one who repeats the rest.
 Knows courier, events and leases; no engine, no threads of its own.
@@ -10,29 +10,40 @@ import logging
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from redis.exceptions import RedisError
-from rq.job import Job as RqJob
 
 from gpu_worker.contract import EventType, Job, Reason
 from gpu_worker.engine import Pixels, Refusal
 from gpu_worker.queue.events import Events
-from gpu_worker.queue.leases import Claim, Leases
+from gpu_worker.queue.leases import Leases
 from gpu_worker.scheduling.loop import Finished, Progress
 from gpu_worker.storage.courier import Courier, Outcome
 from gpu_worker.storage.store import StoreAwayError
-from gpu_worker.worker.held import Book, Held
+from gpu_worker.worker.book import Book
+from gpu_worker.worker.request import Request
+from gpu_worker.worker.rq_side import RqSide
+from gpu_worker.worker.signals import Signals
 
 log = logging.getLogger("proteus.worker")
 
-Settle = Callable[[Claim, RqJob, str | None], None]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """`failed`: why RQ shall show the job as failed; None: it was done, or well refused."""
+
+    outcome: Outcome
+    failed: str | None = None
 
 
 class Carrier:
-    """Thread-safe. `settle` is RQ's end of a job; `on_store_away` hears that the store is gone;
-    `patience_s`: how long Redis is asked again, as long as a lease can have lived."""
+    """Thread-safe. `patience_s`: how long Redis is asked again, as long as a lease can have
+    lived."""
 
     def __init__(
         self,
@@ -40,139 +51,163 @@ class Carrier:
         book: Book,
         leases: Leases,
         events: Events,
-        settle: Settle,
-        on_store_away: Callable[[], None],
+        rq_side: RqSide,
+        signals: Signals,
         patience_s: float,
     ):
         self._courier = courier
         self._book = book
         self._leases = leases
         self._events = events
-        self._settle = settle
-        self._on_store_away = on_store_away
+        self._rq = rq_side
+        self._signals = signals
         self._patience_s = patience_s
         self._sure_s = patience_s / 10
 
-    def fetch(self, held: Held) -> None:
+    # --- tasks: each is given to `Tasks.submit` --------------------------------------------------
+
+    def fetch(self, request: Request) -> None:
         """Brings the inputs, or tells the end when there is nothing left to run."""
         try:
-            began = time.monotonic()
-            outcome = self._courier.outcome(held.job)
-            if outcome is None:
-                order = self._courier.fetch(held.job, partial(self._book.charge, held))
-                held.carry_s = time.monotonic() - began
-                self._book.arrive(held, order)
-            elif self._book.start_leaving(held):  # an earlier worker died after it had stored it
-                self._tell(held, lambda: outcome)
+            ending = self._attempt(request, "fetching", partial(self._bring, request))
         except StoreAwayError as error:
-            if self._book.start_leaving(held):
-                self._put_back(held, error)
-        except Exception as error:  # noqa: BLE001 what cannot be fetched ends that job, and no other
-            if self._book.start_leaving(held):
-                self._refuse(held, error)
-
-    def conclude(self, held: Held, finished: Finished) -> None:
-        """The engine is through with it: a picture, or the reason why there is none."""
-        result = finished.result
-        if isinstance(result, Exception):
-            self._refuse(held, result)
+            if self._book.start_leaving(request):
+                self._put_back(request, error)
         else:
-            self._tell(held, lambda: self._courier.deliver(held.job, result, finished.model_ms))
+            if ending is not None and self._book.start_leaving(request):
+                self._tell(request, lambda: ending)
 
-    def cancel(self, held: Held) -> None:
-        self._tell(held, lambda: Outcome(EventType.CANCELLED, {}))
+    def conclude(self, request: Request, finished: Finished) -> None:
+        """The engine is through with it: a picture, or the reason why there is none."""
+        self._tell(request, partial(self._concluded, request, finished))
 
-    def give_up(self, held: Held) -> None:
-        """It was lost with too many workers to be tried again."""
-        outcome = self._courier.refused(held.job, Reason.WORKER_LOST, {}, True)
-        self._tell(held, lambda: outcome, failed=f"lost with {held.claim.losses} workers")
+    def cancel(self, request: Request) -> None:
+        self._tell(request, lambda: Ending(Outcome(EventType.CANCELLED, {})))
 
-    def say_running(self, held: Held, progress: Progress) -> None:
+    def give_up(self, request: Request) -> None:
+        """A poison message: it was lost with too many workers to be tried again."""
+        outcome = self._courier.refused(request.job, Reason.WORKER_LOST, {}, True)
+        ending = Ending(outcome, f"lost with {request.claim.losses} workers")
+        self._tell(request, lambda: ending)
+
+    def say_running(self, request: Request, progress: Progress) -> None:
         said: dict[str, Any] = {"step": progress.step, "steps": progress.steps}
-        if held.tier is not None and progress.steps > 1:  # an engine of one step knows no rungs
-            said["tier"] = held.tier.name
-        with suppress(RedisError), held.telling:  # the next one says it too
-            if not held.leaving:  # its end may have been told by a quicker thread
-                self._send(held.job, EventType.RUNNING, said)
+        if request.tier is not None and progress.steps > 1:  # an engine of one step knows no rungs
+            said["tier"] = request.tier.name
+        with suppress(RedisError), request.telling:  # the next one says it too
+            if request.is_ours:  # its end may have been told by a quicker thread
+                self._send(request.job, EventType.RUNNING, said)
 
-    def sketch(self, held: Held, pixels: Pixels) -> None:
-        """Stores a rough picture and tells of it, unless its end was told meanwhile."""
+    def sketch(self, request: Request, pixels: Pixels) -> None:
+        """Stores a partial picture and tells of it, unless its end was told meanwhile."""
         try:
-            key = None if held.leaving else self._courier.sketch(held.job, pixels)
-            if key is not None and not self._tell_of_sketch(held, key):
-                self._courier.withdraw(held.job)
+            key = self._courier.sketch(request.job, pixels) if request.is_ours else None
+            if key is not None and not self._tell_of_sketch(request, key):
+                self._courier.withdraw(request.job)
         except (RedisError, StoreAwayError) as error:
-            log.warning("job %s: no rough picture: %s", held.id, error)
-        except Exception:
-            log.exception("job %s: no rough picture", held.id)
+            log.warning("job %s: no partial picture: %s", request.id, error)
 
-    def _tell_of_sketch(self, held: Held, key: str) -> bool:
-        with held.telling:
-            if not held.leaving:
-                self._send(held.job, EventType.PREVIEW, {"key": key})
-            return not held.leaving
+    def _tell_of_sketch(self, request: Request, key: str) -> bool:
+        with request.telling:
+            if request.is_ours:
+                self._send(request.job, EventType.PREVIEW, {"key": key})
+            return request.is_ours
 
-    def _refuse(self, held: Held, error: Exception) -> None:
+    # --- how it ends -----------------------------------------------------------------------------
+
+    def _bring(self, request: Request) -> Ending | None:
+        """None: it is ready for its first step. Else an earlier worker died after it had stored
+        the result."""
+        began = time.monotonic()
+        known = self._courier.outcome(request.job)
+        if known is not None:
+            return Ending(known)
+        order = self._courier.fetch(request.job, partial(self._book.charge, request))
+        request.carry_s = time.monotonic() - began
+        self._book.arrive(request, order)
+        return None
+
+    def _concluded(self, request: Request, finished: Finished) -> Ending:
+        if isinstance(finished.result, Exception):
+            return self._refused(request, "drawing", finished.result)
+        return self._attempt(request, "storing", partial(self._deliver, request, finished))
+
+    def _deliver(self, request: Request, finished: Finished) -> Ending:
+        return Ending(self._courier.deliver(request.job, finished.result, finished.model_ms))
+
+    def _attempt(self, request: Request, doing: str, work: Callable[[], T]) -> T | Ending:
+        """Whatever a picture or a decoder does to us ends that request, and no other."""
+        try:
+            return work()
+        except StoreAwayError:
+            raise
+        except Exception as error:  # noqa: BLE001 it is told, logged, and the request's own
+            return self._refused(request, doing, error)
+
+    def _refused(self, request: Request, doing: str, error: Exception) -> Ending:
         if isinstance(error, Refusal):
             reason, data, retryable = error.reason, error.data, False
         else:
-            log.error("job %s: the engine failed", held.id, exc_info=error)
+            log.error(
+                "job %s: %s failed, in stage %s", request.id, doing, request.stage, exc_info=error
+            )
             reason, data, retryable = Reason.ENGINE_FAILED, {}, True
-        outcome = self._courier.refused(held.job, reason, data, retryable)
+        outcome = self._courier.refused(request.job, reason, data, retryable)
         # A photo that cannot be used is a good answer of the tailor, no failed job.
         is_answer = isinstance(error, Refusal) and outcome.type is EventType.REJECTED
-        self._tell(held, lambda: outcome, None if is_answer else str(error) or repr(error))
+        return Ending(outcome, None if is_answer else str(error) or repr(error))
 
-    def _tell(self, held: Held, end: Callable[[], Outcome], failed: str | None = None) -> None:
-        """The end of one job. Whatever goes wrong here is mended by the lease running out."""
+    # --- how that is told ------------------------------------------------------------------------
+
+    def _tell(self, request: Request, find: Callable[[], Ending]) -> None:
+        """The end of one that is leaving. What goes wrong here is mended by the lease running
+        out."""
         try:
-            self._end(held, end, failed)
+            self._end(request, find)
         except RedisError as error:
-            log.warning("job %s: Redis is away, it will come back: %s", held.id, error)
+            log.warning("job %s: Redis is away, it will come back: %s", request.id, error)
         except StoreAwayError as error:
-            self._put_back(held, error)
-        except Exception as error:  # the encoder, an odd answer: this job's end, not the worker's
-            if failed is None:
-                self._refuse(held, error)
-            else:
-                log.exception("job %s could not be settled", held.id)
+            self._put_back(request, error)
         finally:
-            self._book.forget(held)
+            self._book.forget(request)
 
-    def _end(self, held: Held, end: Callable[[], Outcome], failed: str | None) -> None:
-        if not self._is_ours(held):
+    def _end(self, request: Request, find: Callable[[], Ending]) -> None:
+        if not self._is_ours(request):
             return
         began = time.monotonic()
-        outcome = end()
-        held.carry_s += time.monotonic() - began
-        if not self._is_ours(held):  # storing took longer than the lease: somebody else has it
+        ending = find()
+        request.carry_s += time.monotonic() - began
+        if not self._is_ours(request):  # storing took longer than the lease: somebody else has it
             return
-        data = {**outcome.data, "carry_ms": round(held.carry_s * 1000)}
-        with held.telling:
-            self._insist(lambda: self._send(held.job, outcome.type, data))
-        self._courier.tidy(held.job)
-        if self._is_ours(held):
-            self._settle(held.claim, held.rq_job, failed)
-        log.info("job %s: %s", held.id, failed or outcome.type.value)
+        self._announce(request, ending.outcome)
+        self._courier.tidy(request.job)
+        if self._is_ours(request):
+            self._rq.settle(request.claim, request.rq_job, ending.failed)
+        log.info("job %s: %s", request.id, ending.failed or ending.outcome.type.value)
 
-    def _put_back(self, held: Held, error: StoreAwayError) -> None:
+    def _announce(self, request: Request, outcome: Outcome) -> None:
+        data = {**outcome.data, "carry_ms": round(request.carry_s * 1000)}
+        with request.telling:
+            self._insist(lambda: self._send(request.job, outcome.type, data))
+
+    def _put_back(self, request: Request, error: StoreAwayError) -> None:
         """No fault of the job's: it waits in its queue."""
-        log.error("job %s: the store is away, it goes back: %s", held.id, error)
-        self._on_store_away()
+        log.error("job %s: the store is away, it goes back: %s", request.id, error)
+        self._signals.pause_claims()
         with suppress(RedisError):
-            self._leases.hand_back([held.claim])
-        self._book.forget(held)
+            self._leases.hand_back([request.claim])
+        self._book.forget(request)
 
-    def _is_ours(self, held: Held) -> bool:
+    def _is_ours(self, request: Request) -> bool:
         """False after a pause longer than the lease. Renews it when True, unless that was done so
         lately that it cannot have run out."""
-        if time.monotonic() - held.kept_at < self._sure_s:
+        if time.monotonic() - request.kept_at < self._sure_s:
             return True
         lost: set[str] = set()
         asked = time.monotonic()
-        self._insist(lambda: lost.update(self._leases.keep([held.claim])))
+        self._insist(lambda: lost.update(self._leases.keep([request.claim])))
         if not lost:
-            held.kept_at = asked
+            request.kept_at = asked
         return not lost
 
     def _insist(self, ask: Callable[[], None]) -> None:

@@ -1,4 +1,4 @@
-"""The claiming thread and its ear at the bell: jobs come from Redis into the worker's book.
+"""The claiming thread, and the one that hears the bell for it: jobs come from Redis into the book.
 
 Knows leases, book and RQ's side. What becomes of a job then is the carriers' and the step loop's.
 """
@@ -8,8 +8,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from redis.exceptions import RedisError
 from rq.job import Job as RqJob
@@ -18,138 +18,125 @@ from gpu_worker import contract
 from gpu_worker.contract import ContractError
 from gpu_worker.queue.leases import Claim, Leases
 from gpu_worker.worker.bill import Bill
+from gpu_worker.worker.book import Book
 from gpu_worker.worker.carrier import Carrier
-from gpu_worker.worker.held import Book, Held
+from gpu_worker.worker.policy import PolicyReader
+from gpu_worker.worker.request import Request, Stage
 from gpu_worker.worker.rhythm import Rhythm
 from gpu_worker.worker.rq_side import RqSide
+from gpu_worker.worker.signals import Signals
+from gpu_worker.worker.tasks import Tasks
 
 log = logging.getLogger("proteus.worker")
 
 BELL_S = 0.25
-STORE_PAUSE_S = 2.0
-
-Submit = Callable[..., Any]
 
 
+@dataclass(eq=False, slots=True)
 class Claimer:
-    """`submit` has a carrier do something; `slots`: how many run together now."""
+    """`claim_loop` and `bell_loop` are its threads. `maintenance_s`: how often the jobs of dead
+    workers are looked for."""
 
-    def __init__(
-        self,
-        rq_side: RqSide,
-        leases: Leases,
-        book: Book,
-        bill: Bill,
-        carrier: Carrier,
-        *,
-        bell: str,
-        submit: Submit,
-        slots: Callable[[], int],
-        maintenance_s: float,
-        stopping: threading.Event,
-    ):
-        self._rq = rq_side
-        self._bell = bell
-        self._leases = leases
-        self._book = book
-        self._bill = bill
-        self._carrier = carrier
-        self._submit = submit
-        self._slots = slots
-        self._maintenance_s = maintenance_s
-        self._stopping = stopping
-        self._rhythm = Rhythm()
-        self._listens = threading.Event()
-
-    def pause(self) -> None:
-        """The store is away: what we would claim now could not be fetched."""
-        self._rhythm.not_before("claim", STORE_PAUSE_S)
+    rq: RqSide
+    leases: Leases
+    bill: Bill
+    book: Book
+    carrier: Carrier
+    tasks: Tasks
+    reader: PolicyReader
+    signals: Signals
+    maintenance_s: float
+    rhythm: Rhythm = field(default_factory=Rhythm)
+    listens: threading.Event = field(default_factory=threading.Event)
 
     def claim_loop(self) -> None:
-        while not self._stopping.is_set():
+        stopping = self.signals.stopping
+        while not stopping.is_set():
             try:
-                if self._rhythm.is_due("recover", self._maintenance_s):
+                if self.rhythm.is_due("recover", self.maintenance_s):
                     self._recover()
-                if self._rhythm.is_due("claim", 0):
+                if self.signals.may_claim:
                     self._claim()
                 else:
-                    self._stopping.wait(BELL_S)
+                    stopping.wait(BELL_S)
             except RedisError as error:
                 log.warning("claiming: %s", error)
-                self._stopping.wait(0.5)
+                stopping.wait(0.5)
             except Exception:
                 log.exception("claiming")
-                self._stopping.wait(0.5)
-        log.info("told to stop: claims no more, %d jobs in hand", len(self._book))
+                stopping.wait(0.5)
+        log.info("told to stop: claims no more, %d jobs in hand", len(self.book))
 
     def bell_loop(self) -> None:
         """Hears the bell for the claiming thread, which at the same time waits for room. A worker
         that could claim nothing leaves the bell to the others."""
-        while not self._stopping.is_set():
+        while not self.signals.stopping.is_set():
             try:
-                if self._listens.wait(BELL_S) and self._hears_the_bell():
-                    self._listens.clear()
-                    self._book.ring()
+                if self.listens.wait(BELL_S) and self.leases.hears_the_bell(BELL_S):
+                    self.listens.clear()
+                    self.book.ring()
             except RedisError:
-                self._stopping.wait(0.5)  # the claiming thread says so
-
-    def _hears_the_bell(self) -> bool:
-        return self._rq.connection.blpop([self._bell], BELL_S) is not None
+                self.signals.stopping.wait(0.5)  # the claiming thread says so
 
     def _claim(self) -> None:
-        suspect = self._book.take_alone()
+        suspect = self.book.take_suspect()
         if suspect is not None:
             self._begin([suspect])
             return
-        room, asked = self._book.room(self._slots()), time.monotonic()
-        claims = self._leases.claim(room, self._bill.usual_ms) if room else []
+        room, asked = self.book.room(self._slots), time.monotonic()
+        claims = self.leases.claim(room, self.bill.usual_ms) if room else []
         if claims:
-            self._listens.clear()
+            self.listens.clear()
             self._take(claims, asked)
             return
         if room.is_free:
-            self._listens.set()
-        self._book.wait_for_room(self._slots(), room, BELL_S)
+            self.listens.set()
+        self.book.wait_for_room(self._slots, room, BELL_S)
+
+    @property
+    def _slots(self) -> int:
+        return self.reader.current.slots
 
     def _take(self, claims: Sequence[Claim], asked: float) -> None:
-        found = list(zip(claims, self._rq.fetch(claims), strict=True))
-        self._leases.hand_back([claim for claim, rq_job in found if rq_job is None])
-        held = [self._read(claim, rq_job) for claim, rq_job in found if rq_job is not None]
-        readable = [one for one in held if one is not None]
-        for one in readable:
-            one.aside = one.claim.runs_alone
-            one.kept_at = asked
-            self._book.add(one)
-        self._begin([one for one in readable if not one.aside])
+        found = list(zip(claims, self.rq.fetch(claims), strict=True))
+        self.leases.hand_back([claim for claim, rq_job in found if rq_job is None])
+        read = [self._read(claim, rq_job) for claim, rq_job in found if rq_job is not None]
+        readable = [request for request in read if request is not None]
+        for request in readable:
+            request.kept_at = asked
+            self.book.add(request)
+        self._begin([one for one in readable if one.stage is Stage.FETCHING])
 
-    def _begin(self, those: Sequence[Held]) -> None:
+    def _begin(self, those: Sequence[Request]) -> None:
         """From here on they are `started`: whoever dies with them suspects them."""
         if not those:
             return
         try:
-            self._rq.start([held.rq_job for held in those])
+            self.rq.start([request.rq_job for request in those])
         except RedisError:
-            for held in those:  # their leases run out and they come back
-                self._book.forget(held)
+            for request in those:  # their leases run out and they come back
+                if self.book.start_leaving(request):
+                    self.book.forget(request)
             raise
-        for held in those:
-            self._submit(self._carrier.fetch, held)
+        for request in those:
+            self.tasks.submit(self.carrier.fetch, request)
 
-    def _read(self, claim: Claim, rq_job: RqJob) -> Held | None:
+    def _read(self, claim: Claim, rq_job: RqJob) -> Request | None:
+        stage = Stage.SUSPECT if claim.runs_alone else Stage.FETCHING
         try:
-            return Held(claim, rq_job, contract.job_from_json(rq_job.args[0]))
+            return Request(claim, rq_job, contract.job_from_json(rq_job.args[0]), stage)
         except (ContractError, LookupError, TypeError) as error:
             log.error("job %s is none that this worker can read: %s", claim.job_id, error)
-            self._rq.settle(claim, rq_job, failed=f"unreadable: {error}")
+            self.rq.settle(claim, rq_job, failed=f"unreadable: {error}")
             return None
 
     def _recover(self) -> None:
-        back, hopeless = self._leases.recover()
+        back, hopeless = self.leases.recover()
         if back:
             log.warning("%d jobs of lost workers are back in their queues", back)
-        for claim, rq_job in zip(hopeless, self._rq.fetch(hopeless), strict=True):
-            held = self._read(claim, rq_job) if rq_job is not None else None
-            if held is not None:
-                self._book.add(held)
-                self._book.start_leaving(held)
-                self._submit(self._carrier.give_up, held)
+        for claim, rq_job in zip(hopeless, self.rq.fetch(hopeless), strict=True):
+            request = self._read(claim, rq_job) if rq_job is not None else None
+            if request is not None:
+                self.book.add(request)
+                self.book.start_leaving(request)
+                self.tasks.submit(self.carrier.give_up, request)

@@ -33,7 +33,7 @@ class Policy:
 
 
 class PolicyReader:
-    """Reads it every half second. Not thread-safe: one thread reads."""
+    """Reads it every half second; one thread reads, all see `current`."""
 
     def __init__(self, connection: Redis, engine: Steps, settings: Settings):
         self._connection = connection
@@ -44,13 +44,9 @@ class PolicyReader:
         self._memory = Memory()
         self._is_alone = False
         self._least_slots = int(getattr(engine, "least_slots", 1))
-
-    def first(self) -> Policy:
-        """Until Redis was asked."""
-        terms = self._terms
-        return self._within_bounds(
-            contract.Policy(batch_size=terms.batch_size, max_wait_ms=terms.max_wait_ms)
-        )
+        batch_size, max_wait_ms = self._terms.batch_size, self._terms.max_wait_ms
+        self._ours = contract.Policy(batch_size=batch_size, max_wait_ms=max_wait_ms)
+        self.current = self._within_bounds(self._ours)  # until Redis was asked
 
     def read(self, now: float) -> Policy:
         """`now`: Unix seconds.
@@ -65,14 +61,13 @@ class PolicyReader:
         self._memory = remember(self._memory, arrived(arrivals), now, self._terms)
         policy = self._told(told)
         self._say(policy is None)
-        return self._within_bounds(policy or self._own(now))
+        self.current = self._within_bounds(policy or self._own(now))
+        return self.current
 
     def _told(self, hash_: Mapping[bytes, bytes]) -> contract.Policy | None:
         """The arbitrator's. A tier it set is forgotten here: alone we begin with the best, and
         with its slots."""
-        ours = {b"batch_size": self._terms.batch_size, b"max_wait_ms": self._terms.max_wait_ms}
-        words = {name: str(number).encode() for name, number in ours.items()} | dict(hash_)
-        policy = contract.Policy.from_redis(words) if hash_ else None
+        policy = contract.Policy.from_redis(hash_, self._ours) if hash_ else None
         if policy is not None:
             self._memory = replace(self._memory, rung=0, easy_since=None, slots=policy.batch_size)
         return policy

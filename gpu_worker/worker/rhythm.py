@@ -6,7 +6,7 @@ import time
 
 
 class Rhythm:
-    """For one thread; `not_before` may be said by another."""
+    """For one thread."""
 
     def __init__(self) -> None:
         self._due: dict[str, float] = {}
@@ -18,6 +18,3 @@ class Rhythm:
             return False
         self._due[what] = now + every_s
         return True
-
-    def not_before(self, what: str, pause_s: float) -> None:
-        self._due[what] = time.monotonic() + pause_s

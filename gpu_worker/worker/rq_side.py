@@ -6,7 +6,7 @@ Knows RQ 2.12's insides (hence its exact pin). No engine, no pictures.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -74,12 +74,14 @@ class RqSide(SimpleWorker):
     def _set_ip_address(self, _connection: Redis) -> None:
         self.ip_address = "unknown"  # RQ would ask Redis, which may not be there yet
 
-    def say_hello(self) -> None:
-        """Registers with RQ and listens to its commands.
+    def say_hello(self, stop_job: Callable[[str], bool]) -> None:
+        """Registers with RQ and listens to its commands. `stop_job` takes a running job out, and
+        returns whether it was one of ours.
 
         Raises:
             RedisError: Redis is not there.
         """
+        self._stop_job = stop_job
         super()._set_ip_address(self.connection)
         self.register_birth()  # type: ignore[no-untyped-call]
         self.subscribe()  # type: ignore[no-untyped-call]
@@ -140,13 +142,10 @@ class RqSide(SimpleWorker):
 
     # --- RQ's commands ---------------------------------------------------------------------------
 
-    def stop_job(self, job_id: str) -> bool:
-        """Takes a running job out. Returns whether it is one of ours."""
-        raise NotImplementedError
-
     def handle_payload(self, message: dict[str, Any]) -> None:
         payload = parse_payload(message)
-        if payload.get("command") == "stop-job" and self.stop_job(str(payload.get("job_id"))):
+        is_stop = payload.get("command") == "stop-job"
+        if is_stop and self._stop_job(str(payload.get("job_id"))):
             return
         super().handle_payload(message)  # type: ignore[no-untyped-call]
 

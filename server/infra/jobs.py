@@ -27,7 +27,6 @@ from gpu_worker.contract import Job, Lane, Policy
 TIMEOUT_S = 1.0
 JOB_TIMEOUT_S = 600
 FAILED_JOB_TTL_S = 3600
-BELL_LENGTH = 64
 
 
 def connect(url: str) -> Redis:
@@ -113,7 +112,7 @@ class Jobs:
             pipe.sadd(queue.redis_queues_keys, queue.key)
             pipe.eval(contract.JOIN_RING, 1, contract.ring_key(engine, lane), job.merchant_id)
             pipe.lpush(contract.bell_key(engine), "1")
-            pipe.ltrim(contract.bell_key(engine), 0, BELL_LENGTH - 1)
+            pipe.ltrim(contract.bell_key(engine), 0, contract.BELL_LENGTH - 1)
             if anew:
                 pipe.zrem(FailedJobRegistry(queue=queue).key, job.id)
             else:
@@ -194,7 +193,7 @@ class Jobs:
             for engine, lane, merchant_id in places:
                 pipe.eval(contract.JOIN_RING, 1, contract.ring_key(engine, lane), merchant_id)
                 pipe.lpush(contract.bell_key(engine), "1")
-                pipe.ltrim(contract.bell_key(engine), 0, BELL_LENGTH - 1)
+                pipe.ltrim(contract.bell_key(engine), 0, contract.BELL_LENGTH - 1)
             pipe.execute()
 
     def policy(self, engine: str) -> Policy | None:

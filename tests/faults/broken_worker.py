@@ -19,7 +19,7 @@ from gpu_worker.engines.null import NullEngine, NullSample
 from gpu_worker.queue.events import Events
 from gpu_worker.queue.leases import Leases
 from gpu_worker.storage.store import Store
-from gpu_worker.worker.batch import BatchWorker
+from gpu_worker.worker.rq_side import RqSide
 from tests.faults.road import POISON
 
 ROOM_FOR = 2  # samples that a device short of memory holds
@@ -105,11 +105,11 @@ def is_slow() -> None:
 FAULTS: dict[str, Callable[[], None]] = {
     "before the lease": lambda: setattr(Leases, "claim", die),
     "after the lease": lambda: dies_after(Leases, "claim"),
-    "after the start": lambda: dies_after(BatchWorker, "start"),
+    "after the start": lambda: dies_after(RqSide, "start"),
     "in mid-batch": lambda: dies_after(NullEngine, "step"),
     "after the result is stored": lambda: dies_after(Store, "put"),
     "after the event": lambda: dies_after(Events, "send"),
-    "between two settlements": lambda: dies_at_the_third(BatchWorker, "settle"),
+    "between two settlements": lambda: dies_at_the_third(RqSide, "settle"),
     "one raises": lambda: steps(raises),
     "one kills": lambda: steps(kills),
     "short of memory": lambda: steps(is_too_many),

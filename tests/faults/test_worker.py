@@ -63,6 +63,7 @@ def test_two_hundred_jobs_leave_the_memory_as_it_was(shop: Workshop) -> None:
 
 def test_rq_info_tells_the_truth(shop: Workshop) -> None:
     shop.enqueue(*JOBS)
+    # held fast: the law would soon find that all six cost no more than four
     shop.start(PROTEUS_NULL_CURVE="50,0,4000", PROTEUS_BATCH_SIZE="4")
     wait_for(lambda: has_steps(shop))
     argv = [sys.executable, "-m", "rq.cli", "info", "--url", shop.redis_url]

@@ -15,11 +15,11 @@ import pytest
 from redis import Redis
 
 from gpu_worker import contract
-from gpu_worker.__main__ import redis_client
 from gpu_worker.arbitrator import Arbitrator, clear_override, set_override
 from gpu_worker.arbitrator.loop import TURN_S
 from gpu_worker.contract import Lane, Law, Mode, Policy
 from gpu_worker.control import Override, Terms
+from gpu_worker.queue.redis import redis_client
 from local.children import Child, free_port, spawn, stop
 from server.infra.jobs import Jobs
 from tests.services import redis_server

@@ -13,7 +13,8 @@ from gpu_worker.engine import DeviceLostError, Order, OutOfMemoryError, Picture,
 from gpu_worker.engines.null import NullSample, RecordingEngine
 from gpu_worker.scheduling.beside import Beside
 from gpu_worker.scheduling.loop import Finished, Runner
-from gpu_worker.scheduling.plan import Scheduler, Ticket
+from gpu_worker.scheduling.plan import Scheduler
+from gpu_worker.scheduling.run import Run
 from tests.gpu_worker.scheduling.test_loop import order
 from tests.waiting import wait_for
 
@@ -70,7 +71,7 @@ def test_what_is_done_takes_no_longer_because_nobody_asks_for_it() -> None:
 def runner(engine: RecordingEngine, *names: str, alone: bool = False) -> Runner:
     made = Runner(engine, Scheduler(), lambda order: order)
     for name in names:
-        made.add(Ticket(name, Lane.LIVE, "ada", alone=alone), order(name))
+        made.add(Run(name, Lane.LIVE, "ada", alone=alone, order=order(name)))
     return made
 
 
@@ -92,7 +93,7 @@ def test_one_is_turned_into_its_picture_while_another_steps() -> None:
     made = runner(engine, "slow to end")
     for _ in range(20):
         made.turn(8)
-    made.add(Ticket("other", Lane.LIVE, "ada"), order("other"))
+    made.add(Run("other", Lane.LIVE, "ada", order=order("other")))
     ended = run(made)
     assert {name: type(end.result) for name, end in ended.items()} == {
         "slow to end": Picture, "other": Picture,
@@ -107,7 +108,7 @@ def test_one_is_read_in_while_another_steps() -> None:
     while not engine.arrived:
         made.turn(8)
     engine.stepped.clear()
-    made.add(Ticket("slow to begin", Lane.LIVE, "ada"), order("slow to begin"))
+    made.add(Run("slow to begin", Lane.LIVE, "ada", order=order("slow to begin")))
     assert set(run(made)) == {"other", "slow to begin"}
     assert ["other", "slow to begin"] in engine.arrived
 
@@ -198,7 +199,7 @@ def test_a_picture_that_finds_no_memory_is_tried_again_beside_fewer() -> None:
     while len(engine.stepping) < 20:
         made.turn(8)
     for name in ("b", "c"):
-        made.add(Ticket(name, Lane.LIVE, "ada"), order(name))
+        made.add(Run(name, Lane.LIVE, "ada", order=order(name)))
     ended = run(made)
     assert {name: type(end.result) for name, end in ended.items()} == {
         "a": Picture, "b": Picture, "c": Picture,
@@ -223,7 +224,7 @@ def test_how_long_it_has_been_busy_beside_is_known() -> None:
     engine = Aside()
     made = runner(engine)
     assert made.busy_beside_since == float("inf")
-    made.add(Ticket("slow to begin", Lane.LIVE, "ada"), order("slow to begin"))
+    made.add(Run("slow to begin", Lane.LIVE, "ada", order=order("slow to begin")))
     while made.busy_beside_since == float("inf"):
         made.turn(8)
     engine.stepped.set()

@@ -21,7 +21,8 @@ from gpu_worker.engine import (
 )
 from gpu_worker.engines.null import NullSample, RecordingEngine
 from gpu_worker.scheduling.loop import Finished, Progress, Runner
-from gpu_worker.scheduling.plan import Scheduler, Ticket
+from gpu_worker.scheduling.plan import Scheduler
+from gpu_worker.scheduling.run import Run
 
 
 def order(name: str) -> Order:
@@ -32,7 +33,7 @@ def order(name: str) -> Order:
 def runner(engine: RecordingEngine, *names: str) -> Runner:
     made = Runner(engine, Scheduler(), lambda order: order)
     for name in names:
-        made.add(Ticket(name, Lane.LIVE, "ada"), order(name))
+        made.add(Run(name, Lane.LIVE, "ada", order=order(name)))
     return made
 
 
@@ -63,7 +64,7 @@ def test_progress_is_told_and_the_last_step_announced() -> None:
     begun: list[Progress] = []
     engine = RecordingEngine(steps=2)
     made = Runner(engine, Scheduler(), lambda order: order, announced.append, begun.append)
-    made.add(Ticket("a", Lane.LIVE, "ada"), order("a"))
+    made.add(Run("a", Lane.LIVE, "ada", order=order("a")))
     (progress,) = made.turn(4).progress
     assert begun == [Progress("a", 0, 2)]
     assert (progress.id, progress.step, progress.steps) == ("a", 1, 2)
@@ -108,7 +109,7 @@ def test_who_is_removed_is_not_stepped_again() -> None:
 def test_steps_are_measured_by_size_and_the_rest_by_picture() -> None:
     made = Runner(RecordingEngine(a_ms=2, steps=2), Scheduler(), lambda order: order)
     for name in ("a", "b"):
-        made.add(Ticket(name, Lane.LIVE, "ada", bucket="384x512"), order(name))
+        made.add(Run(name, Lane.LIVE, "ada", bucket="384x512", order=order(name)))
     run(made)
     curve = made.metrics.curve("384x512")
     assert set(curve) == {2}
@@ -185,7 +186,7 @@ def test_who_is_admitted_again_has_its_noise_from_the_start() -> None:
     engine = Drawing()
     made = Runner(engine, Scheduler(), lambda order: replace(order, noise=SeededNoise(0)))
     for name in "abc":
-        made.add(Ticket(name, Lane.LIVE, "ada"), order(name))
+        made.add(Run(name, Lane.LIVE, "ada", order=order(name)))
     run(made)
     assert len(set(engine.drawn.values())) == 1
 
@@ -215,9 +216,9 @@ class Sketching(RecordingEngine):
 
 def test_a_rough_picture_is_taken_once_at_each_fraction() -> None:
     made = Runner(Sketching(steps=10), Scheduler(), lambda order: order)
-    made.add(Ticket("a", Lane.LIVE, "ada"), order("a"), peeks=(0.25, 0.6))
-    made.add(Ticket("b", Lane.LIVE, "ada"), order("b"))
-    made.add(Ticket("shy", Lane.LIVE, "ada"), order("shy"), peeks=(0.5,))
+    made.add(Run("a", Lane.LIVE, "ada", order=order("a"), peeks=(0.25, 0.6)))
+    made.add(Run("b", Lane.LIVE, "ada", order=order("b")))
+    made.add(Run("shy", Lane.LIVE, "ada", order=order("shy"), peeks=(0.5,)))
     peeks = [peek for _ in range(10) for peek in made.turn(4).peeks]
     assert [(peek.id, int(peek.pixels.max())) for peek in peeks] == [("a", 3), ("a", 6)]
     assert len(made) == 0

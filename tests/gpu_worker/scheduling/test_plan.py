@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gpu_worker.contract import Lane
-from gpu_worker.scheduling.plan import OVERDUE_MS, PAUSED, TRY_EVERY, Scheduler, Ticket
+from gpu_worker.scheduling.plan import OVERDUE_MS, PAUSED, TRY_EVERY, Scheduler
+from gpu_worker.scheduling.run import Run
 
 FLAT = {b: 50.0 + b for b in range(1, 9)}  # a wide device: mates cost nearly nothing
 STEEP = {b: 50.0 * b for b in range(1, 9)}  # full at one: each mate costs a whole step
@@ -23,11 +24,11 @@ def ticket(
     merchant: str = "ada",
     bucket: str = "full",
     alone: bool = False,
-) -> Ticket:
-    return Ticket(name, lane, merchant, bucket, alone)
+) -> Run:
+    return Run(name, lane, merchant, bucket, alone)
 
 
-def with_tickets(*tickets: Ticket) -> Scheduler:
+def with_tickets(*tickets: Run) -> Scheduler:
     scheduler = Scheduler()
     for one in tickets:
         scheduler.add(one)
@@ -168,16 +169,16 @@ class Street:
     curve: Mapping[int, float] = field(default_factory=lambda: FLAT)
     scheduler: Scheduler = field(default_factory=Scheduler)
     left: dict[str, int] = field(default_factory=dict)
-    tickets: dict[str, Ticket] = field(default_factory=dict)
+    tickets: dict[str, Run] = field(default_factory=dict)
     had_ms: Counter[str] = field(default_factory=Counter)  # by merchant and by lane
     now_ms: float = 0.0
     steps: int = 0
 
-    def arrive(self, made: Ticket, steps: int) -> None:
+    def arrive(self, made: Run, steps: int) -> None:
         self.tickets[made.id], self.left[made.id] = made, steps
         self.scheduler.add(made)
 
-    def here(self, accept: Callable[[Ticket], bool] = lambda _: True) -> list[Ticket]:
+    def here(self, accept: Callable[[Run], bool] = lambda _: True) -> list[Run]:
         return [one for one in map(self.tickets.__getitem__, self.left) if accept(one)]
 
     def turn(self) -> list[str]:

@@ -10,13 +10,13 @@ import pytest
 from redis import Redis
 
 from gpu_worker import contract
-from gpu_worker.__main__ import redis_client
 from gpu_worker.arbitrator import set_override
 from gpu_worker.config import Settings
 from gpu_worker.contract import LADDER, Lane
 from gpu_worker.control import Override
 from gpu_worker.engines.null import NullEngine
 from gpu_worker.fetcher.fetcher import Fetcher
+from gpu_worker.queue.redis import redis_client
 from gpu_worker.worker.policy import Policy, PolicyReader
 from server.infra.jobs import Jobs
 from tests.waiting import wait_for
@@ -88,7 +88,7 @@ def test_what_it_says_is_held_within_the_engines_bounds(
 
 
 def test_before_anything_is_known_the_default_holds(redis: Redis) -> None:
-    assert reader(redis).first() == Policy(4, 0.1, LADDER[0])
+    assert reader(redis).current == Policy(4, 0.1, LADDER[0])
     assert reader(redis, max_slots=2).read(time.time()).slots == 2
 
 
@@ -126,7 +126,7 @@ def test_a_batch_size_that_is_set_holds_while_nobody_rules(redis: Redis) -> None
 def test_an_engine_that_waits_more_than_it_computes_keeps_its_slots(redis: Redis) -> None:
     engine = Fetcher(at_once=6, per_merchant=2)
     patient = PolicyReader(redis, engine, SETTINGS)
-    assert patient.first().slots == 6
+    assert patient.current.slots == 6
     assert patient.read(time.time()).slots == 6
     words: dict[Any, Any] = {"batch_size": 1}
     redis.hset(contract.policy_key(engine.name), mapping=words)

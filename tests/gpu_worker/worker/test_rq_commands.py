@@ -23,6 +23,7 @@ from gpu_worker.contract import EventType, Lane
 from gpu_worker.engines.null import NullSample, RecordingEngine
 from gpu_worker.storage.courier import TryOnCourier
 from gpu_worker.worker import BatchWorker
+from gpu_worker.worker.rq_side import RqSide
 from tests import workshop
 from tests.waiting import DEADLINE_S, wait_for
 from tests.workshop import Workshop
@@ -58,14 +59,14 @@ def test_info_counts_what_waits_what_runs_and_who_works(shop: Workshop) -> None:
     shop.enqueue("try_1", "try_2", "try_3")
     with working(shop, engine, batch_size=2) as worker:
         wait_for(lambda: any(len(ids) == 2 for ids in engine.arrived))
-        wait_for(lambda: shop.redis.hget(worker.key, "queues") == QUEUE.encode())
+        wait_for(lambda: shop.redis.hget(worker.rq.key, "queues") == QUEUE.encode())
         told = rq(shop, "info", "--raw")
         assert f"queue {QUEUE} 1, 2 executing, 0 finished, 0 failed" in told
-        assert f"worker {worker.name} " in told
+        assert f"worker {worker.rq.name} " in told
         assert f" busy {QUEUE}" in told
         for job_id in shop.accepted:
             shop.jobs.cancel(job_id, "null", Lane.LIVE, "mer_ada")
-        wait_for(lambda: shop.redis.hget(worker.key, "state") == b"idle")
+        wait_for(lambda: shop.redis.hget(worker.rq.key, "state") == b"idle")
     assert rq(shop, "info", "--raw", "--only-workers").strip() == ""
 
 
@@ -74,7 +75,7 @@ def test_suspended_workers_claim_nothing_until_they_are_resumed(shop: Workshop) 
     rq(shop, "suspend")
     with working(shop, engine) as worker:
         shop.enqueue("try_1")
-        wait_for(lambda: shop.redis.hget(worker.key, "state") == b"suspended")
+        wait_for(lambda: shop.redis.hget(worker.rq.key, "state") == b"suspended")
         wait_for(lambda: not shop.redis.llen(contract.bell_key("null")))
         assert not engine.arrived
         rq(shop, "resume")
@@ -155,7 +156,7 @@ def test_kill_horse_harms_nobody(shop: Workshop) -> None:
     shop.enqueue("try_1")
     with working(shop, engine) as worker:
         wait_for(lambda: engine.arrived)
-        send_kill_horse_command(shop.redis, worker.name)
+        send_kill_horse_command(shop.redis, worker.rq.name)
         shop.wait_until_settled()
         shop.enqueue("try_2")
         shop.wait_until_settled()
@@ -167,7 +168,7 @@ def test_shutdown_finishes_what_runs_and_hands_back_the_rest(shop: Workshop) -> 
     shop.enqueue(*(f"try_{n}" for n in range(8)))
     child = shop.start(PROTEUS_NULL_CURVE="20,0,30", PROTEUS_BATCH_SIZE="2")
     wait_for(lambda: any(e.type == EventType.RUNNING for e in shop.events()))
-    (key,) = BatchWorker.all_keys(shop.redis)
+    (key,) = RqSide.all_keys(shop.redis)
     send_shutdown_command(shop.redis, key.removeprefix("rq:worker:"))
     assert child.wait(60) == 0, shop.logs()
     assert not shop.redis.keys(contract.lease_key("*"))

@@ -20,6 +20,7 @@ from gpu_worker.engine import Refusal
 from gpu_worker.engines.null import NullSample, RecordingEngine
 from gpu_worker.storage.courier import TryOnCourier
 from gpu_worker.worker import BatchWorker
+from gpu_worker.worker.rq_side import RqSide
 from tests import workshop
 from tests.waiting import wait_for
 from tests.workshop import Workshop, said
@@ -264,11 +265,11 @@ def test_rq_sees_a_worker_like_any_other(shop: Workshop) -> None:
         wait_for(lambda: engine.arrived)
         assert sorted(queue.started_job_registry.get_job_ids()) == ["try_1", "try_2"]
         assert RqJob.fetch("try_1", shop.redis, serializer=JSONSerializer).is_started
-        seen = BatchWorker.all_keys(shop.redis)
-        assert seen == [worker.key]
+        seen = RqSide.all_keys(shop.redis)
+        assert seen == [worker.rq.key]
         shop.wait_until_settled()
-        assert shop.redis.hget(worker.key, "successful_job_count") == b"2"
-    assert BatchWorker.all_keys(shop.redis) == []
+        assert shop.redis.hget(worker.rq.key, "successful_job_count") == b"2"
+    assert RqSide.all_keys(shop.redis) == []
 
 
 def test_a_job_nobody_can_read_does_not_stop_the_queue(shop: Workshop) -> None:
@@ -284,7 +285,7 @@ def test_the_worker_says_that_it_lives_and_what_it_measures(shop: Workshop) -> N
     shop.redis.hset(contract.policy_key("null"), mapping={"batch_size": 3, "tier": "small"})
     shop.enqueue("try_1", "try_2", num_inference_steps=2)
     with working(shop, RecordingEngine(a_ms=2, max_slots=6)) as worker:
-        key = contract.worker_key(worker.name)
+        key = contract.worker_key(worker.rq.name)
         told = wait_for(lambda: shop.redis.hgetall(key))
         expected = {
             "engine": "null", "is_preview": "1", "device": "none", "max_slots": "6", "slots": "3",

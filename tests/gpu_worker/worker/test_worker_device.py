@@ -11,13 +11,14 @@ import pytest
 from rq.job import Job as RqJob
 
 from gpu_worker import contract
-from gpu_worker.__main__ import redis_client
 from gpu_worker.contract import EventType
 from gpu_worker.engine import DeviceLostError, OutOfMemoryError
 from gpu_worker.engines.null import NullSample, RecordingEngine
 from gpu_worker.queue.leases import Claim, Leases
+from gpu_worker.queue.redis import redis_client
 from gpu_worker.storage.courier import TryOnCourier
-from gpu_worker.worker import BatchWorker
+from gpu_worker.worker import build_worker
+from gpu_worker.worker.rq_side import RqSide
 from tests import workshop
 from tests.workshop import Workshop
 
@@ -79,11 +80,11 @@ def test_a_lost_device_ends_the_worker_and_its_jobs_come_back(shop: Workshop) ->
     """Who was at work is suspected, as when a process dies; who only waited is not."""
     shop.enqueue("try_1", "try_2", num_inference_steps=5)
     settings = shop.settings
-    worker = BatchWorker(redis_client(shop.redis_url), Lost(max_slots=1), courier(shop), settings)
+    worker = build_worker(redis_client(shop.redis_url), Lost(max_slots=1), courier(shop), settings)
     with pytest.raises(DeviceLostError):
         worker.serve()
     assert shop.redis.keys(contract.lease_key("*")) == []
-    assert BatchWorker.all_keys(shop.redis) == []
+    assert RqSide.all_keys(shop.redis) == []
     seen: dict[str, int] = {}
 
     class Healthy(RecordingEngine):
@@ -100,10 +101,10 @@ def test_a_lost_device_ends_the_worker_and_its_jobs_come_back(shop: Workshop) ->
 def test_a_worker_without_a_device_takes_nothing_up_again(
     shop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gpu_worker.worker.batch.Leases", LooksOn)
+    monkeypatch.setattr("gpu_worker.worker.build.Leases", LooksOn)
     shop.enqueue("try_1", num_inference_steps=5)
     settings = shop.settings.model_copy(update={"maintenance_s": 0.1})
-    worker = BatchWorker(redis_client(shop.redis_url), Lost(), courier(shop), settings)
+    worker = build_worker(redis_client(shop.redis_url), Lost(), courier(shop), settings)
     with pytest.raises(DeviceLostError):
         worker.serve()
     assert losses(shop, "try_1") == 0  # whoever finds it counts

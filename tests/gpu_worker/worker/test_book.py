@@ -7,15 +7,18 @@ from typing import Any
 
 import pytest
 
+from gpu_worker.contract import Lane
 from gpu_worker.queue.leases import Claim, Room
-from gpu_worker.worker.held import SLOW_S, Book, Held
+from gpu_worker.worker.bill import Bill
+from gpu_worker.worker.book import SLOW_S, Book
+from gpu_worker.worker.request import Request
 
 NEVER_S = 60  # nobody waits so long: the test would say so first
 
 
-def held(job_id: str, lane: str = "live", merchant: str = "mer_ada") -> Held:
+def held(job_id: str, lane: str = "live", merchant: str = "mer_ada") -> Request:
     nobody: Any = None
-    return Held(Claim(job_id, "1", f"null:{lane}:{merchant}"), nobody, nobody)
+    return Request(Claim(job_id, "1", f"null:{lane}:{merchant}"), nobody, nobody)
 
 
 def waiting(book: Book, slots: int, beyond: Room) -> threading.Thread:
@@ -31,29 +34,32 @@ def has_heard(thread: threading.Thread) -> bool:
 
 @pytest.mark.parametrize("lane", ["live", "bulk"])
 def test_a_slot_that_becomes_free_is_room(lane: str) -> None:
-    book, one = Book(), held("try_1", lane)
+    book, one = Book(Bill()), held("try_1", lane)
     book.add(one)
     thread = waiting(book, 1, book.room(1))
+    assert book.start_leaving(one)
     book.forget(one)
     assert has_heard(thread)
 
 
 def test_a_last_step_is_room_for_the_next() -> None:
-    book, one = Book(), held("try_1")
+    book, one = Book(Bill()), held("try_1")
     book.add(one)
+    book.arrive(one, "its order")
+    assert book.take_ready() == [one]
     thread = waiting(book, 1, book.room(1))
-    book.mark_ending([one.id])
+    book.note_last_step([one.id])
     assert has_heard(thread)
 
 
 def test_who_rings_is_heard_even_before_anybody_listens() -> None:
-    book = Book()
+    book = Book(Bill())
     book.ring()
     assert has_heard(waiting(book, 1, book.room(1)))
 
 
 def test_what_is_no_more_room_wakes_nobody() -> None:
-    book = Book()
+    book = Book(Bill())
     thread = waiting(book, 1, book.room(1))
     book.add(held("try_1"))
     book.arrive(held("try_2"), None)  # something changes
@@ -74,7 +80,7 @@ ROOMS = [
 @pytest.mark.parametrize(("case", "lanes", "room"), ROOMS)
 def test_only_what_will_run_is_claimed(case: str, lanes: list[str], room: Room) -> None:
     """Another worker may have more room for bulk; one is taken for its twentieth of the time."""
-    book = Book(beside=lambda _live, _slots: 0)
+    book = Book(Bill(), beside=lambda _live, _slots: 0)
     for n, lane in enumerate(lanes):
         book.add(held(f"try_{n}", lane))
     assert book.room(4) == room, case
@@ -82,7 +88,7 @@ def test_only_what_will_run_is_claimed(case: str, lanes: list[str], room: Room) 
 
 def test_inputs_that_are_slow_to_come_hold_no_slot_against_other_merchants() -> None:
     """A picture that takes seconds to be read, on a worker of one slot."""
-    book, slow, next_one = Book(), held("pho_1"), held("pho_2", merchant="mer_cleo")
+    book, slow, next_one = Book(Bill()), held("pho_1"), held("pho_2", merchant="mer_cleo")
     book.add(slow)
     assert book.room(1).newcomers == 0
     slow.claimed_at -= 2 * SLOW_S
@@ -97,17 +103,17 @@ def test_inputs_that_are_slow_to_come_hold_no_slot_against_other_merchants() -> 
 
 
 def test_a_slow_one_that_has_arrived_holds_its_slot() -> None:
-    book, slow = Book(), held("pho_1")
+    book, slow = Book(Bill()), held("pho_1")
     book.add(slow)
     slow.claimed_at -= 2 * SLOW_S
     book.arrive(slow, "its order")
     assert book.room(1).newcomers == 0
-    assert book.take_arrived() == [slow]
+    assert book.take_ready() == [slow]
     assert book.room(1).newcomers == 0
 
 
 def test_bulk_that_costs_live_little_is_claimed_too() -> None:
-    book = Book(beside=lambda live, slots: min(2, slots - live))
+    book = Book(Bill(), beside=lambda live, slots: min(2, slots - live))
     book.add(held("try_1"))
     assert book.room(4) == Room(3, 2, 1)
 
@@ -115,27 +121,25 @@ def test_bulk_that_costs_live_little_is_claimed_too() -> None:
 def test_who_comes_back_joins_only_after_its_earlier_self_has_left() -> None:
     """Lost, recovered and claimed again while the step loop was on its way from the one to the
     other: taken out after it had joined, it would be held for ever and never run."""
-    book, before, again = Book(), held("try_1"), held("try_1")
+    book, before, again = Book(Bill()), held("try_1"), held("try_1")
     book.add(before)
     assert book.start_leaving(before)
     book.forget(before)
     book.add(again)
     book.arrive(again, "its order")
-    assert book.take_arrived() == []
-    assert book.take_gone() == {"try_1"}
-    assert book.take_arrived() == [again]
+    assert book.take_ready() == []
+    assert book.take_left() == {"try_1"}
+    assert book.take_ready() == [again]
 
 
 def test_what_was_spent_on_the_inputs_is_paid_whenever_it_is_told() -> None:
-    paid: list[tuple[str, float]] = []
-    book = Book(
-        on_forget=lambda one: paid.append(("closed", one.spent_ms)),
-        on_late=lambda _one, ms: paid.append(("late", ms)),
-    )
-    one = held("try_1")
+    bill, one = Bill(), held("try_1")
+    book = Book(bill)
     book.add(one)
     book.charge(one, 300)
     book.spend({one.id: 20})
+    assert book.start_leaving(one)
     book.forget(one)  # cancelled while its picture was read
+    assert bill.take() == {(Lane.LIVE, "mer_ada"): 320}
     book.charge(one, 40)
-    assert paid == [("closed", 320), ("late", 40)]
+    assert bill.take() == {(Lane.LIVE, "mer_ada"): 40}

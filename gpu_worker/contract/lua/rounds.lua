@@ -1,0 +1,32 @@
+-- A function and what it fills: the rounds of a queue, as contract/turns.py tells them.
+-- KEYS: the queue, its turns. `turn_by_id`: as `turn_of` says. Of each waiting id by its place in the
+-- queue: its round, and which job of its shopper it is (`nth`). `held`: jobs by turn.
+local queue, turns = KEYS[1], KEYS[2]
+local ids, turn_by_id, rounds, nth, held = redis.call('LRANGE', queue, 0, -1), {}, {}, {}, {}
+local flat = redis.call('HGETALL', turns)
+for i = 1, #flat, 2 do turn_by_id[flat[i]] = flat[i + 1] end
+local function address_of(turn) return string.match(turn, '^(%S*)') end
+local function count()
+  local by_address = {}
+  for place, id in ipairs(ids) do
+    local turn = turn_by_id[id]
+    rounds[place] = 0
+    if turn then
+      held[turn] = (held[turn] or 0) + 1
+      nth[place] = held[turn]
+      local mine = by_address[address_of(turn)] or {}
+      by_address[address_of(turn)] = mine
+      mine[nth[place]] = mine[nth[place]] or {}
+      table.insert(mine[nth[place]], place)
+    end
+  end
+  for _, by_nth in pairs(by_address) do
+    local round = 0
+    for _, places in ipairs(by_nth) do
+      for _, place in ipairs(places) do
+        round = round + 1
+        rounds[place] = round
+      end
+    end
+  end
+end

@@ -1,0 +1,49 @@
+-- Takes live jobs, then bulk jobs, always of the merchant that is furthest behind.
+-- KEYS: as names.lua says. Needs join.lua, moves.lua and shares.lua.
+-- ARGV: the beginning of the names of live queues, of bulk queues, worker, now, lease_ms, registry_s,
+--   most of live, most of both, bulk at least, the ms that a job is charged with until more is known,
+--   how many more live ones of merchants who are not here, how many of one queue workers may hold
+--   together, how many merchants are here, those, an execution id for each job.
+-- Returns {id, execution, queue, losses} of each that was taken.
+if redis.call('EXISTS', SUSPENDED) == 1 then return {} end
+local prefixes = {live = ARGV[1], bulk = ARGV[2]}
+local worker, now, lease_ms, registry_s = ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
+local most_of = {live = tonumber(ARGV[7]), bulk = tonumber(ARGV[8])}
+local bulk_at_least, charged_ms = tonumber(ARGV[9]), tonumber(ARGV[10])
+local newcomers, per_merchant = tonumber(ARGV[11]), tonumber(ARGV[12])
+local claimed, here, ids = {}, {}, 14 + tonumber(ARGV[13])
+for i = 14, ids - 1 do here[ARGV[i]] = true end
+for _, lane in ipairs({'live', 'bulk'}) do
+  local most = most_of[lane]
+  local limit, full = most + newcomers, {}
+  if lane == 'bulk' then
+    most = math.max(most, #claimed + bulk_at_least)
+    limit = most
+  end
+  while #claimed < limit do
+    local merchant = next_in_line(lane, #claimed < most and {} or here, full)
+    if not merchant then break end
+    local name = prefixes[lane] .. merchant
+    if redis.call('ZCARD', STARTED .. name) >= per_merchant then
+      full[merchant] = true
+    else
+      redis.call('LREM', RING[lane], 1, merchant)
+      local id = redis.call('LPOP', QUEUE .. name)
+      -- Its turn is over: handed back it stands before all turns.
+      if id then redis.call('HDEL', TURNS .. name, id) end
+      if redis.call('LLEN', QUEUE .. name) > 0 then
+        redis.call('RPUSH', RING[lane], merchant)
+      end
+      if id and redis.call('EXISTS', JOB .. id) == 1 then
+        local execution = ARGV[ids + #claimed]
+        here[merchant] = true
+        take(name, id, execution, worker, now, lease_ms, registry_s)
+        claimed[#claimed + 1] = {id, execution, name, losses(id)}
+        charge(lane, merchant, charged_ms)
+      else
+        leave(lane, merchant)
+      end
+    end
+  end
+end
+return claimed

@@ -1,0 +1,43 @@
+-- Puts the jobs of dead workers back, heals rings and shares, forgets empty queues but one.
+-- KEYS: as names.lua says. Needs join.lua, moves.lua and shares.lua.
+-- ARGV: engine, worker, now, lease_ms, registry_s, bell length, most losses, a seed for execution ids.
+-- Returns {how many came back, {id, execution, queue, losses} of the poison messages: those lost too
+-- often, which this worker now holds and must fail}.
+local engine, worker, now, lease_ms = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
+local registry_s, bell_length, max_losses = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
+local back, hopeless, empty = 0, {}, {}
+for _, key in ipairs(redis.call('SMEMBERS', QUEUES)) do
+  local name = string.sub(key, #QUEUE + 1)
+  if string.sub(name, 1, #engine + 1) == engine .. ':' then
+    for _, member in ipairs(redis.call('ZRANGE', STARTED .. name, 0, -1)) do
+      if redis.call('EXISTS', LEASE .. member) == 0 then
+        local id, execution = string.match(member, '^([^:]*):(.*)$')
+        forget(name, id, execution)
+        if redis.call('EXISTS', JOB .. id) == 1 then
+          if redis.call('HGET', JOB .. id, 'status') == 'started' then
+            redis.call('HINCRBY', JOB .. id, 'losses', 1)
+          end
+          if losses(id) >= max_losses then
+            local mine = ARGV[8] .. #hopeless
+            take(name, id, mine, worker, now, lease_ms, registry_s)
+            hopeless[#hopeless + 1] = {id, mine, name, losses(id)}
+          else
+            put_back(name, id, bell_length)
+            back = back + 1
+          end
+        end
+      end
+    end
+    redis.call('ZREMRANGEBYSCORE', FAILED .. name, 0, now)
+    if redis.call('LLEN', key) > 0 then
+      line_up(name, false)
+    elseif redis.call('EXISTS', STARTED .. name, FAILED .. name) == 0 then
+      empty[#empty + 1] = key
+    end
+  end
+end
+-- Who enqueues in one of them names it again. One stays: by it the arbitrator knows the engine.
+for i = 2, #empty do redis.call('SREM', QUEUES, empty[i]) end
+heal_shares('live')
+heal_shares('bulk')
+return {back, hopeless}

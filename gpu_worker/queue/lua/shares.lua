@@ -1,0 +1,44 @@
+-- Functions for fair share: who waits gets the same milliseconds, whatever its jobs cost. Needs names.lua.
+-- A hash for each lane holds what each merchant had, and under '' the clock: what each of those in
+-- line should have had since. Who joins the line is level with the clock; who leaves it takes no
+-- credit along, and what it owes melts as the clock goes on.
+local function clock(key) return tonumber(redis.call('HGET', key, '') or '0') end
+local function leave(lane, merchant)
+  local key = SHARES[lane]
+  local had = redis.call('HGET', key, merchant)
+  if had and tonumber(had) <= clock(key) then redis.call('HDEL', key, merchant) end
+end
+local function charge(lane, merchant, ms)
+  local key, ring = SHARES[lane], RING[lane]
+  local now, waits = clock(key), redis.call('LPOS', ring, merchant)
+  local among = redis.call('LLEN', ring) + (waits and 0 or 1)
+  local had = tonumber(redis.call('HGET', key, merchant) or now)
+  redis.call('HSET', key, '', string.format('%.3f', now + ms / among),
+             merchant, string.format('%.3f', had + ms))
+  redis.call('EXPIRE', key, 3600)
+  if not waits then leave(lane, merchant) end
+end
+local function next_in_line(lane, skipped, full)
+  local key, had = SHARES[lane], {}
+  local now, flat = clock(key), redis.call('HGETALL', key)
+  for i = 1, #flat, 2 do had[flat[i]] = tonumber(flat[i + 1]) end
+  local first
+  for _, merchant in ipairs(redis.call('LRANGE', RING[lane], 0, -1)) do
+    if not had[merchant] then
+      had[merchant] = now
+      redis.call('HSET', key, merchant, string.format('%.3f', now))
+    end
+    local passed = skipped[merchant] or full[merchant]
+    if not passed and (not first or had[merchant] < had[first]) then first = merchant end
+  end
+  return first
+end
+local function heal_shares(lane)
+  local key, ring = SHARES[lane], redis.call('LRANGE', RING[lane], 0, -1)
+  if #ring == 0 then redis.call('DEL', key) return end
+  local waits = {['']=true}
+  for _, merchant in ipairs(ring) do waits[merchant] = true end
+  for _, merchant in ipairs(redis.call('HKEYS', key)) do
+    if not waits[merchant] then leave(lane, merchant) end
+  end
+end

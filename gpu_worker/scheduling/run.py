@@ -1,0 +1,48 @@
+"""One request's way through the engine: what `plan` ranks it by, and how far `loop` has brought it.
+
+A value of this room: knows no queue and no wire. One thread at a time has it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gpu_worker.contract import Lane
+
+
+@dataclass(slots=True, eq=False)
+class Run:
+    """`bucket`: its size; `alone`: it is suspected of being a poison message; `started`: which
+    start it was, None before its first step; `order` and `sample` are the engine's."""
+
+    id: str
+    lane: Lane
+    merchant: str
+    bucket: str = ""
+    alone: bool = False
+    started: int | None = None
+    order: Any = None
+    peeks: Sequence[float] = ()  # fractions of its steps at which it will be looked at, ascending
+    sample: Any = None
+    steps_s: float = 0.0
+    around_s: float = 0.0  # the engine's time before, between and after its steps, for it alone
+
+    @property
+    def room(self) -> str:
+        """Samples of one room may share a forward pass."""
+        return f"{self.bucket} alone {self.id}" if self.alone else self.bucket
+
+    @property
+    def is_at_last_step(self) -> bool:
+        return bool(self.sample.step >= self.sample.steps - 1)
+
+    @property
+    def model_ms(self) -> int:
+        return round((self.steps_s + self.around_s) * 1000)
+
+    def begin_anew(self, order: Any) -> None:
+        """Of what was drawn nothing counts; `order`: as it was before an engine touched it."""
+        self.order, self.sample = order, None
+        self.steps_s = self.around_s = 0.0

@@ -1,0 +1,163 @@
+"""The keeping thread: renews leases, sees cancellations, reads the policy, and says that we live.
+
+Knows leases, book and RQ's side. Steps nothing; ends the process where a step hangs.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from redis.exceptions import RedisError
+
+from gpu_worker import contract
+from gpu_worker.config import Settings
+from gpu_worker.contract import Lane
+from gpu_worker.queue.leases import Leases
+from gpu_worker.scheduling.loop import Runner, Steps
+from gpu_worker.worker.bill import Bill
+from gpu_worker.worker.book import Book
+from gpu_worker.worker.carrier import Carrier
+from gpu_worker.worker.policy import PolicyReader
+from gpu_worker.worker.request import Request
+from gpu_worker.worker.rhythm import Rhythm
+from gpu_worker.worker.rq_side import RqSide
+from gpu_worker.worker.signals import Signals
+from gpu_worker.worker.tasks import Tasks
+
+log = logging.getLogger("proteus.worker")
+
+WATCH_S = 0.1
+POLICY_S = 0.5
+BEAT_S = 3.0
+ABOUT_S = 0.5
+EXIT_HUNG = 70
+
+
+@dataclass(eq=False, slots=True)
+class Keeper:
+    """`keep_loop` is its thread; `stop_job` may be called by another."""
+
+    rq: RqSide
+    engine: Steps
+    settings: Settings
+    signals: Signals
+    leases: Leases
+    bill: Bill
+    book: Book
+    carrier: Carrier
+    tasks: Tasks
+    runner: Runner
+    reader: PolicyReader
+    rhythm: Rhythm = field(default_factory=Rhythm)
+
+    def keep_loop(self) -> None:
+        while not self.signals.ended.wait(WATCH_S):
+            self._end_if_hung()
+            try:
+                self._watch()
+            except RedisError as error:
+                log.warning("keeping: %s", error)
+            except Exception:
+                log.exception("keeping")
+
+    def say_hello(self) -> None:
+        """Registers us, before the first job. Raises RedisError: Redis is not there."""
+        self.rq.say_hello(self.stop_job)
+        self.rq.say_alive(self.engine.name)
+        self.reader.read(time.time())
+        self._say_about()
+
+    def say_goodbye(self) -> None:
+        """After the last job; nobody keeps any more."""
+        with suppress(RedisError):
+            self.leases.hand_back([request.claim for request in self.book.all()])
+            self._settle_the_bill()
+            self.rq.connection.delete(contract.worker_key(self.rq.name))
+            self.rq.say_goodbye()
+
+    def stop_job(self, job_id: str) -> bool:
+        """RQ's command. Returns whether it is one of ours."""
+        request = self.book.get(job_id)
+        return request is not None and self._cancel(request)
+
+    def _watch(self) -> None:
+        self._take_out_cancelled()
+        if self.rhythm.is_due("policy", POLICY_S):
+            self.reader.read(time.time())
+        if self.rhythm.is_due("lease", self.settings.lease_s / 3):
+            self._keep_leases()
+        if self.rhythm.is_due("beat", BEAT_S):
+            self.rq.say_alive(self.engine.name)
+        if self.rhythm.is_due("about", ABOUT_S):
+            self._say_about()
+            self.rq.say_how(bool(len(self.book)))
+            self._settle_the_bill()
+
+    def _end_if_hung(self) -> None:
+        """No signal can interrupt a hung kernel; the lease brings its jobs to another worker."""
+        since = min(self.signals.stepping_since, self.runner.busy_beside_since)
+        if time.monotonic() - since > self.settings.hard_deadline_s:
+            log.critical("a step hangs for %s s: ending", self.settings.hard_deadline_s)
+            os._exit(EXIT_HUNG)
+
+    def _take_out_cancelled(self) -> None:
+        held = self.book.all()
+        if not held:
+            return
+        flags = self.rq.connection.mget([contract.cancel_key(request.id) for request in held])
+        for request, flag in zip(held, flags, strict=True):
+            if flag is not None:
+                self._cancel(request)
+
+    def _cancel(self, request: Request) -> bool:
+        if not self.book.start_leaving(request):
+            return False
+        self.tasks.submit(self.carrier.cancel, request)
+        return True
+
+    def _keep_leases(self) -> None:
+        held = {request.id: request for request in self.book.all()}
+        for job_id in self.leases.keep([request.claim for request in held.values()]):
+            if self.book.start_leaving(held[job_id]):  # else it was settled this very moment
+                log.warning("job %s: its lease is lost", job_id)
+                self.book.forget(held[job_id])
+
+    def _say_about(self) -> None:
+        """The heartbeat. The arbitrator reads it as often as it decides."""
+        key, about = contract.worker_key(self.rq.name), self._about()
+        with self.rq.connection.pipeline() as pipeline:
+            pipeline.hset(key, mapping=about)
+            pipeline.expire(key, contract.WORKER_TTL_S)
+            pipeline.execute()
+
+    def _about(self) -> dict[Any, Any]:
+        policy = self.reader.current
+        return {
+            **self._expected_steps(),
+            **self.runner.metrics.snapshot(),
+            "engine": self.engine.name,
+            "licence": self.engine.licence,
+            "is_preview": int(self.engine.is_preview),
+            "device": self.engine.device,
+            "max_slots": self.engine.max_slots,
+            "slots": policy.slots,
+            "tier": policy.tier.name,
+            "pid": os.getpid(),
+            "held": len(self.book),
+            "live": sum(request.claim.lane is Lane.LIVE for request in self.book.all()),
+            "running": len(self.runner),
+            "ts": round(time.time(), 3),
+        }
+
+    def _expected_steps(self) -> dict[str, int]:
+        """Until they are measured: after a restart the law remembers what a step takes, and without
+        these it would take an engine of one step for one of fifty."""
+        return {f"steps:{tier.name}": self.engine.steps_of(tier) for tier in self.settings.tiers}
+
+    def _settle_the_bill(self) -> None:
+        self.leases.charge(self.bill.take())
