@@ -20,7 +20,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from server import auth
 from server.auth import limits
 from server.config import Settings
-from server.infra.errors import Problem, Unavailable
+from server.infra.errors import Code, Problem, Unavailable
 from server.infra.services import EXTENSION, Services, current_services
 from server.web import api, dashboard, health, internal, live, widget
 from server.web import embed as embed_files
@@ -125,19 +125,19 @@ def _request_id() -> str:
 
 # --- every refusal -------------------------------------------------------------------------------
 
-_UNSTORABLE = Problem("invalid", "It holds a character that cannot be stored.")
+_UNSTORABLE = Problem(Code.INVALID, "It holds a character that cannot be stored.")
 _BY_STATUS = {
-    400: "bad_request",
-    401: "not_authenticated",
-    403: "not_allowed",
-    404: "not_found",
-    405: "method_not_allowed",
-    410: "gone",
-    413: "body_too_large",
-    415: "unsupported_media_type",
-    422: "invalid",
-    429: "rate_limited",
-    503: "unavailable",
+    400: Code.BAD_REQUEST,
+    401: Code.NOT_AUTHENTICATED,
+    403: Code.NOT_ALLOWED,
+    404: Code.NOT_FOUND,
+    405: Code.METHOD_NOT_ALLOWED,
+    410: Code.GONE,
+    413: Code.BODY_TOO_LARGE,
+    415: Code.UNSUPPORTED_MEDIA_TYPE,
+    422: Code.INVALID,
+    429: Code.RATE_LIMITED,
+    503: Code.UNAVAILABLE,
 }
 
 
@@ -164,7 +164,7 @@ def _problem(problem: Problem) -> Response:
 
 def _too_deep(_error: RecursionError) -> Response:
     log.warning("too deep", exc_info=True)
-    return _problem(Problem("bad_json"))
+    return _problem(Problem(Code.BAD_JSON))
 
 
 def _told_by_its_door(problem: Problem) -> ResponseReturnValue:
@@ -175,22 +175,26 @@ def _told_by_its_door(problem: Problem) -> ResponseReturnValue:
 def _http_exception(error: HTTPException) -> ResponseReturnValue:
     if isinstance(error, TooManyRequests):
         wait_s = limits.retry_after_s()
-        return _told_by_its_door(Problem("rate_limited", retry_after_s=wait_s))
+        return _told_by_its_door(Problem(Code.RATE_LIMITED, retry_after_s=wait_s))
     if error.code is not None and error.code < 400:
         return Response(status=error.code, headers=error.get_headers())
-    code = _BY_STATUS.get(error.code or 500, "internal")
-    if code == "bad_request" and request.is_json:
-        code = "bad_json"
+    code = _code_of(error.code or 500)
     allow = {name: value for name, value in error.get_headers() if name == "Allow"}
     return _told_by_its_door(Problem(code, headers=allow))
+
+
+def _code_of(status: int) -> Code:
+    if status == 400 and request.is_json:
+        return Code.BAD_JSON
+    return _BY_STATUS.get(status, Code.INTERNAL)
 
 
 def _invalid(error: HTTPError) -> Response:
     """What pydantic found at the door: the first wrong parameter, all of them in words."""
     found: dict[str, Any] = next(iter(error.detail.values()), {}) if error.detail else {}
     if error.status_code != 422 or not found:
-        return _problem(Problem(_BY_STATUS.get(error.status_code, "internal")))
+        return _problem(Problem(_BY_STATUS.get(error.status_code, Code.INTERNAL)))
     words = [f"{name}: {'; '.join(messages)}" for name, messages in found.items()]
     first = next(iter(found))
     param = None if first == "_schema" else first
-    return _problem(Problem("invalid", ". ".join(words) + ".", param=param))
+    return _problem(Problem(Code.INVALID, ". ".join(words) + ".", param=param))

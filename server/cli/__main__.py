@@ -20,7 +20,7 @@ from server.config import Settings, SettingsError
 from server.domain import sites, try_ons, users
 from server.infra import log, migrate
 from server.infra.caller import Caller
-from server.infra.errors import Problem, Unavailable
+from server.infra.errors import Code, Problem, Unavailable
 from server.infra.services import Services
 from server.models import Merchant, Site
 
@@ -164,7 +164,7 @@ def _require(services: Services, model: Any, row_id: str) -> Any:
     with services.read() as session:
         row = session.get(model, row_id)
     if row is None:
-        raise Problem("not_found", f"There is no {model.__name__.lower()} {row_id}.")
+        raise Problem(Code.NOT_FOUND, f"There is no {model.__name__.lower()} {row_id}.")
     return row
 
 

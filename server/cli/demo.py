@@ -21,7 +21,7 @@ from server.domain import garments, sites, uploads
 from server.domain.garments import NewGarment
 from server.infra.caller import Caller
 from server.infra.credentials import hash_token
-from server.infra.errors import Problem, Unavailable
+from server.infra.errors import Unavailable
 from server.infra.services import Services
 from server.models import Garment, Merchant, SecretKey, Site, User
 
@@ -101,11 +101,9 @@ def _derived(services: Services, purpose: str, length_bytes: int) -> str:
 
 
 def _garment(services: Services, caller: Caller, ware: dict[str, Any]) -> Garment:
-    try:
-        return garments.by_sku(services, caller, ware["sku"])
-    except Problem as problem:
-        if problem.code != "garment_not_found":
-            raise
+    known = garments.find_by_sku(services, caller, ware["sku"])
+    if known is not None:
+        return known
     new = NewGarment(
         sku=ware["sku"],
         title=ware["title"],

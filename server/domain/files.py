@@ -8,7 +8,7 @@ import re
 from gpu_worker.contract import GarmentStatus, PhotoStatus
 from server.domain import garments, photos, try_ons
 from server.infra.caller import Caller, sees_picture
-from server.infra.errors import Problem
+from server.infra.errors import Code, Problem
 from server.infra.services import Services
 
 _KEY = re.compile(r"^(photos|garments|pictures)/([a-z]{3}_[0-9a-f]{24})(?:\.jpg|/(.+))$")
@@ -22,15 +22,15 @@ def find(services: Services, caller: Caller, key: str) -> str:
     """
     match = _KEY.match(key)
     if match is None:
-        raise Problem("file_not_found")
+        raise Problem(Code.FILE_NOT_FOUND)
     try:
         known = _keys(services, caller, match[1], match[2])
     except Problem as problem:
         if problem.status == 404:
-            raise Problem("file_not_found") from problem
+            raise Problem(Code.FILE_NOT_FOUND) from problem
         raise
     if key not in known:
-        raise Problem("file_not_found")
+        raise Problem(Code.FILE_NOT_FOUND)
     return key
 
 

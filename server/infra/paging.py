@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 from sqlalchemy import Select
 from sqlalchemy.orm import Session
 
-from server.infra.errors import Problem
+from server.infra.errors import Code, Problem
 from server.models import Base
 
 Row = TypeVar("Row", bound=Base)
@@ -66,4 +66,4 @@ def decode(cursor: str) -> tuple[datetime, str]:
             raise ValueError("no zone")
         return created_at.astimezone(UTC), row_id
     except (ValueError, OverflowError, binascii.Error) as error:
-        raise Problem("bad_cursor", param="cursor") from error
+        raise Problem(Code.BAD_CURSOR, param="cursor") from error

@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 
 from gpu_worker.contract import LADDER, PhotoStatus, Reason, TryOnStatus
 from server.infra import reasons
+from server.infra.errors import Code
 from server.models import Garment, Photo, TryOn, now
 
 CONSENT_VERSION = "2026-11"  # changes with the words of the consent, and asks everybody again
@@ -132,8 +133,10 @@ PROBLEMS: dict[str, tuple[str, str]] = {
     "internal": (_("Something went wrong on our side."), _("Try again in a moment.")),
 }
 
-SESSION_CODES = frozenset({"not_authenticated", "bad_token", "bad_boot_token", "no_shopper"})
-GARMENT_CODES = frozenset({"garment_not_found", "garment_rejected"})
+SESSION_CODES = frozenset(
+    {Code.NOT_AUTHENTICATED, Code.BAD_TOKEN, Code.BAD_BOOT_TOKEN, Code.NO_SHOPPER}
+)
+GARMENT_CODES = frozenset({Code.GARMENT_NOT_FOUND, Code.GARMENT_REJECTED})
 
 
 def words(code: str) -> tuple[str, str]:

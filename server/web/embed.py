@@ -14,7 +14,7 @@ from werkzeug.security import safe_join
 
 from server.auth import allow
 from server.config import Settings
-from server.infra.errors import Problem
+from server.infra.errors import Code, Problem
 
 EMBED = Path(__file__).parents[2] / "embed"
 # Today's file may change: a page asks again after five minutes, and gets a 304.
@@ -41,7 +41,7 @@ def frozen(version: str) -> Response:
     """One release that never changes, for a page that pins it by `integrity`."""
     path = safe_join(str(EMBED / "releases"), version, "proteus.js")
     if path is None or not Path(path).is_file():
-        raise Problem("file_not_found")
+        raise Problem(Code.FILE_NOT_FOUND)
     return _script(Path(path), FROZEN)
 
 

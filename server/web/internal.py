@@ -23,7 +23,7 @@ from gpu_worker.contract import FETCHER, TAILOR, Lane, TryOnStatus
 from server.auth import allow
 from server.config import Settings
 from server.infra import engines
-from server.infra.errors import Problem, Unavailable
+from server.infra.errors import Code, Problem, Unavailable
 from server.infra.services import Services, current_services
 from server.models import TryOn, now
 
@@ -38,7 +38,7 @@ def register(app: Flask, settings: Settings) -> None:
         """What is internal is at the internal port alone, and nothing else is there."""
         is_internal = request.blueprint == blueprint.name
         if request.blueprint != "health" and is_internal != _came_in_by(settings.internal_port):
-            raise Problem("not_found")
+            raise Problem(Code.NOT_FOUND)
 
 
 def _came_in_by(port: int) -> bool:

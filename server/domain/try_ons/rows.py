@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 from gpu_worker.contract import Lane, TryOnJob, TryOnStatus
 from server.infra import paging, reasons
 from server.infra.caller import Caller, CallerKind, get_owned, owned, sees_picture
-from server.infra.errors import Problem
+from server.infra.errors import Code, Problem, TryOnFinal
 from server.infra.paging import Page
 from server.infra.services import Services, Work
 from server.infra.store import Store, partial_key, picture_key
@@ -21,9 +21,9 @@ UNFINISHED = (TryOnStatus.QUEUED, TryOnStatus.RUNNING)
 def get(services: Services, caller: Caller, try_on_id: str) -> TryOn:
     """Raises `Problem` try_on_not_found, or gone for one whose picture was deleted or ran out."""
     with services.read() as session:
-        row = get_owned(session, TryOn, caller, try_on_id, missing="try_on_not_found")
+        row = get_owned(session, TryOn, caller, try_on_id, missing=Code.TRY_ON_NOT_FOUND)
     if row.deleted_at is not None or row.expires_at <= now():
-        raise Problem("gone")
+        raise Problem(Code.GONE)
     return row
 
 
@@ -66,7 +66,9 @@ def change(
     with services.work() as work:
         row = _get_locked(work, caller, try_on_id)
         if shared is not None and caller.kind != "shopper" and row.shopper_id is not None:
-            raise Problem("not_allowed", "Only the shopper can share her picture.", param="shared")
+            raise Problem(
+                Code.NOT_ALLOWED, "Only the shopper can share her picture.", param="shared"
+            )
         row.liked = row.liked if liked is None else liked
         row.like_reason = row.like_reason if reason is None else reason
         row.shared = row.shared if shared is None else shared
@@ -83,7 +85,7 @@ def cancel(services: Services, caller: Caller, try_on_id: str) -> TryOn:
     with services.work() as work:
         row = _get_locked(work, caller, try_on_id)
         if row.status.is_final and row.status != TryOnStatus.CANCELLED:
-            raise Problem("try_on_final")
+            raise TryOnFinal()
         _stop(work, row)
         work.nudge(row)
     return row
@@ -99,13 +101,13 @@ def retry(services: Services, try_on_id: str) -> TryOn:
     with services.work() as work:
         row = work.session.get(TryOn, try_on_id, with_for_update=True)
         if row is None:
-            raise Problem("try_on_not_found")
+            raise Problem(Code.TRY_ON_NOT_FOUND)
         if row.status != TryOnStatus.FAILED:
-            raise Problem("try_on_final", f"Only a failed one can be put back: {row.status.value}.")
+            raise TryOnFinal(f"Only a failed one can be put back: {row.status.value}.")
         photo = work.session.get(Photo, row.photo_id) if row.photo_id else None
         garment = work.session.get(Garment, row.garment_id) if row.garment_id else None
         if photo is None or garment is None or row.expires_at <= work.now:
-            raise Problem("gone")
+            raise Problem(Code.GONE)
         row.status, row.error_code, row.retryable = TryOnStatus.QUEUED, None, False
         row.queued_at, row.started_at, row.finished_at = work.now, None, None
         row.step, row.steps, row.queue_ms, row.total_ms = 0, 0, None, None
@@ -119,7 +121,7 @@ def remove(services: Services, caller: Caller, try_on_id: str) -> None:
     """Deletes the picture. The row stays as a tombstone; deleting it again is fine."""
     with services.work() as work:
         row = get_owned(
-            work.session, TryOn, caller, try_on_id, missing="try_on_not_found", lock=True
+            work.session, TryOn, caller, try_on_id, missing=Code.TRY_ON_NOT_FOUND, lock=True
         )
         if row.deleted_at is None:
             bury(work, row)
@@ -202,9 +204,11 @@ def _error(row: TryOn, *, for_merchant: bool) -> dict[str, Any] | None:
 
 
 def _get_locked(work: Work, caller: Caller, try_on_id: str) -> TryOn:
-    row = get_owned(work.session, TryOn, caller, try_on_id, missing="try_on_not_found", lock=True)
+    row = get_owned(
+        work.session, TryOn, caller, try_on_id, missing=Code.TRY_ON_NOT_FOUND, lock=True
+    )
     if row.deleted_at is not None:
-        raise Problem("gone")
+        raise Problem(Code.GONE)
     return row
 
 

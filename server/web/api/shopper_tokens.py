@@ -13,7 +13,7 @@ from server.auth import allow
 from server.auth.limits import limited_strictly
 from server.domain import shoppers
 from server.infra.caller import Caller
-from server.infra.errors import Problem
+from server.infra.errors import Code, Problem
 from server.infra.services import Services, current_services
 from server.models import Shopper
 from server.web.api.schemas import ShopperTokenIn, ShopperTokenOut
@@ -65,7 +65,7 @@ def _shopper(services: Services, boot_token: str | None) -> tuple[Shopper, bool]
         return bearer, True
     known = _resumed(services)
     if known is None:
-        raise Problem("no_shopper")
+        raise Problem(Code.NO_SHOPPER)
     return known, True
 
 

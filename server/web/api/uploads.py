@@ -10,7 +10,7 @@ from server.auth import allow
 from server.auth.limits import budgeted
 from server.domain import uploads
 from server.infra.caller import Caller
-from server.infra.errors import Problem
+from server.infra.errors import Code, Problem
 from server.infra.services import current_services
 from server.web.api.schemas import UploadIn, UploadOut
 
@@ -28,6 +28,6 @@ def create_upload(caller: Caller, json_data: UploadIn) -> dict[str, Any]:
     Type and length are signed: the store takes no other file.
     """
     if caller.kind == "shopper" and json_data.purpose != "photo":
-        raise Problem("not_allowed", "Shoppers upload photos only.", param="purpose")
+        raise Problem(Code.NOT_ALLOWED, "Shoppers upload photos only.", param="purpose")
     announced = uploads.create(current_services(), caller, **json_data.model_dump())
     return announced.to_dict()

@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 from server.auth import allow
 from server.domain import dashboard_sessions, users
 from server.infra.caller import Caller
-from server.infra.errors import Problem
+from server.infra.errors import Code, Problem
 from server.infra.services import current_services
 from server.models import now
 from server.web.dashboard import login
@@ -48,6 +48,8 @@ def end_session(session_id: str, caller: Caller) -> ResponseReturnValue:
     if session_id == me.session_id:
         return login.log_out()
     ended = dashboard_sessions.end(current_services(), me.id, session_id)
+    if ended is None:
+        raise Problem(Code.NOT_FOUND)
     flash(f"{ended.browser} is logged out.", "good")
     return redirect(url_for("dashboard.account"), 303)
 

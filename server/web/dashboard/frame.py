@@ -18,7 +18,7 @@ from redis.exceptions import RedisError
 from werkzeug.exceptions import HTTPException
 
 from server.auth import allow, limits
-from server.infra.errors import Problem, Unavailable
+from server.infra.errors import Code, Problem, Unavailable
 from server.infra.services import current_services
 from server.rendering.dashboard_fragments import CATEGORIES
 from server.web.dashboard import login
@@ -125,7 +125,7 @@ def http_problem(error: HTTPException) -> ResponseReturnValue:
 
 @allow("anyone")
 def nothing_here(rest: str) -> ResponseReturnValue:
-    raise Problem("not_found", param=rest)
+    raise Problem(Code.NOT_FOUND, param=rest)
 
 
 def outdated(_error: CSRFError) -> ResponseReturnValue:
@@ -136,7 +136,7 @@ def outdated(_error: CSRFError) -> ResponseReturnValue:
 
 
 def too_many(_error: RateLimitExceeded) -> ResponseReturnValue:
-    limited = Problem("rate_limited", retry_after_s=limits.retry_after_s())
+    limited = Problem(Code.RATE_LIMITED, retry_after_s=limits.retry_after_s())
     if request.endpoint != "dashboard.log_in":
         return problem(limited)
     email = request.form.get("email", "")

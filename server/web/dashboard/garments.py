@@ -13,7 +13,7 @@ from gpu_worker.contract import Category, GarmentStatus
 from server.auth import allow
 from server.domain import garments as acts
 from server.infra.caller import Caller
-from server.infra.errors import Problem
+from server.infra.errors import Code, Problem
 from server.infra.services import current_services
 from server.models import Garment
 from server.rendering import dashboard_fragments
@@ -30,10 +30,10 @@ WORDS = {
     "image_key": "Its picture has not arrived. Remove it here and choose it again.",
 }
 PROBLEM_FIELDS = {
-    "sku_taken": ("sku", "You have a garment with this SKU already. Use another one."),
-    "upload_not_found": ("image_key", WORDS["image_key"]),
-    "upload_missing": ("image_key", WORDS["image_key"]),
-    "type_mismatch": ("image_key", WORDS["image_key"]),
+    Code.SKU_TAKEN: ("sku", "You have a garment with this SKU already. Use another one."),
+    Code.UPLOAD_NOT_FOUND: ("image_key", WORDS["image_key"]),
+    Code.UPLOAD_MISSING: ("image_key", WORDS["image_key"]),
+    Code.TYPE_MISMATCH: ("image_key", WORDS["image_key"]),
 }
 
 

@@ -18,7 +18,7 @@ from sqlalchemy import select
 from server.auth import allow, limits
 from server.domain import dashboard_sessions
 from server.infra import credentials
-from server.infra.errors import Problem
+from server.infra.errors import Code, Problem
 from server.infra.services import current_services
 from server.models import DashboardSession, User, now
 from server.web.dashboard import browsers
@@ -136,19 +136,11 @@ def begin(user: User) -> bool:
 @allow("anyone")
 def log_out() -> ResponseReturnValue:
     if current_user.is_authenticated:
-        _end(person())
+        me = person()  # where something else ended it a moment ago, that is as good
+        dashboard_sessions.end(current_services(), me.id, me.session_id)
     logout_user()
     session.clear()
     return redirect(url_for("dashboard.log_in"), 303)
-
-
-def _end(me: Person) -> None:
-    """Where something else ended it a moment ago, that is as good."""
-    try:
-        dashboard_sessions.end(current_services(), me.id, me.session_id)
-    except Problem as problem:
-        if problem.code != "not_found":
-            raise
 
 
 WRONG = {
@@ -178,7 +170,7 @@ def to_login() -> ResponseReturnValue:
     """Sends a page to the login and back; says 401 to what is no page."""
     login_url = url_for("dashboard.log_in", next=request.full_path.rstrip("?"))
     if request.is_json or "application/json" in request.headers.get("Accept", ""):
-        raise Problem("not_authenticated")
+        raise Problem(Code.NOT_AUTHENTICATED)
     if request.headers.get("HX-Request"):
         return "", 401, {"HX-Redirect": url_for("dashboard.log_in")}
     if request.method != "GET":

@@ -12,7 +12,7 @@ from flask import Response, request, send_from_directory
 from gpu_worker.contract import GarmentStatus, Reason
 from server.auth import allow
 from server.infra.caller import Caller
-from server.infra.errors import Problem
+from server.infra.errors import Code, Problem
 from server.infra.services import current_services
 from server.models import Site
 from server.rendering import accent, fragments, widget_states
@@ -115,7 +115,7 @@ def sample(pk: str, state: str) -> Response:
     services = current_services()
     site, mode = site_of(services, pk)
     if mode != "test" or state not in STATES:
-        raise Problem("not_found")
+        raise Problem(Code.NOT_FOUND)
     html = _sample_page(pk, site, STATES[state])
     return guard(services, site, Response(html))
 
