@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 from apiflask import APIBlueprint, APIFlask
 from apiflask.exceptions import HTTPError
-from flask import Flask, Response, current_app, g, jsonify, request
+from flask import Flask, Response, current_app, g, request
 from flask.typing import ResponseReturnValue
 from redis.exceptions import RedisError
 from sqlalchemy.exc import DataError
@@ -22,6 +22,8 @@ from server.auth import limits
 from server.config import Settings
 from server.infra.errors import Code, Problem, Unavailable
 from server.infra.services import EXTENSION, Services, current_services
+from server.rendering import problems
+from server.rendering.words import language
 from server.web import api, dashboard, health, internal, live, widget
 from server.web import embed as embed_files
 
@@ -51,6 +53,7 @@ def create_app(settings: Settings | None = None) -> APIFlask:
     _trust_proxies(app, settings)
     _number_requests(app)
     limits.init_app(app, settings)
+    language.init_app(app)
     for door in (health, internal, api, embed_files, widget, dashboard, live):
         door.register(app, settings)
     _describe_api_only(app)
@@ -85,7 +88,7 @@ def _number_requests(app: Flask) -> None:
 
     @app.after_request
     def end(response: Response) -> Response:
-        response.headers["X-Request-Id"] = _request_id()
+        response.headers["X-Request-Id"] = problems.request_id()
         _protect(response, current_services().settings)
         if request.path not in _QUIET:
             _note(response)
@@ -119,10 +122,6 @@ def _note(response: Response) -> None:
     )
 
 
-def _request_id() -> str:
-    return str(g.get("request_id", "-"))
-
-
 # --- every refusal -------------------------------------------------------------------------------
 
 _UNSTORABLE = Problem(Code.INVALID, "It holds a character that cannot be stored.")
@@ -147,19 +146,14 @@ def _answer_problems(app: APIFlask) -> None:
     # JSON nested deeper than Python can follow; a loop of our own would be our bug, and is logged.
     app.register_error_handler(RecursionError, _too_deep)
     app.register_error_handler(RedisError, lambda _: _told_by_its_door(Unavailable("redis")))
+    app.error_processor(_invalid)  # it takes HTTPException too, which the next line takes back
     app.register_error_handler(HTTPException, _http_exception)
-    app.error_processor(_invalid)
-    app.register_error_handler(HTTPException, _http_exception)  # error_processor replaced it
 
 
 def _problem(problem: Problem) -> Response:
     if isinstance(problem, Unavailable):
         log.warning("unavailable", what=problem.what)
-    response = jsonify(problem.to_dict(_request_id()))
-    response.status_code = problem.status
-    response.content_type = "application/problem+json"
-    response.headers.update(problem.headers)
-    return response
+    return problems.answer(problem)
 
 
 def _too_deep(_error: RecursionError) -> Response:

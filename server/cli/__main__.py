@@ -23,6 +23,7 @@ from server.infra.caller import Caller
 from server.infra.errors import Code, Problem, Unavailable
 from server.infra.services import Services
 from server.models import Merchant, Site
+from server.rendering.words import problems
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -37,7 +38,10 @@ def main(argv: list[str] | None = None) -> int:
     try:
         run: Callable[[Services, argparse.Namespace], Any] = args.run
         answer = run(services, args)
-    except (Problem, RedisError, OSError) as error:
+    except Problem as problem:
+        print(f"{problem.code}: {problems.detail(problem)}", file=sys.stderr)
+        return 1
+    except (RedisError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
     finally:

@@ -13,28 +13,15 @@ from gpu_worker.contract import Category, GarmentStatus
 from server.auth import allow
 from server.domain import garments as acts
 from server.infra.caller import Caller
-from server.infra.errors import Code, Problem
+from server.infra.errors import Problem
 from server.infra.services import current_services
 from server.models import Garment
 from server.rendering import dashboard_fragments
+from server.rendering.words import dashboard as said
 from server.web.dashboard import scope, snippets
 
 PAGE_LENGTH = 25
 PRINTABLE = r"^[^\x00-\x1f\x7f]+$"
-
-# What a person reads beside the field when its value is refused.
-WORDS = {
-    "title": "Give it a title of at most 200 characters.",
-    "sku": "Give it the SKU that your shop uses, at most 100 characters.",
-    "category": "Choose what it dresses.",
-    "image_key": "Its picture has not arrived. Remove it here and choose it again.",
-}
-PROBLEM_FIELDS = {
-    Code.SKU_TAKEN: ("sku", "You have a garment with this SKU already. Use another one."),
-    Code.UPLOAD_NOT_FOUND: ("image_key", WORDS["image_key"]),
-    Code.UPLOAD_MISSING: ("image_key", WORDS["image_key"]),
-    Code.TYPE_MISMATCH: ("image_key", WORDS["image_key"]),
-}
 
 
 class GarmentForm(BaseModel):
@@ -165,11 +152,11 @@ def _errors(error: ValidationError | Problem) -> dict[str, str]:
     """
     if isinstance(error, ValidationError):
         names = [str(item["loc"][0]) for item in error.errors()]
-        return {name: WORDS[name] for name in names}
-    if error.code not in PROBLEM_FIELDS:
+        return {name: said.wrong_field(name) for name in names}
+    found = said.refused_field(error.code)
+    if found is None:
         raise error
-    field, sentence = PROBLEM_FIELDS[error.code]
-    return {field: sentence}
+    return dict([found])
 
 
 # --- changing ------------------------------------------------------------------------------------
@@ -184,7 +171,7 @@ def change_garment(garment_id: str, caller: Caller) -> ResponseReturnValue:
     except ValidationError as error:
         return _page(caller, row, form=request.form, errors=_errors(error)), 422
     acts.change(services, caller, garment_id, title=form.title, category=form.category)
-    flash("Details saved.", "good")
+    flash(said.details_saved(), "good")
     return redirect(url_for("dashboard.garment", garment_id=garment_id), 303)
 
 
@@ -193,5 +180,5 @@ def delete_garment(garment_id: str, caller: Caller) -> ResponseReturnValue:
     services = current_services()
     row = acts.get(services, caller, garment_id)
     acts.remove(services, caller, garment_id)
-    flash(f"“{row.title}” and its pictures are deleted.", "good")
+    flash(said.garment_deleted(row.title), "good")
     return redirect(url_for("dashboard.garments"), 303)

@@ -21,6 +21,8 @@ from server.infra.engines import EnginePresence
 from server.infra.services import current_services
 from server.models import Garment, Site, TryOn, now
 from server.rendering import dashboard_fragments
+from server.rendering.words import dashboard as said
+from server.rendering.words.dashboard import StepWords
 from server.web.dashboard import scope, snippets
 
 LATEST = 5
@@ -30,9 +32,7 @@ LATEST = 5
 class Step:
     """One thing to do before shoppers can use the fitting room."""
 
-    title: str
-    text: str
-    verb: str
+    words: StepWords
     url: str
     done: bool
     code: str | None = None
@@ -88,29 +88,16 @@ def _engine() -> EnginePresence:
 
 
 def _steps(sites: Sequence[Site], site: Site, stock: Stock, *, tried: bool) -> list[Step]:
-    install = url_for("dashboard.install")
     return [
+        Step(said.ADD_GARMENT.said(), url_for("dashboard.add_garment"), stock.all > 0),
         Step(
-            "Add your first garment",
-            "One clear picture of it is enough, laid flat or on a ghost mannequin, on a plain "
-            "ground. Proteus cuts it out.",
-            "Add garments",
-            url_for("dashboard.add_garment"),
-            stock.all > 0,
-        ),
-        Step(
-            "Allow your shop's origin",
-            "Only pages of the origins that you allow may open your fitting room.",
-            "Allow an origin",
+            said.ALLOW_ORIGIN.said(),
             url_for("dashboard.install", _anchor="origins"),
             any(one.allowed_origins for one in sites),
         ),
         Step(
-            "Paste the snippet and try something on",
-            "This line goes once into each product page, beside a button that names the garment's "
-            "SKU. The step is done with the first try-on.",
-            "Get snippet and button",
-            install,
+            said.PASTE_SNIPPET.said(),
+            url_for("dashboard.install"),
             tried,
             code=snippets.script(site.live_key),
         ),

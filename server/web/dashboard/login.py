@@ -21,6 +21,7 @@ from server.infra import credentials
 from server.infra.errors import Code, Problem
 from server.infra.services import current_services
 from server.models import DashboardSession, User, now
+from server.rendering.words import dashboard as said
 from server.web.dashboard import browsers
 
 # Guessing is slowed by address, and by name from wherever it comes.
@@ -103,7 +104,7 @@ def log_in() -> ResponseReturnValue:
     email = request.form.get("email", "").strip().lower()
     user = check_password(email, request.form.get("password", ""))
     if user is None or not begin(user):
-        return page(email=email, problem=WRONG), 401
+        return page(email=email, problem=said.WRONG_LOGIN.said()), 401
     return redirect(next_page(request.args.get("next")), 303)
 
 
@@ -141,16 +142,6 @@ def log_out() -> ResponseReturnValue:
     logout_user()
     session.clear()
     return redirect(url_for("dashboard.log_in"), 303)
-
-
-WRONG = {
-    "title": "That email and password don't go together.",
-    "text": "Check both and try again.",
-}
-TOO_MANY = {
-    "title": "That was a lot of tries.",
-    "text": "Wait a minute, then try again.",
-}
 
 
 def page(**words: Any) -> str:

@@ -18,6 +18,7 @@ from server.models import Site
 from server.rendering import accent, fragments, widget_states
 from server.rendering.fragments import CONSENT_VERSION
 from server.rendering.widget_states import STATES, SampleLinks, State
+from server.rendering.words.widget import PageCode
 from server.web.widget.policy import ancestors, guard
 from server.web.widget.scope import site_of, wearable
 
@@ -28,8 +29,10 @@ MODULES = ("host.js", "messages.js", "session.js", "live.js", "stage.js", "photo
            "upload.js", "picture.js", "compare.js", "people.js")  # fmt: skip
 # What the page itself can run into and must be able to say without asking the server.
 PAGE_PROBLEMS: dict[str, str | None] = {
-    **dict.fromkeys(("upload_failed", "upload_expired"), "send-again"),
-    **dict.fromkeys(("unreadable_photo", "camera_refused", "camera_missing"), "photo"),
+    **dict.fromkeys((PageCode.UPLOAD_FAILED, PageCode.UPLOAD_EXPIRED), "send-again"),
+    **dict.fromkeys(
+        (PageCode.UNREADABLE_PHOTO, PageCode.CAMERA_REFUSED, PageCode.CAMERA_MISSING), "photo"
+    ),
     **{
         reason.value: "photo"
         for reason in (
@@ -41,8 +44,8 @@ PAGE_PROBLEMS: dict[str, str | None] = {
             Reason.UPLOAD_MISSING,
         )
     },
-    **dict.fromkeys(("unavailable", "internal", "rate_limited", "gone"), "start"),
-    "session_ended": "restart",
+    **dict.fromkeys((Code.UNAVAILABLE, Code.INTERNAL, Code.RATE_LIMITED, Code.GONE), "start"),
+    PageCode.SESSION_ENDED: "restart",
 }
 HTMX_CONFIG = json.dumps(
     {
