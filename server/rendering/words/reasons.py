@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gpu_worker.contract import Hint, Reason
+from server.rendering.words import limits
 from server.rendering.words.language import N_
 from server.rendering.words.language import gettext as _
 
@@ -34,9 +35,9 @@ SENTENCES: dict[Reason, Sentences] = {
         N_("The file has no content. Upload it again."),
     ),
     Reason.FILE_TOO_LARGE: Sentences(
-        N_("This photo is larger than 10 MB."),
+        N_("This photo is larger than %(largest_file)s."),
         N_("Choose a smaller one."),
-        N_("The file is larger than 10 MB. Upload a smaller one."),
+        N_("The file is larger than %(largest_file)s. Upload a smaller one."),
     ),
     Reason.NOT_AN_IMAGE: Sentences(
         N_("This file is not a photo."),
@@ -61,7 +62,7 @@ SENTENCES: dict[Reason, Sentences] = {
     Reason.TOO_MANY_PIXELS: Sentences(
         N_("This photo has more pixels than we can handle."),
         N_("Choose a smaller one."),
-        N_("The picture has more than 50 megapixels. Upload a smaller one."),
+        N_("The picture has more than %(most_megapixels)s megapixels. Upload a smaller one."),
     ),
     Reason.PICTURE_TOO_COMPLEX: Sentences(
         N_("This photo is stored in a way that takes too long to read."),
@@ -73,8 +74,8 @@ SENTENCES: dict[Reason, Sentences] = {
     ),
     Reason.IMAGE_TOO_SMALL: Sentences(
         N_("This photo is too small to see you well."),
-        N_("Choose one that is at least 256 pixels on each side."),
-        N_("The picture is smaller than 256 px on a side. Upload a larger one."),
+        N_("Choose one that is at least %(least_side_px)s pixels on each side."),
+        N_("The picture is smaller than %(least_side_px)s px on a side. Upload a larger one."),
     ),
     Reason.TYPE_MISMATCH: Sentences(
         N_("This file is not what its name says."),
@@ -209,7 +210,10 @@ def sentences(code: str) -> Sentences:
         marked = SENTENCES[Reason(code)]
     except ValueError:
         marked = SENTENCES[Reason.ENGINE_FAILED]
-    return Sentences(_(marked.wrong), _(marked.advice), _(marked.merchant))
+    named = limits.named()
+    return Sentences(
+        _(marked.wrong, **named), _(marked.advice, **named), _(marked.merchant, **named)
+    )
 
 
 def shopper(code: str) -> str:

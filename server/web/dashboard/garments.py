@@ -18,6 +18,7 @@ from server.infra.services import current_services
 from server.models import Garment
 from server.rendering import dashboard_fragments
 from server.rendering.words import dashboard as said
+from server.rendering.words import limits
 from server.web.dashboard import scope, snippets
 
 PAGE_LENGTH = 25
@@ -94,7 +95,7 @@ def add_garment(caller: Caller) -> str:
         draft={"name": "draft", "site_id": site.id} | _told(replaced),
         errors={},
         max_bytes=settings.max_upload_bytes,
-        max_mib=settings.max_upload_bytes // 1_048_576,
+        largest_file=limits.size(settings.max_upload_bytes),
     )
 
 

@@ -81,7 +81,7 @@ def register(app: Flask, settings: Settings) -> None:
     services: Services = app.extensions[SERVICES]
     hub = Hub(settings.max_sockets)
     # A client of its own: its one connection is held for ever.
-    feed = Feed(services, hub, jobs.connect(settings.redis_url))
+    feed = Feed(services, hub, jobs.connect(settings.redis_url), app.app_context)
     app.extensions[EXTENSION] = Live(hub, feed, Seats(services.redis))
     app.config["SOCK_SERVER_OPTIONS"] = {
         "ping_interval": PING_S,

@@ -11,6 +11,7 @@ from flask import Response, request, send_from_directory
 
 from gpu_worker.contract import GarmentStatus, Reason
 from server.auth import allow
+from server.domain.uploads import CONTENT_TYPES
 from server.infra.caller import Caller
 from server.infra.errors import Code, Problem
 from server.infra.services import current_services
@@ -152,6 +153,8 @@ def _page(pk: str, site: Site, **shown: Any) -> str:
         "consent_version": CONSENT_VERSION,
         "htmx_config": HTMX_CONFIG,
         "page_problems": PAGE_PROBLEMS,
+        "limits": current_services().settings,
+        "types": CONTENT_TYPES,
     }
     return fragments.render("document.html", **values | shown)
 
