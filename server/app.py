@@ -12,6 +12,7 @@ from apiflask import APIBlueprint, APIFlask
 from apiflask.exceptions import HTTPError
 from flask import Flask, Response, current_app, g, request
 from flask.typing import ResponseReturnValue
+from htmx_flask import Htmx
 from redis.exceptions import RedisError
 from sqlalchemy.exc import DataError
 from werkzeug.exceptions import HTTPException, TooManyRequests
@@ -22,7 +23,7 @@ from server.auth import limits
 from server.config import Settings
 from server.infra.errors import Code, Problem, Unavailable
 from server.infra.services import EXTENSION, Services, current_services
-from server.rendering import problems
+from server.rendering import csp, problems
 from server.rendering.words import language
 from server.web import api, dashboard, health, internal, live, widget
 from server.web import embed as embed_files
@@ -54,6 +55,7 @@ def create_app(settings: Settings | None = None) -> APIFlask:
     _number_requests(app)
     limits.init_app(app, settings)
     language.init_app(app)
+    Htmx(app)
     for door in (health, internal, api, embed_files, widget, dashboard, live):
         door.register(app, settings)
     _describe_api_only(app)
@@ -100,9 +102,7 @@ def _protect(response: Response, settings: Settings) -> None:
     headers = response.headers
     headers.setdefault("X-Content-Type-Options", "nosniff")
     headers.setdefault("Referrer-Policy", "no-referrer")
-    headers.setdefault(
-        "Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; base-uri 'none'"
-    )
+    headers.setdefault("Content-Security-Policy", csp.CLOSED)
     headers.setdefault("Cache-Control", "no-store")
     headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
     if settings.is_https:

@@ -1,6 +1,7 @@
-"""The people of a dashboard: a new password, and removal. Each ends their sessions at once.
+"""The people of a dashboard: found by e-mail, a new password, removal.
 
-Knows no request. What a session is: `domain/dashboard_sessions`; making a user: `domain/sites`.
+The last two end their sessions at once. Knows no request. What a session
+is: `domain/dashboard_sessions`; making a user: `domain/sites`.
 """
 
 from __future__ import annotations
@@ -37,6 +38,11 @@ def hash_of_new(password: str) -> str:
         sentence = f"Use a password of at most {LONGEST_PASSWORD} characters."
         raise Problem(Code.INVALID, sentence, param="password")
     return hash_password(password)
+
+
+def find(services: Services, email: str) -> User | None:
+    with services.read() as session:
+        return session.scalar(select(User).where(User.email == email))
 
 
 def set_password(

@@ -12,7 +12,7 @@ from flask import Blueprint, Response, current_app, make_response, render_templa
 from server.auth import allow
 from server.config import Settings
 from server.infra.errors import STATUSES
-from server.rendering import problems
+from server.rendering import csp, problems
 from server.rendering.words.problems import words
 from server.web.api import schemas
 
@@ -20,8 +20,8 @@ blueprint = Blueprint(
     "docs", __name__, template_folder="templates", static_folder="static", url_prefix="/docs"
 )
 METHODS = ("get", "post", "put", "patch", "delete")
-CSP = (
-    "default-src 'none'; style-src 'self'; img-src 'self'; frame-ancestors 'none'; base-uri 'none'"
+CSP = csp.policy(
+    style_src=csp.SELF, img_src=csp.SELF, frame_ancestors=csp.NOBODY, base_uri=csp.NOBODY
 )
 PAGE = "proteus:docs"
 

@@ -6,7 +6,6 @@ Knows no noun.
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlsplit
 
 from flask import Blueprint, Flask, Response, g, render_template, request
 from flask.typing import ResponseReturnValue
@@ -20,7 +19,7 @@ from werkzeug.exceptions import HTTPException
 from server.auth import allow, limits
 from server.infra.errors import Code, Problem, Unavailable
 from server.infra.services import current_services
-from server.rendering import problems
+from server.rendering import csp, problems
 from server.rendering.words import dashboard as said
 from server.rendering.words.dashboard import Notice
 from server.web.dashboard import login
@@ -60,18 +59,14 @@ def policy(response: Response) -> Response:
     """The page may load its own files and the store's pictures, and stand in no frame."""
     settings = current_services().settings
     store = settings.store_origin or ""
-    socket = urlsplit(settings.server_url)._replace(scheme="wss" if settings.is_https else "ws")
-    response.headers["Content-Security-Policy"] = "; ".join(
-        [
-            "default-src 'none'",
-            "script-src 'self'",
-            "style-src 'self'",
-            f"img-src 'self' blob: {store}".strip(),
-            f"connect-src 'self' {socket.geturl()} {store}".strip(),
-            "form-action 'self'",
-            "frame-ancestors 'none'",
-            "base-uri 'none'",
-        ]
+    response.headers["Content-Security-Policy"] = csp.policy(
+        script_src=csp.SELF,
+        style_src=csp.SELF,
+        img_src=(*csp.SELF, "blob:", store),
+        connect_src=(*csp.SELF, csp.socket_origin(settings.server_url), store),
+        form_action=csp.SELF,
+        frame_ancestors=csp.NOBODY,
+        base_uri=csp.NOBODY,
     )
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Referrer-Policy"] = "same-origin"

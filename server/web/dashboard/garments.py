@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import htmx_flask
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup, escape
@@ -125,7 +126,7 @@ def create_garment(caller: Caller) -> ResponseReturnValue:
         row = _create(caller, NewGarmentForm.model_validate(request.form.to_dict()))
     except (ValidationError, Problem) as error:
         return _draft_again(_errors(error)), 422
-    if not request.headers.get("HX-Request"):
+    if not htmx_flask.request.htmx:
         return redirect(url_for("dashboard.garments"), 303)
     added = dashboard_fragments.garment_row(current_services().store, row)
     return Markup('<tbody hx-swap-oob="afterbegin:#rows">{}</tbody>').format(added)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 from urllib.parse import urlsplit
 
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy import select
 
 from server.auth import allow
+from server.domain import garments
 from server.domain import sites as acts
 from server.infra.caller import Caller
 from server.infra.errors import Problem
@@ -30,7 +31,7 @@ def _page(
     services = current_services()
     mode = "test" if request.args.get("mode") == "test" else "live"
     is_owner = caller.role == "owner"
-    example = _example(site)
+    example = _example(caller, site)
     return render_template(
         "dashboard/install.html",
         section="dashboard.install",
@@ -49,10 +50,10 @@ def _page(
     )
 
 
-def _example(site: Site) -> Garment | None:
-    newest = select(Garment).where(Garment.site_id == site.id).order_by(Garment.created_at.desc())
-    with current_services().read() as session:
-        return session.scalar(newest.limit(1))
+def _example(caller: Caller, site: Site) -> Garment | None:
+    """The site's newest garment."""
+    here = replace(caller, site_id=site.id)
+    return next(iter(garments.listing(current_services(), here, limit=1).rows), None)
 
 
 def _back(site_id: str, anchor: str) -> ResponseReturnValue:

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 from urllib.parse import urlsplit
 
+import htmx_flask
 from flask import Flask, Response, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
-from sqlalchemy import select
 
 from server.auth import allow, limits
-from server.domain import dashboard_sessions
+from server.domain import dashboard_sessions, users
 from server.infra import credentials
 from server.infra.errors import Code, Problem
 from server.infra.services import current_services
@@ -111,8 +111,7 @@ def log_in() -> ResponseReturnValue:
 @limits.limiter.shared_limit(TRIES_FOR, scope="passwords", key_func=_tried_name)
 def check_password(email: str, password: str) -> User | None:
     """The user of this e-mail, if it is theirs. Each call counts as a try."""
-    with current_services().read() as db:
-        user = db.scalar(select(User).where(User.email == email))
+    user = users.find(current_services(), email)
     right = credentials.verify(password[:1024], user.password_hash if user else None)
     return user if right else None
 
@@ -162,7 +161,7 @@ def to_login() -> ResponseReturnValue:
     login_url = url_for("dashboard.log_in", next=request.full_path.rstrip("?"))
     if request.is_json or "application/json" in request.headers.get("Accept", ""):
         raise Problem(Code.NOT_AUTHENTICATED)
-    if request.headers.get("HX-Request"):
+    if htmx_flask.request.htmx:
         return "", 401, {"HX-Redirect": url_for("dashboard.log_in")}
     if request.method != "GET":
         return redirect(url_for("dashboard.log_in"), 303)

@@ -26,8 +26,8 @@ from server.web.widget.scope import site_of, wearable
 STATIC = Path(__file__).parents[3] / "widget" / "static"
 DIRECTIONS = ("ltr", "rtl")
 THEMES = ("light", "dark")
-MODULES = ("host.js", "messages.js", "session.js", "live.js", "stage.js", "photo.js", "camera.js",
-           "upload.js", "picture.js", "compare.js", "people.js")  # fmt: skip
+ENTRY = "main.js"  # what it imports is asked for at once, in whatever order
+MODULES = sorted(path.name for path in STATIC.glob("*.js") if path.name != ENTRY)
 # What the page itself can run into and must be able to say without asking the server.
 PAGE_PROBLEMS: dict[str, str | None] = {
     **dict.fromkeys((PageCode.UPLOAD_FAILED, PageCode.UPLOAD_EXPIRED), "send-again"),
