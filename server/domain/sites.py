@@ -125,11 +125,16 @@ def listing(services: Services, caller: Caller) -> list[Site]:
         return list(session.scalars(query.order_by(Site.created_at)))
 
 
-def create_secret_key(services: Services, caller: Caller, site_id: str, mode: Mode) -> MadeKey:
-    clear = f"sk_{mode}_{secrets.token_hex(24)}"
+def create_secret_key(
+    services: Services, caller: Caller, site_id: str, mode: Mode, *, clear: str | None = None
+) -> MadeKey:
+    """`clear`: a given key in place of a random one; given again, the same row is found."""
+    clear = clear or f"sk_{mode}_{secrets.token_hex(24)}"
+    hashed = hash_token(clear)
     with services.work() as work:
         _owned_site(work.session, caller, site_id)
-        row = SecretKey(site_id=site_id, mode=mode, hint=clear[-4:], hash=hash_token(clear))
+        known = work.session.scalar(select(SecretKey).where(SecretKey.hash == hashed))
+        row = known or SecretKey(site_id=site_id, mode=mode, hint=clear[-4:], hash=hashed)
         work.session.add(row)
     return MadeKey(clear, row)
 
