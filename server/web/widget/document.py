@@ -153,10 +153,20 @@ def _page(pk: str, site: Site, **shown: Any) -> str:
         "consent_version": CONSENT_VERSION,
         "htmx_config": HTMX_CONFIG,
         "page_problems": PAGE_PROBLEMS,
-        "limits": current_services().settings,
-        "types": CONTENT_TYPES,
+        "limits": _limits(),
     }
     return fragments.render("document.html", **values | shown)
+
+
+def _limits() -> dict[str, int | str]:
+    """What photo.js keeps to, so that a photo is refused or made smaller before it is sent."""
+    settings = current_services().settings
+    return {
+        "max_bytes": settings.max_upload_bytes,
+        "max_side_px": settings.max_photo_side_px,
+        "min_side_px": settings.min_photo_side_px,
+        "types": " ".join(CONTENT_TYPES),
+    }
 
 
 def _assets() -> str:

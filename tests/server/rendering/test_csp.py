@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from server.app import create_app
 from server.rendering import csp
 from server.web.api import docs
 from server.web.widget import policy
-from tests.server.actors import World, settings, world_of
+from tests.server.actors import settings
 from tests.services import S3Settings
 
 STORE = "https://store.example"
@@ -51,8 +52,7 @@ def test_the_dashboard_shows_pictures_and_stands_in_no_frame(
     store_url: str | None, redis_url: str, sqlite_url: str, store: S3Settings
 ) -> None:
     changes = {"server_url": "https://proteus.example:8443", "s3_endpoint_url": store_url}
-    world: World = world_of(settings(redis_url, sqlite_url, store, **changes))
-    answer = world.anybody().get("/dashboard/login")
-    world.services.close()
+    app = create_app(settings(redis_url, sqlite_url, store, **changes))
+    answer = app.test_client().get("/dashboard/login")
     told = answer.headers["Content-Security-Policy"]
     assert told == DASHBOARD.format(store=f" {store_url}" if store_url else "")
