@@ -46,4 +46,4 @@ def test_what_is_pushed_names_the_same_limit(shop: Stage, form: str) -> None:
     ear = shop.listen(shop.sam, form)
     ear.read_to(photo.id)
     shop.change(photo, status=PhotoStatus.REJECTED, reasons=[Reason.FILE_TOO_LARGE.value])
-    ear.read_to("This photo is larger than 2 KB.")
+    assert "larger than 2 KB." in ear.read_to("This photo is larger than")
