@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from server.app import create_app
+from server.infra.services import EXTENSION
 from server.rendering import csp
 from server.web.api import docs
 from server.web.widget import policy
@@ -54,5 +55,6 @@ def test_the_dashboard_shows_pictures_and_stands_in_no_frame(
     changes = {"server_url": "https://proteus.example:8443", "s3_endpoint_url": store_url}
     app = create_app(settings(redis_url, sqlite_url, store, **changes))
     answer = app.test_client().get("/dashboard/login")
+    app.extensions[EXTENSION].close()
     told = answer.headers["Content-Security-Policy"]
     assert told == DASHBOARD.format(store=f" {store_url}" if store_url else "")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from gpu_worker.contract import GarmentStatus, PhotoStatus, Reason
@@ -52,8 +54,10 @@ def test_sentences_name_the_settings_of_their_app() -> None:
 
 
 @pytest.fixture
-def small(redis_url: str, sqlite_url: str, store: S3Settings) -> World:
-    return world_of(settings(redis_url, sqlite_url, store, **SMALL))
+def small(redis_url: str, sqlite_url: str, store: S3Settings) -> Iterator[World]:
+    made = world_of(settings(redis_url, sqlite_url, store, **SMALL))
+    yield made
+    made.services.close()
 
 
 def test_the_widget_and_the_api_tell_them(small: World) -> None:
