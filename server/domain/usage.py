@@ -45,8 +45,7 @@ def stock(services: Services, caller: Caller) -> Stock:
     """A merchant's garments."""
     query = select(Garment.status, func.count()).where(Garment.merchant_id == caller.merchant_id)
     with services.read() as session:
-        rows = session.execute(query.group_by(Garment.status)).tuples()
-        counts = dict(rows.all())
+        counts = dict(session.execute(query.group_by(Garment.status)).all())
     return Stock(
         sum(counts.values()),
         counts.get(GarmentStatus.READY, 0),
@@ -63,7 +62,7 @@ def day(services: Services, caller: Caller) -> Day:
     )
     query = select(TryOn.status, func.count()).where(mine).group_by(TryOn.status)
     with services.read() as session:
-        counts = dict(session.execute(query).tuples().all())
+        counts = dict(session.execute(query).all())
         succeeded = counts.get(TryOnStatus.SUCCEEDED, 0)
         median_ms = _median_ms(session, mine, succeeded) if succeeded else None
     ended = sum(counts.get(s, 0) for s in TryOnStatus if s.is_final and s != TryOnStatus.CANCELLED)
@@ -84,5 +83,5 @@ def kept_try_ons(services: Services) -> Sequence[Kept]:
     """Everybody's try-ons that are kept, by engine and state."""
     query = select(TryOn.engine, TryOn.status, func.count(), func.min(TryOn.queued_at))
     with services.read() as session:
-        rows = session.execute(query.group_by(TryOn.engine, TryOn.status)).tuples().all()
+        rows = session.execute(query.group_by(TryOn.engine, TryOn.status)).all()
     return [Kept(*row) for row in rows]
