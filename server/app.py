@@ -10,8 +10,9 @@ from typing import Any
 import structlog
 from apiflask import APIBlueprint, APIFlask
 from apiflask.exceptions import HTTPError
-from flask import Flask, Response, current_app, g, jsonify, request
+from flask import Flask, Response, current_app, g, request
 from flask.typing import ResponseReturnValue
+from htmx_flask import Htmx
 from redis.exceptions import RedisError
 from sqlalchemy.exc import DataError
 from werkzeug.exceptions import HTTPException, TooManyRequests
@@ -21,8 +22,10 @@ import server.nouns  # noqa: F401 - fills the registry that live sockets and fil
 from server import auth
 from server.auth import limits
 from server.config import Settings
-from server.infra.errors import Problem, Unavailable
+from server.infra.errors import Code, Problem, Unavailable
 from server.infra.services import EXTENSION, Services, current_services
+from server.rendering import csp, problems
+from server.rendering.words import language
 from server.web import api, dashboard, health, internal, live, widget
 from server.web import embed as embed_files
 
@@ -52,6 +55,8 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
     _trust_proxies(app, settings)
     _number_requests(app)
     limits.init_app(app, settings)
+    language.init_app(app)
+    Htmx(app)
     for door in (health, internal, api, embed_files, widget, dashboard, live):
         door.register(app, settings)
     _describe_api_only(app)
@@ -86,7 +91,7 @@ def _number_requests(app: Flask) -> None:
 
     @app.after_request
     def end(response: Response) -> Response:
-        response.headers["X-Request-Id"] = _request_id()
+        response.headers["X-Request-Id"] = problems.request_id()
         _protect(response, current_services().settings)
         if request.path not in _QUIET:
             _note(response)
@@ -98,9 +103,7 @@ def _protect(response: Response, settings: Settings) -> None:
     headers = response.headers
     headers.setdefault("X-Content-Type-Options", "nosniff")
     headers.setdefault("Referrer-Policy", "no-referrer")
-    headers.setdefault(
-        "Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; base-uri 'none'"
-    )
+    headers.setdefault("Content-Security-Policy", csp.CLOSED)
     headers.setdefault("Cache-Control", "no-store")
     headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
     if settings.is_https:
@@ -120,25 +123,21 @@ def _note(response: Response) -> None:
     )
 
 
-def _request_id() -> str:
-    return str(g.get("request_id", "-"))
-
-
 # --- every refusal -------------------------------------------------------------------------------
 
-_UNSTORABLE = Problem("invalid", "It holds a character that cannot be stored.")
+_UNSTORABLE = Problem(Code.INVALID, "It holds a character that cannot be stored.")
 _BY_STATUS = {
-    400: "bad_request",
-    401: "not_authenticated",
-    403: "not_allowed",
-    404: "not_found",
-    405: "method_not_allowed",
-    410: "gone",
-    413: "body_too_large",
-    415: "unsupported_media_type",
-    422: "invalid",
-    429: "rate_limited",
-    503: "unavailable",
+    400: Code.BAD_REQUEST,
+    401: Code.NOT_AUTHENTICATED,
+    403: Code.NOT_ALLOWED,
+    404: Code.NOT_FOUND,
+    405: Code.METHOD_NOT_ALLOWED,
+    410: Code.GONE,
+    413: Code.BODY_TOO_LARGE,
+    415: Code.UNSUPPORTED_MEDIA_TYPE,
+    422: Code.INVALID,
+    429: Code.RATE_LIMITED,
+    503: Code.UNAVAILABLE,
 }
 
 
@@ -148,24 +147,19 @@ def _answer_problems(app: APIFlask) -> None:
     # JSON nested deeper than Python can follow; a loop of our own would be our bug, and is logged.
     app.register_error_handler(RecursionError, _too_deep)
     app.register_error_handler(RedisError, lambda _: _told_by_its_door(Unavailable("redis")))
+    app.error_processor(_invalid)  # it takes HTTPException too, which the next line takes back
     app.register_error_handler(HTTPException, _http_exception)
-    app.error_processor(_invalid)
-    app.register_error_handler(HTTPException, _http_exception)  # error_processor replaced it
 
 
 def _problem(problem: Problem) -> Response:
     if isinstance(problem, Unavailable):
         log.warning("unavailable", what=problem.what)
-    response = jsonify(problem.to_dict(_request_id()))
-    response.status_code = problem.status
-    response.content_type = "application/problem+json"
-    response.headers.update(problem.headers)
-    return response
+    return problems.answer(problem)
 
 
 def _too_deep(_error: RecursionError) -> Response:
     log.warning("too deep", exc_info=True)
-    return _problem(Problem("bad_json"))
+    return _problem(Problem(Code.BAD_JSON))
 
 
 def _told_by_its_door(problem: Problem) -> ResponseReturnValue:
@@ -176,22 +170,26 @@ def _told_by_its_door(problem: Problem) -> ResponseReturnValue:
 def _http_exception(error: HTTPException) -> ResponseReturnValue:
     if isinstance(error, TooManyRequests):
         wait_s = limits.retry_after_s()
-        return _told_by_its_door(Problem("rate_limited", retry_after_s=wait_s))
+        return _told_by_its_door(Problem(Code.RATE_LIMITED, retry_after_s=wait_s))
     if error.code is not None and error.code < 400:
         return Response(status=error.code, headers=error.get_headers())
-    code = _BY_STATUS.get(error.code or 500, "internal")
-    if code == "bad_request" and request.is_json:
-        code = "bad_json"
+    code = _code_of(error.code or 500)
     allow = {name: value for name, value in error.get_headers() if name == "Allow"}
     return _told_by_its_door(Problem(code, headers=allow))
+
+
+def _code_of(status: int) -> Code:
+    if status == 400 and request.is_json:
+        return Code.BAD_JSON
+    return _BY_STATUS.get(status, Code.INTERNAL)
 
 
 def _invalid(error: HTTPError) -> Response:
     """What pydantic found at the door: the first wrong parameter, all of them in words."""
     found: dict[str, Any] = next(iter(error.detail.values()), {}) if error.detail else {}
     if error.status_code != 422 or not found:
-        return _problem(Problem(_BY_STATUS.get(error.status_code, "internal")))
+        return _problem(Problem(_BY_STATUS.get(error.status_code, Code.INTERNAL)))
     words = [f"{name}: {'; '.join(messages)}" for name, messages in found.items()]
     first = next(iter(found))
     param = None if first == "_schema" else first
-    return _problem(Problem("invalid", ". ".join(words) + ".", param=param))
+    return _problem(Problem(Code.INVALID, ". ".join(words) + ".", param=param))

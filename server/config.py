@@ -86,6 +86,16 @@ class Settings(BaseSettings):
     max_upload_bytes: int = Field(
         10_485_760, ge=1024, le=52_428_800, validation_alias="PROTEUS_MAX_UPLOAD_BYTES"
     )
+    # What the tailor keeps to; the server tells it to shoppers and to their browsers.
+    max_photo_side_px: int = Field(
+        2_048, ge=512, le=8_192, validation_alias="PROTEUS_MAX_PHOTO_SIDE_PX"
+    )
+    min_photo_side_px: int = Field(
+        256, ge=1, le=4_096, validation_alias="PROTEUS_MIN_PHOTO_SIDE_PX"
+    )
+    max_pixels: int = Field(
+        50_000_000, ge=65_536, le=500_000_000, validation_alias="PROTEUS_MAX_PIXELS"
+    )
     allow_loopback_image_urls: int = Field(
         0, ge=0, le=1, validation_alias="PROTEUS_ALLOW_LOOPBACK_IMAGE_URLS"
     )

@@ -76,7 +76,7 @@ def app_over(services: Services) -> APIFlask:
         _apps[key] = create_app(services.settings, services)
     app = _apps[key]
     app.extensions[EXTENSION] = services
-    app.extensions[live.EXTENSION] = live.Live.over(services)
+    app.extensions[live.EXTENSION] = live.Live.over(services, app)
     forget_limits(app, services.settings)
     return app
 

@@ -50,7 +50,7 @@ class GarmentStatus(StrEnum):
 class Hint(StrEnum):
     """What could be better in a photo that is good enough: stable words.
 
-    The tailor sends them, the server owns the sentences (`server/infra/reasons`).
+    The tailor sends them, the server owns the sentences (`server/rendering/words/reasons`).
     """
 
     DIM = "dim"
@@ -62,8 +62,8 @@ class Hint(StrEnum):
 class Reason(StrEnum):
     """Why a picture was refused or a try-on failed: stable codes.
 
-    The worker sends the code, the server owns the sentence (`server/infra/reasons`), and a test
-    holds the two together.
+    The worker sends the code, the server owns the sentence (`server/rendering/words/reasons`),
+    and a test holds the two together.
     """
 
     # the file

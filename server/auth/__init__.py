@@ -25,7 +25,7 @@ from server.auth.network import mark
 from server.domain import shoppers
 from server.infra.caller import Caller, CallerKind
 from server.infra.credentials import hash_token
-from server.infra.errors import Problem
+from server.infra.errors import Code, Problem
 from server.infra.services import Services, current_services
 from server.models import SecretKey, Shopper, Site
 
@@ -96,9 +96,9 @@ def _authenticate(kinds: tuple[str, ...], role: str | None) -> Caller:
     if caller is None and "user" in kinds:
         caller = _logged_in()
     if caller is None:
-        raise Problem("not_authenticated", headers={"WWW-Authenticate": "Bearer"})
+        raise Problem(Code.NOT_AUTHENTICATED, headers={"WWW-Authenticate": "Bearer"})
     if caller.kind not in kinds or (role is not None and caller.role != role):
-        raise Problem("not_allowed")
+        raise Problem(Code.NOT_ALLOWED)
     return caller
 
 
@@ -130,7 +130,7 @@ def secret_caller(services: Services, secret_key: str) -> Caller:
             )
         )
         if key is None:
-            raise Problem("bad_key", headers={"WWW-Authenticate": "Bearer"})
+            raise Problem(Code.BAD_KEY, headers={"WWW-Authenticate": "Bearer"})
         return Caller(
             kind="secret", merchant_id=key.site.merchant_id, site_id=key.site_id, mode=key.mode
         )
@@ -148,7 +148,7 @@ def find_site(session: Session, publishable_key: str) -> tuple[Site, str]:
     column = Site.test_key if publishable_key.startswith("pk_test_") else Site.live_key
     site = session.scalar(select(Site).where(column == publishable_key))
     if site is None:
-        raise Problem("site_not_found", param="pk")
+        raise Problem(Code.SITE_NOT_FOUND, param="pk")
     return site, "test" if publishable_key.startswith("pk_test_") else "live"
 
 
@@ -160,7 +160,7 @@ def require_allowed_origin(site: Site) -> str:
     """
     origin = request.headers.get("Origin")
     if origin is None or origin not in site.allowed_origins:
-        raise Problem("origin_not_allowed")
+        raise Problem(Code.ORIGIN_NOT_ALLOWED)
     return origin
 
 
@@ -171,7 +171,7 @@ def require_server_origin(services: Services) -> None:
         Problem: origin_not_allowed.
     """
     if request.headers.get("Origin") != services.settings.server_url:
-        raise Problem("origin_not_allowed")
+        raise Problem(Code.ORIGIN_NOT_ALLOWED)
 
 
 # --- single-use tokens in Redis ------------------------------------------------------------------
@@ -199,7 +199,7 @@ def redeem_boot_token(services: Services, token: str) -> Boot:
     """Raises `Problem` bad_boot_token."""
     kept = _take_once(services, "boot", token)
     if kept is None:
-        raise Problem("bad_boot_token", param="boot_token")
+        raise Problem(Code.BAD_BOOT_TOKEN, param="boot_token")
     return Boot(**json.loads(kept))
 
 
@@ -255,7 +255,7 @@ def shopper_caller(services: Services, token: str) -> Caller:
     """Raises `Problem` bad_token."""
     shopper = _shopper_of(services, token)
     if shopper is None:
-        raise Problem("bad_token", headers={"WWW-Authenticate": 'Bearer error="invalid_token"'})
+        raise Problem(Code.BAD_TOKEN, headers={"WWW-Authenticate": 'Bearer error="invalid_token"'})
     return shoppers.caller_of(shopper)
 
 

@@ -18,7 +18,7 @@ from redis.retry import Retry
 
 from server.auth.network import network_of
 from server.config import Settings
-from server.infra.errors import Problem
+from server.infra.errors import Code, Problem
 from server.infra.jobs import TIMEOUT_S
 from server.infra.services import current_services
 
@@ -94,7 +94,7 @@ def _refuse_beyond_site(budget: Budget) -> None:
     everybody, mine, addresses, left_s = counted
     most = services.settings.site_limit
     if everybody > most and mine * addresses > most:
-        raise Problem("rate_limited", retry_after_s=left_s)
+        raise Problem(Code.RATE_LIMITED, retry_after_s=left_s)
 
 
 limiter = Limiter(who, strategy="fixed-window", in_memory_fallback_enabled=True)

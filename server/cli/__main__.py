@@ -21,9 +21,10 @@ from server.config import Settings
 from server.domain import sites, try_ons, users
 from server.infra import log, migrate
 from server.infra.caller import Caller
-from server.infra.errors import Problem, Unavailable
+from server.infra.errors import Code, Problem, Unavailable
 from server.infra.services import Services
 from server.models import Merchant, Site
+from server.rendering.words import problems
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -38,7 +39,10 @@ def main(argv: list[str] | None = None) -> int:
     try:
         run: Callable[[Services, argparse.Namespace], Any] = args.run
         answer = run(services, args)
-    except (Problem, RedisError, OSError) as error:
+    except Problem as problem:
+        print(f"{problem.code}: {problems.detail(problem)}", file=sys.stderr)
+        return 1
+    except (RedisError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
     finally:
@@ -165,7 +169,7 @@ def _require(services: Services, model: Any, row_id: str) -> Any:
     with services.read() as session:
         row = session.get(model, row_id)
     if row is None:
-        raise Problem("not_found", f"There is no {model.__name__.lower()} {row_id}.")
+        raise Problem(Code.NOT_FOUND, f"There is no {model.__name__.lower()} {row_id}.")
     return row
 
 

@@ -20,10 +20,9 @@ from gpu_worker.contract import Category
 from server.domain import garments, sites, uploads
 from server.domain.garments import NewGarment
 from server.infra.caller import Caller
-from server.infra.credentials import hash_token
-from server.infra.errors import Problem, Unavailable
+from server.infra.errors import Unavailable
 from server.infra.services import Services
-from server.models import Garment, Merchant, SecretKey, Site, User
+from server.models import Garment, Merchant, Site, User
 
 DEMO = Path(__file__).parents[2] / "embed" / "demo"
 OWNER, STAFF = "ada@example.com", "ben@example.com"
@@ -86,13 +85,8 @@ def _merchant(services: Services, password: str) -> Merchant:
 
 def _secret_key(services: Services, site: Site) -> str:
     clear = f"sk_live_{_derived(services, f'secret key of {site.id}', 24)}"
-    with services.work() as work:
-        known = select(SecretKey).where(SecretKey.hash == hash_token(clear))
-        if work.session.scalar(known) is None:
-            work.session.add(
-                SecretKey(site_id=site.id, mode="live", hint=clear[-4:], hash=hash_token(clear))
-            )
-    return clear
+    owner = Caller(kind="user", merchant_id=site.merchant_id, role="owner")
+    return sites.create_secret_key(services, owner, site.id, "live", clear=clear).secret_key
 
 
 def _derived(services: Services, purpose: str, length_bytes: int) -> str:
@@ -101,11 +95,9 @@ def _derived(services: Services, purpose: str, length_bytes: int) -> str:
 
 
 def _garment(services: Services, caller: Caller, ware: dict[str, Any]) -> Garment:
-    try:
-        return garments.by_sku(services, caller, ware["sku"])
-    except Problem as problem:
-        if problem.code != "garment_not_found":
-            raise
+    known = garments.find_by_sku(services, caller, ware["sku"])
+    if known is not None:
+        return known
     new = NewGarment(
         sku=ware["sku"],
         title=ware["title"],

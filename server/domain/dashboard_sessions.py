@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.orm import Session, joinedload
 
 from server.infra.credentials import hash_token
-from server.infra.errors import Problem, Unavailable
+from server.infra.errors import Unavailable
 from server.infra.services import Services
 from server.models import DashboardSession, User
 
@@ -90,16 +90,12 @@ def listing(services: Services, user_id: str, now: datetime) -> Sequence[Dashboa
         return session.scalars(query.order_by(DashboardSession.last_seen_at.desc())).all()
 
 
-def end(services: Services, user_id: str, session_id: str) -> DashboardSession:
-    """Ends one of this user's sessions.
-
-    Raises:
-        Problem: not_found, for another's as for one that never was.
-    """
+def end(services: Services, user_id: str, session_id: str) -> DashboardSession | None:
+    """Ends one of this user's sessions. None for another's as for one that never was."""
     with services.work() as work:
         row = work.session.get(DashboardSession, session_id, with_for_update=True)
         if row is None or row.user_id != user_id:
-            raise Problem("not_found")
+            return None
         work.session.delete(row)
     return row
 

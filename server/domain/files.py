@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 
 from server.infra.caller import Caller
-from server.infra.errors import Problem
+from server.infra.errors import Code, Problem
 from server.infra.kinds import KINDS
 from server.infra.services import Services
 
@@ -22,20 +22,20 @@ def find(services: Services, caller: Caller, key: str) -> str:
     """
     match = _KEY.match(key)
     if match is None:
-        raise Problem("file_not_found")
+        raise Problem(Code.FILE_NOT_FOUND)
     try:
         known = _keys(services, caller, match[1])
     except Problem as problem:
         if problem.status == 404:
-            raise Problem("file_not_found") from problem
+            raise Problem(Code.FILE_NOT_FOUND) from problem
         raise
     if key not in known:
-        raise Problem("file_not_found")
+        raise Problem(Code.FILE_NOT_FOUND)
     return key
 
 
 def _keys(services: Services, caller: Caller, row_id: str) -> Iterable[str | None]:
     kind = KINDS.of_id(row_id)
     if kind is None or kind.files is None:
-        raise Problem("file_not_found")
+        raise Problem(Code.FILE_NOT_FOUND)
     return kind.files(services, caller, row_id)

@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from server.domain import users
 from server.infra.caller import Caller
 from server.infra.credentials import hash_token
-from server.infra.errors import Problem
+from server.infra.errors import Code, Problem
 from server.infra.services import Services
 from server.models import Merchant, SecretKey, Site, User, now
 
@@ -82,7 +82,7 @@ def create_user(
         try:
             work.session.flush()
         except IntegrityError as error:
-            raise Problem("invalid", "This e-mail is taken.", param="email") from error
+            raise Problem(Code.INVALID, "This e-mail is taken.", param="email") from error
     return user
 
 
@@ -125,11 +125,16 @@ def listing(services: Services, caller: Caller) -> list[Site]:
         return list(session.scalars(query.order_by(Site.created_at)))
 
 
-def create_secret_key(services: Services, caller: Caller, site_id: str, mode: Mode) -> MadeKey:
-    clear = f"sk_{mode}_{secrets.token_hex(24)}"
+def create_secret_key(
+    services: Services, caller: Caller, site_id: str, mode: Mode, *, clear: str | None = None
+) -> MadeKey:
+    """`clear`: a given key in place of a random one; given again, the same row is found."""
+    clear = clear or f"sk_{mode}_{secrets.token_hex(24)}"
+    hashed = hash_token(clear)
     with services.work() as work:
         _owned_site(work.session, caller, site_id)
-        row = SecretKey(site_id=site_id, mode=mode, hint=clear[-4:], hash=hash_token(clear))
+        known = work.session.scalar(select(SecretKey).where(SecretKey.hash == hashed))
+        row = known or SecretKey(site_id=site_id, mode=mode, hint=clear[-4:], hash=hashed)
         work.session.add(row)
     return MadeKey(clear, row)
 
@@ -149,21 +154,21 @@ def revoke_secret_key(services: Services, caller: Caller, key_id: str) -> None:
     with services.work() as work:
         row = work.session.get(SecretKey, key_id)
         if row is None or row.site.merchant_id != caller.merchant_id:
-            raise Problem("not_found")
+            raise Problem(Code.NOT_FOUND)
         row.revoked_at = row.revoked_at or now()
 
 
 def _owned_site(session: Session, caller: Caller, site_id: str) -> Site:
     site = session.get(Site, site_id)
     if site is None or site.merchant_id != caller.merchant_id:
-        raise Problem("not_found")
+        raise Problem(Code.NOT_FOUND)
     if caller.site_id not in (None, site_id):
-        raise Problem("not_found")
+        raise Problem(Code.NOT_FOUND)
     return site
 
 
 def _bad_origin(origin: str, why: str = "https://shop.example, without a path") -> Problem:
-    return Problem("invalid", f"{origin!r} is not an origin: {why}.", param="allowed_origins")
+    return Problem(Code.INVALID, f"{origin!r} is not an origin: {why}.", param="allowed_origins")
 
 
 def _is_host(host: str) -> bool:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, select
 
 from server.infra.caller import Caller, keep_shopper, owned, require_site
-from server.infra.errors import Problem
+from server.infra.errors import Code, Problem, UploadNotFound
 from server.infra.services import Services, Work
 from server.infra.store import UPLOAD_EXPIRES_S, upload_key
 from server.models import Upload, now
@@ -72,12 +72,12 @@ def find(services: Services, caller: Caller, key: str, *, purpose: str, param: s
         query = owned(select(Upload).where(Upload.key == key), Upload, caller)
         upload = session.scalar(query.where(Upload.expires_at > now()))
     if upload is None or upload.purpose != purpose:
-        raise Problem("upload_not_found", param=param)
+        raise UploadNotFound(param)
     head = services.store.head(key)
     if head is None:
-        raise Problem("upload_missing", param=param)
+        raise Problem(Code.UPLOAD_MISSING, param=param)
     if (head.size_bytes, head.content_type) != (upload.size_bytes, upload.content_type):
-        raise Problem("type_mismatch", param=param)
+        raise Problem(Code.TYPE_MISMATCH, param=param)
     return upload
 
 
@@ -88,7 +88,7 @@ def take_over(work: Work, upload: Upload, *, param: str) -> None:
         Problem: upload_not_found.
     """
     if not _forget(work, upload):
-        raise Problem("upload_not_found", param=param)
+        raise UploadNotFound(param)
 
 
 def bury(work: Work, upload: Upload) -> None:
@@ -113,15 +113,15 @@ def writable_until(announced_at: datetime) -> datetime:
 def _check(services: Services, content_type: str, size_bytes: int) -> None:
     if content_type in HEIC_TYPES:
         raise Problem(
-            "unsupported_format",
+            Code.UNSUPPORTED_FORMAT,
             "HEIC pictures cannot be read. Send it as JPEG (on an iPhone: Settings, Camera, "
             "Formats, Most Compatible).",
             param="content_type",
         )
     if content_type not in CONTENT_TYPES:
-        raise Problem("unsupported_format", param="content_type")
+        raise Problem(Code.UNSUPPORTED_FORMAT, param="content_type")
     if size_bytes == 0:
-        raise Problem("empty_file", param="size_bytes")
+        raise Problem(Code.EMPTY_FILE, param="size_bytes")
     if size_bytes > services.settings.max_upload_bytes:
         limit = services.settings.max_upload_bytes
-        raise Problem("file_too_large", f"Send at most {limit} bytes.", param="size_bytes")
+        raise Problem(Code.FILE_TOO_LARGE, f"Send at most {limit} bytes.", param="size_bytes")

@@ -1,6 +1,7 @@
-"""The people of a dashboard: a new password, and removal. Each ends their sessions at once.
+"""The people of a dashboard: found by e-mail, a new password, removal.
 
-Knows no request. What a session is: `domain/dashboard_sessions`; making a user: `domain/sites`.
+The last two end their sessions at once. Knows no request. What a session
+is: `domain/dashboard_sessions`; making a user: `domain/sites`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from server.domain import dashboard_sessions
 from server.infra.credentials import hash_password
-from server.infra.errors import Problem
+from server.infra.errors import Code, Problem
 from server.infra.services import Services
 from server.models import Merchant, User
 
@@ -32,11 +33,16 @@ def hash_of_new(password: str) -> str:
     """Raises `Problem` invalid for a password that is too short or too long."""
     if len(password) < SHORTEST_PASSWORD:
         sentence = f"Use a password of at least {SHORTEST_PASSWORD} characters."
-        raise Problem("invalid", sentence, param="password")
+        raise Problem(Code.INVALID, sentence, param="password")
     if len(password) > LONGEST_PASSWORD:
         sentence = f"Use a password of at most {LONGEST_PASSWORD} characters."
-        raise Problem("invalid", sentence, param="password")
+        raise Problem(Code.INVALID, sentence, param="password")
     return hash_password(password)
+
+
+def find(services: Services, email: str) -> User | None:
+    with services.read() as session:
+        return session.scalar(select(User).where(User.email == email))
 
 
 def set_password(
@@ -48,7 +54,7 @@ def set_password(
     with services.work() as work:
         user = _locked(work.session, email)
         if known_hash not in (None, user.password_hash):
-            raise Problem("not_allowed", "The password was changed meanwhile. Log in again.")
+            raise Problem(Code.NOT_ALLOWED, "The password was changed meanwhile. Log in again.")
         user.password_hash = password_hash
         return Ended(user, dashboard_sessions.end_all(work.session, user.id))
 
@@ -61,7 +67,7 @@ def remove(services: Services, email: str) -> Ended:
         work.session.get(Merchant, user.merchant_id, with_for_update=True)
         if user.role == "owner" and _owners(work.session, user.merchant_id) == 1:
             raise Problem(
-                "not_allowed",
+                Code.NOT_ALLOWED,
                 f"{user.email} is the last owner of this merchant. Make another owner first: "
                 f"nobody else could change its origins and keys.",
             )
@@ -74,7 +80,7 @@ def _locked(session: Session, email: str) -> User:
     query = select(User).where(User.email == email.strip().lower()).with_for_update()
     user = session.scalar(query)
     if user is None:
-        raise Problem("not_found", f"There is no user {email}.")
+        raise Problem(Code.NOT_FOUND, f"There is no user {email}.")
     return user
 
 

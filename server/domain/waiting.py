@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from gpu_worker.contract import Lane, PhotoStatus, TryOnStatus
 from server.domain.fair_share import Place
 from server.infra.caller import Caller
-from server.infra.errors import RETRY_AFTER_S, Problem
+from server.infra.errors import RETRY_AFTER_S, Code, Problem
 from server.models import Photo, TryOn
 
 
@@ -33,7 +33,7 @@ def refuse_more_than(
     model: type[Photo | TryOn],
     unfinished: ColumnElement[bool],
     *,
-    code: str,
+    code: Code,
 ) -> None:
     """Raises `Problem` of this code for a shopper who has as many unfinished rows already."""
     if caller.kind != "shopper":

@@ -12,7 +12,7 @@ from typing import Any, Literal, Self, TypeVar
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
-from server.infra.errors import Problem
+from server.infra.errors import Code, Problem
 from server.models import Base, Photo, Shopper, TryOn, User
 
 CallerKind = Literal["shopper", "secret", "user", "embed"]
@@ -83,7 +83,7 @@ def owned(query: Select[Row], model: type[Row], caller: Caller) -> Select[Row]:
 def require_site(caller: Caller) -> str:
     """The site a row is made for. A dashboard user names it before (`Caller.site_id`)."""
     if caller.site_id is None:
-        raise Problem("invalid", "Name the site.", param="site_id")
+        raise Problem(Code.INVALID, "Name the site.", param="site_id")
     return caller.site_id
 
 
@@ -96,7 +96,7 @@ def keep_shopper(session: Session, caller: Caller) -> None:
     if caller.kind != "shopper":
         return
     if session.get(Shopper, caller.shopper_id, with_for_update=True) is None:
-        raise Problem("bad_token")
+        raise Problem(Code.BAD_TOKEN)
 
 
 def get_owned(
@@ -105,7 +105,7 @@ def get_owned(
     caller: Caller,
     row_id: str,
     *,
-    missing: str,
+    missing: Code,
     lock: bool = False,
 ) -> Row:
     """The row of this id if it is the caller's.

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.orm import Session
 
 from server.infra.caller import Caller, owned
-from server.infra.errors import Problem
+from server.infra.errors import Code, Problem
 from server.infra.services import Services
 from server.models import Base
 
@@ -86,4 +86,4 @@ def decode(cursor: str) -> tuple[datetime, str]:
             raise ValueError("no zone")
         return created_at.astimezone(UTC), row_id
     except (ValueError, OverflowError, binascii.Error) as error:
-        raise Problem("bad_cursor", param="cursor") from error
+        raise Problem(Code.BAD_CURSOR, param="cursor") from error

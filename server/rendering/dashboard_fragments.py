@@ -15,19 +15,14 @@ from markupsafe import Markup
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from gpu_worker.contract import Category, GarmentStatus, TryOnStatus
-from server.infra import reasons
+from gpu_worker.contract import GarmentStatus, TryOnStatus
 from server.infra.caller import sees_picture
 from server.infra.store import Store
 from server.models import Garment, TryOn
+from server.rendering.words import dashboard, language, reasons
 
 BASE = "/dashboard"
 TEMPLATES = Path(__file__).parents[1] / "web" / "dashboard" / "templates"
-CATEGORIES = {
-    Category.UPPER.value: "Upper",
-    Category.LOWER.value: "Lower",
-    Category.OVERALL.value: "Overall",
-}
 
 
 def try_on_rows(session: Session, store: Store, rows: Sequence[TryOn]) -> list[Markup]:
@@ -61,7 +56,7 @@ def garment_row(store: Store, row: Garment) -> Markup:
         garment=row,
         garment_url=_cutout_url(store, row),
         reasons=_sentences(row),
-        categories=CATEGORIES,
+        categories=dashboard.categories(),
     )
 
 
@@ -110,6 +105,8 @@ def _render(name: str, **words: object) -> Markup:
 @cache
 def _environment() -> Environment:
     """Its own, so that a socket's greenlet renders without a request."""
-    return Environment(
+    environment = Environment(
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined
     )
+    language.install(environment)
+    return environment

@@ -10,7 +10,6 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,8 +18,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from gpu_worker.contract import LADDER, PhotoStatus, Reason, TryOnStatus
-from server.infra import reasons
 from server.models import Garment, Photo, TryOn, now
+from server.rendering.words import language, reasons, times
+from server.rendering.words.widget import words
 
 CONSENT_VERSION = "2026-11"  # changes with the words of the consent, and asks everybody again
 HISTORY_LENGTH = 24
@@ -31,128 +31,6 @@ class Links(Protocol):
     """Where a browser finds an object: `storage.Store`, or samples."""
 
     def presign_get(self, key: str) -> str: ...
-
-
-# --- words that need counting --------------------------------------------------------------------
-
-
-def roughly(seconds: float) -> str:
-    """A span as one says it: `a few seconds`, `about 20 seconds`, `about 3 minutes`."""
-    if seconds <= 5:
-        return _("a few seconds")
-    if seconds < 90:
-        rounded = round(seconds) if seconds < 20 else 5 * round(seconds / 5)
-        return ngettext("about %(num)s second", "about %(num)s seconds", rounded)
-    return ngettext("about %(num)s minute", "about %(num)s minutes", round(seconds / 60))
-
-
-def place(position: int | None) -> str:
-    """Where she stands; position 1 is the next to be drawn."""
-    if position is None:
-        return _("Your picture is in line")
-    if position <= 1:
-        return _("You're next")
-    return ngettext("%(num)s person ahead of you", "%(num)s people ahead of you", position - 1)
-
-
-def ago(then: datetime) -> str:
-    seconds = max(0.0, (now() - then).total_seconds())
-    if seconds < 60:
-        return _("just now")
-    if seconds < 3600:
-        return ngettext("%(num)s minute ago", "%(num)s minutes ago", int(seconds // 60))
-    return ngettext("%(num)s hour ago", "%(num)s hours ago", int(seconds // 3600))
-
-
-def span(seconds: float) -> str:
-    minutes = max(1, round(seconds / 60))
-    if minutes < 60:
-        return ngettext("%(num)s minute", "%(num)s minutes", minutes)
-    return ngettext("%(num)s hour", "%(num)s hours", round(minutes / 60))
-
-
-def left(until: datetime) -> str:
-    """How long something is still kept."""
-    return span((until - now()).total_seconds())
-
-
-def _(text: str) -> str:
-    """Every word the widget says passes here or through the templates' `_`: the one place where
-    a catalogue of another language will be asked."""
-    return text
-
-
-def ngettext(one: str, many: str, num: int) -> str:
-    return (one if num == 1 else many) % {"num": num}
-
-
-# --- problems ------------------------------------------------------------------------------------
-
-# What the page itself or a door of the server can run into; Reason's codes are in `infra/reasons`.
-PROBLEMS: dict[str, tuple[str, str]] = {
-    "upload_failed": (
-        _("Your photo did not get through."),
-        _("Check your connection and try again."),
-    ),
-    "upload_expired": (_("Sending your photo took too long."), _("Try again.")),
-    "unreadable_photo": (
-        _("Your browser can't open this picture."),
-        _("Choose a JPEG, PNG or WebP."),
-    ),
-    "camera_refused": (
-        _("We may not use your camera."),
-        _("Allow it in your browser's settings, or choose a photo instead."),
-    ),
-    "camera_missing": (_("We can't find a camera."), _("Choose a photo instead.")),
-    "expired": (_("Your picture took too long."), _("Try again in a moment.")),
-    "gone": (_("This picture has been deleted."), _("You can make a new one.")),
-    "garment_missing": (
-        _("This item can't be tried on yet."),
-        _("Close this and choose another item."),
-    ),
-    "garment_not_ready": (
-        _("This item is still being made ready."),
-        _("Try again in a few seconds."),
-    ),
-    "session_ended": (
-        _("This fitting room was open for a while and has closed."),
-        _("Open it again to go on."),
-    ),
-    "queue_full": (_("Many people are trying things on right now."), _("Try again in a minute.")),
-    "too_many_try_ons": (
-        _("Several of your pictures are still being made."),
-        _("Wait for one of them, then try again."),
-    ),
-    "too_many_photos": (
-        _("Several of your photos are still being checked."),
-        _("Wait a few seconds, then try again."),
-    ),
-    "rate_limited": (_("That was a lot at once."), _("Wait a minute, then try again.")),
-    "unavailable": (_("The fitting room is not available right now."), _("Try again in a moment.")),
-    "internal": (_("Something went wrong on our side."), _("Try again in a moment.")),
-}
-
-SESSION_CODES = frozenset({"not_authenticated", "bad_token", "bad_boot_token", "no_shopper"})
-GARMENT_CODES = frozenset({"garment_not_found", "garment_rejected"})
-
-
-def words(code: str) -> tuple[str, str]:
-    """(what is wrong, what to do) for any code that a shopper can meet."""
-    if code in SESSION_CODES:
-        code = "session_ended"
-    if code in GARMENT_CODES:
-        code = "garment_missing"
-    if code in PROBLEMS:
-        return PROBLEMS[code]
-    if code in Reason.__members__.values():
-        found = reasons.sentences(code)
-        return found.wrong, found.advice
-    return PROBLEMS["internal"]
-
-
-def hint_words(hint: str) -> str:
-    """What could be better in a photo that is good enough."""
-    return reasons.hint(hint)
 
 
 def is_lower(tier: str | None) -> bool:
@@ -170,16 +48,15 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        extensions=["jinja2.ext.i18n"],
     )
-    environment.install_null_translations(newstyle=True)  # type: ignore[attr-defined]
+    language.install(environment)
     environment.globals.update(
-        roughly=roughly,
-        place=place,
-        ago=ago,
-        left=left,
+        roughly=times.roughly,
+        place=times.place,
+        ago=times.ago,
+        left=times.left,
         words=words,
-        hint_words=hint_words,
+        hint_words=reasons.hint,
         is_lower=is_lower,
         oob=False,
     )
@@ -204,7 +81,7 @@ class Scene:
 
 def start(shop: str, kept_s: float, *, agreed: bool = False) -> str:
     """Consent and photo in one view. `kept_s`: how long a photo is kept."""
-    return render("start.html", shop=shop, kept=span(kept_s), agreed=agreed)
+    return render("start.html", shop=shop, kept=times.span(kept_s), agreed=agreed)
 
 
 def again(photo: Photo, links: Links) -> str:

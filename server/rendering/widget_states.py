@@ -13,6 +13,7 @@ from gpu_worker.contract import Category, GarmentStatus, Hint, PhotoStatus, Reas
 from server.models import Garment, Photo, TryOn, now
 from server.rendering import fragments
 from server.rendering.fragments import Scene
+from server.rendering.words.widget import PageCode
 
 LONG_TITLE = (
     "Donaudampfschifffahrtskapitänsmütze mit handgesticktem Sonnenuntergang und "
@@ -152,9 +153,9 @@ STATES: dict[str, State] = {
     "refused": State(_failed(Reason.WOULD_NEED_BARE_LIMBS)),
     "cancelled": State(_try_on(lambda: try_on(TryOnStatus.CANCELLED))),
     "expired": State(_try_on(lambda: try_on(TryOnStatus.EXPIRED, retryable=True))),
-    "problem": State(_problem("upload_failed", "send-again")),
-    "ended": State(_problem("session_ended", "restart")),
-    "missing": State(_problem("garment_missing", None)),
+    "problem": State(_problem(PageCode.UPLOAD_FAILED, "send-again")),
+    "ended": State(_problem(PageCode.SESSION_ENDED, "restart")),
+    "missing": State(_problem(PageCode.GARMENT_MISSING, None)),
     "gone": State(lambda _links: fragments.gone("try_sample", 2)),
     "deleted": State(lambda _links: fragments.deleted()),
     "long": State(_try_on(picture, LONG_TITLE), title=LONG_TITLE, pictures=3),

@@ -14,7 +14,7 @@ from werkzeug.security import safe_join
 
 from server.auth import allow
 from server.config import Settings
-from server.infra.errors import Problem
+from server.infra.errors import Code, Problem
 
 EMBED = Path(__file__).parents[2] / "embed"
 # Today's file may change: a page asks again after five minutes, and gets a 304.
@@ -28,20 +28,18 @@ def register(app: Flask, _settings: Settings) -> None:
     app.register_blueprint(blueprint)
 
 
-@blueprint.get("/v1/proteus.js")
 @allow("anyone", limited=False)
 def today() -> Response:
     """The newest 1.x: what the dashboard's snippet names."""
     return _script(EMBED / "proteus.js", TODAY)
 
 
-@blueprint.get("/releases/<version>/proteus.js")
 @allow("anyone", limited=False)
 def frozen(version: str) -> Response:
     """One release that never changes, for a page that pins it by `integrity`."""
     path = safe_join(str(EMBED / "releases"), version, "proteus.js")
     if path is None or not Path(path).is_file():
-        raise Problem("file_not_found")
+        raise Problem(Code.FILE_NOT_FOUND)
     return _script(Path(path), FROZEN)
 
 
@@ -65,3 +63,7 @@ def _bytes(path: Path, _changed_ns: int) -> tuple[bytes, bytes]:
     """The file as it is and compressed; read again only when it has changed."""
     plain = path.read_bytes()
     return plain, gzip.compress(plain, compresslevel=9, mtime=0)
+
+
+for rule, view in (("/v1/proteus.js", today), ("/releases/<version>/proteus.js", frozen)):
+    blueprint.add_url_rule(rule, view_func=view)

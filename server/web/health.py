@@ -21,13 +21,11 @@ def register(app: Flask, _settings: Settings) -> None:
     app.register_blueprint(blueprint)
 
 
-@blueprint.get("/healthz")
 @allow("anyone", limited=False)
 def healthz() -> dict[str, str]:
     return {"status": "ok"}
 
 
-@blueprint.get("/readyz")
 @allow("anyone", limited=False)
 def readyz() -> tuple[dict[str, Any], int, dict[str, str]]:
     services = current_services()
@@ -47,3 +45,7 @@ def _answers(ping: Callable[[], object]) -> bool:
     except (RedisError, Unavailable):
         return False
     return True
+
+
+for rule, view in (("/healthz", healthz), ("/readyz", readyz)):
+    blueprint.add_url_rule(rule, view_func=view)

@@ -16,16 +16,16 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 from redis.exceptions import RedisError
-from sqlalchemy import func, select
 
 from gpu_worker import contract
 from gpu_worker.contract import FETCHER, TAILOR, Lane, TryOnStatus
 from server.auth import allow
 from server.config import Settings
+from server.domain import usage
 from server.infra import engines
-from server.infra.errors import Problem, Unavailable
+from server.infra.errors import Code, Problem, Unavailable
 from server.infra.services import Services, current_services
-from server.models import TryOn, now
+from server.models import now
 
 blueprint = APIBlueprint("internal", __name__, enable_openapi=False)
 
@@ -38,7 +38,7 @@ def register(app: Flask, settings: Settings) -> None:
         """What is internal is at the internal port alone, and nothing else is there."""
         is_internal = request.blueprint == blueprint.name
         if request.blueprint != "health" and is_internal != _came_in_by(settings.internal_port):
-            raise Problem("not_found")
+            raise Problem(Code.NOT_FOUND)
 
 
 def _came_in_by(port: int) -> bool:
@@ -47,7 +47,6 @@ def _came_in_by(port: int) -> bool:
     return str(told.get("SERVER_PORT")) == str(port)
 
 
-@blueprint.get("/metrics")
 @allow("anyone", limited=False)
 def metrics() -> Response:
     registry = CollectorRegistry(auto_describe=False)
@@ -55,7 +54,6 @@ def metrics() -> Response:
     return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
 
 
-@blueprint.get("/internal/scale")
 @allow("anyone", limited=False)
 def scale() -> dict[str, dict[str, int]]:
     """Workers wanted, by engine. 503 where no arbitrator says: KEDA then keeps to its fallback."""
@@ -131,13 +129,12 @@ class Figures(Collector):
         stands = GaugeMetricFamily(
             "proteus_try_ons", "Try-ons that are kept, by state.", labels=["engine", "status"]
         )
-        with self._services.read() as session:
-            counted = session.execute(
-                select(TryOn.engine, TryOn.status, func.count(), func.min(TryOn.queued_at))
-                .group_by(TryOn.engine, TryOn.status)
-            ).all()  # fmt: skip
-        for engine, status, count, since in counted:
-            stands.add_metric([engine, status], count)
-            if status is TryOnStatus.QUEUED:
-                oldest.add_metric([engine], (now() - since).total_seconds())
+        for kept in usage.kept_try_ons(self._services):
+            stands.add_metric([kept.engine, kept.status], kept.number)
+            if kept.status is TryOnStatus.QUEUED:
+                oldest.add_metric([kept.engine], (now() - kept.queued_at).total_seconds())
         yield from (oldest, stands)
+
+
+for rule, view in (("/metrics", metrics), ("/internal/scale", scale)):
+    blueprint.add_url_rule(rule, view_func=view)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from server.infra.errors import KINDS
+from server.infra.errors import Code
 from tests.house.test_words import messages
 
 ROOT = Path(__file__).parents[2]
@@ -53,7 +53,7 @@ def test_every_code_of_the_table_exists() -> None:
     own = set(re.findall(r'(?:report|fail)\(.*?"([a-z_]+)"', SOURCE))
     own |= {"unreachable", "offline", "bad_answer"}
     assert own <= told
-    assert told - own <= set(KINDS)
+    assert told - own <= set(Code)
     for code in own:
         assert f'"{code}"' in SOURCE
 

@@ -144,21 +144,29 @@ def rotated_with_gps() -> bytes:
     return picture((1600, 1200), exif=exif)
 
 
-def prepare(page: Page, content: bytes, kind: str) -> Any:
+LIMITS = {
+    "maxSidePx": 2048,
+    "minSidePx": 256,
+    "maxBytes": 10_485_760,
+    "types": ["image/jpeg", "image/png", "image/webp"],
+}
+
+
+def prepare(page: Page, content: bytes, kind: str, **limits: int) -> Any:
     """What the browser would send: a picture, or the code of the refusal."""
     return page.evaluate(
-        """async ([base64, type]) => {
+        """async ([base64, type, limits]) => {
           const { prepare } = await import("/photo.js");
           const bytes = Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
           try {
-            const blob = await prepare(new Blob([bytes], { type }));
+            const blob = await prepare(new Blob([bytes], { type }), limits);
             const sent = new Uint8Array(await blob.arrayBuffer());
             return { type: blob.type, bytes: btoa(String.fromCharCode(...sent)) };
           } catch (error) {
             return { code: error.code };
           }
         }""",
-        [base64.b64encode(content).decode(), kind],
+        [base64.b64encode(content).decode(), kind, LIMITS | limits],
     )
 
 
@@ -212,6 +220,22 @@ def test_what_cannot_become_a_photo_is_refused(
     page: Page, content: bytes, mime: str, code: str
 ) -> None:
     assert prepare(page, content, mime) == {"code": code}
+
+
+@pytest.mark.parametrize(
+    ("content", "limits", "code"),
+    [
+        (picture((300, 300)), {"minSidePx": 301}, "image_too_small"),
+        (picture((300, 300)), {"maxBytes": 500}, "file_too_large"),
+        (b"\xff\xd8" + bytes(1000), {"maxBytes": 1000}, "file_too_large"),
+    ],
+)
+def test_the_limits_are_the_ones_it_is_given(
+    page: Page, content: bytes, limits: dict[str, int], code: str
+) -> None:
+    assert prepare(page, content, "image/jpeg", **limits) == {"code": code}
+    photo = sent_picture(prepare(page, picture((900, 600)), "image/jpeg", maxSidePx=600))
+    assert photo.size == (600, 400)
 
 
 def test_what_only_the_server_may_be_able_to_read_is_sent_as_it_is(page: Page) -> None:

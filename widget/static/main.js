@@ -19,6 +19,7 @@ const DONE_MS = 3_000; // how long a button says that it was done
 
 const page = document.body.dataset;
 const isSample = Boolean(page.sample);
+const limits = photo.limitsOf(page);
 const shop = host.connect(JSON.parse(page.origins ?? "[]"), heard);
 const asking = /** @type {HTMLDialogElement} */ (document.getElementById("ask-delete"));
 
@@ -133,7 +134,7 @@ async function openCamera() {
 function useShot() {
   const shot = camera.shot(/** @type {HTMLElement} */ (stage.card()));
   camera.close();
-  give(() => photo.fromPicture(shot, shot.width, shot.height));
+  give(() => photo.fromPicture(shot, shot.width, shot.height, limits));
 }
 
 /** Nobody looks into a camera that has been closed. */
@@ -264,7 +265,7 @@ document.addEventListener("change", (event) => {
   }
   const chosen = input.type === "file" ? input.files?.[0] : null;
   input.type === "file" && queueMicrotask(() => (input.value = ""));
-  if (chosen) give(() => photo.prepare(chosen));
+  if (chosen) give(() => photo.prepare(chosen, limits));
 });
 
 document.addEventListener("keydown", (event) => {
@@ -279,7 +280,7 @@ for (const name of ["dragover", "dragleave", "drop"]) {
     const place = document.querySelector("[data-drop]");
     place?.toggleAttribute("data-drop-over", name === "dragover");
     const dropped = /** @type {DragEvent} */ (event).dataTransfer?.files[0];
-    if (name === "drop" && dropped && place && agreed()) give(() => photo.prepare(dropped));
+    if (name === "drop" && dropped && place && agreed()) give(() => photo.prepare(dropped, limits));
   });
 }
 
@@ -367,7 +368,7 @@ if (isSample) {
   settle();
   fetch(new URL("sample/photo.jpg", import.meta.url))
     .then((answer) => answer.blob())
-    .then(photo.prepare)
+    .then((file) => photo.prepare(file, limits))
     .then(() => photo.show());
   if (asking.hasAttribute("data-open-now")) ask();
 } else {

@@ -1,11 +1,26 @@
 // Any picture -> an upright, bounded JPEG without metadata, made in her browser before anything
 // is sent; and her own photo on the page meanwhile. Knows no network.
 
-const LONGEST_SIDE_PX = 2048;
-const SHORTEST_SIDE_PX = 256;
-const MOST_BYTES = 10_485_760;
 const QUALITY = 0.92;
-const READ_BY_SERVER = ["image/jpeg", "image/png", "image/webp"];
+
+/**
+ * What a photo may be, by the server's settings. `types`: what it reads.
+ * @typedef {{ maxSidePx: number, minSidePx: number, maxBytes: number, types: string[] }} Limits
+ */
+
+/**
+ * The limits that the document tells.
+ * @param {DOMStringMap} page
+ * @returns {Limits}
+ */
+export function limitsOf(page) {
+  return {
+    maxSidePx: Number(page.maxSidePx),
+    minSidePx: Number(page.minSidePx),
+    maxBytes: Number(page.maxBytes),
+    types: (page.types ?? "").split(" "),
+  };
+}
 
 /** Why a file cannot become a photo: a code of the server's words. */
 export class Unusable extends Error {
@@ -21,17 +36,18 @@ let latest = null;
 
 /**
  * @param {Blob} file
+ * @param {Limits} limits
  * @returns {Promise<Blob>} what to send
  */
-export async function prepare(file) {
+export async function prepare(file, limits) {
   latest = null;
   if (file.size === 0) throw new Unusable("empty_file");
   const bitmap = await createImageBitmap(file, { imageOrientation: "from-image" }).catch(
     () => null,
   );
-  if (bitmap === null) return asItIs(file);
+  if (bitmap === null) return asItIs(file, limits);
   try {
-    return await fromPicture(bitmap, bitmap.width, bitmap.height);
+    return await fromPicture(bitmap, bitmap.width, bitmap.height, limits);
   } finally {
     bitmap.close();
   }
@@ -41,11 +57,12 @@ export async function prepare(file) {
  * @param {CanvasImageSource} picture
  * @param {number} width px
  * @param {number} height px
+ * @param {Limits} limits
  */
-export async function fromPicture(picture, width, height) {
-  if (Math.min(width, height) < SHORTEST_SIDE_PX) throw new Unusable("image_too_small");
+export async function fromPicture(picture, width, height, limits) {
+  if (Math.min(width, height) < limits.minSidePx) throw new Unusable("image_too_small");
   const canvas = document.createElement("canvas");
-  const size = bounded(width, height);
+  const size = bounded(width, height, limits.maxSidePx);
   canvas.width = size.width;
   canvas.height = size.height;
   const pen = canvas.getContext("2d", { alpha: false });
@@ -55,16 +72,17 @@ export async function fromPicture(picture, width, height) {
   pen.imageSmoothingQuality = "high";
   pen.drawImage(picture, 0, 0, size.width, size.height);
   latest = canvas;
-  return toJpeg(canvas);
+  return fitting(await toJpeg(canvas), limits);
 }
 
 /**
  * Fits a size into the longest side, never enlarging.
  * @param {number} width
  * @param {number} height
+ * @param {number} maxSidePx
  */
-export function bounded(width, height) {
-  const scale = Math.min(1, LONGEST_SIDE_PX / Math.max(width, height));
+export function bounded(width, height, maxSidePx) {
+  const scale = Math.min(1, maxSidePx / Math.max(width, height));
   return { width: Math.round(width * scale), height: Math.round(height * scale) };
 }
 
@@ -96,9 +114,15 @@ function toJpeg(canvas) {
 /**
  * A browser that cannot open a picture leaves it to the server, which cleans it all the same.
  * @param {Blob} file
+ * @param {Limits} limits
  */
-function asItIs(file) {
-  if (!READ_BY_SERVER.includes(file.type)) throw new Unusable("unreadable_photo");
-  if (file.size > MOST_BYTES) throw new Unusable("file_too_large");
+function asItIs(file, limits) {
+  if (!limits.types.includes(file.type)) throw new Unusable("unreadable_photo");
+  return fitting(file, limits);
+}
+
+/** @param {Blob} file @param {Limits} limits */
+function fitting(file, { maxBytes }) {
+  if (file.size > maxBytes) throw new Unusable("file_too_large");
   return file;
 }

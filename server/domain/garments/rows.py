@@ -16,7 +16,7 @@ from server.domain.garments import jobs, lifecycle
 from server.domain.transitions import write
 from server.infra import nudges, paging
 from server.infra.caller import Caller, get_owned, owned, require_site
-from server.infra.errors import Problem
+from server.infra.errors import Code, Problem
 from server.infra.paging import Page
 from server.infra.services import Services, Work
 from server.infra.store import garment_keys
@@ -79,15 +79,19 @@ def create(
 
 def get(services: Services, caller: Caller, garment_id: str) -> Garment:
     with services.read() as session:
-        return get_owned(session, Garment, caller, garment_id, missing="garment_not_found")
+        return get_owned(session, Garment, caller, garment_id, missing=Code.GARMENT_NOT_FOUND)
+
+
+def find_by_sku(services: Services, caller: Caller, sku: str) -> Garment | None:
+    with services.read() as session:
+        return session.scalar(owned(select(Garment).where(Garment.sku == sku), Garment, caller))
 
 
 def by_sku(services: Services, caller: Caller, sku: str) -> Garment:
     """Raises `Problem` garment_not_found."""
-    with services.read() as session:
-        garment = session.scalar(owned(select(Garment).where(Garment.sku == sku), Garment, caller))
+    garment = find_by_sku(services, caller, sku)
     if garment is None:
-        raise Problem("garment_not_found", param="sku")
+        raise Problem(Code.GARMENT_NOT_FOUND, param="sku")
     return garment
 
 
@@ -121,7 +125,7 @@ def change(
     """
     with services.work() as work:
         garment = get_owned(
-            work.session, Garment, caller, garment_id, missing="garment_not_found", lock=True
+            work.session, Garment, caller, garment_id, missing=Code.GARMENT_NOT_FOUND, lock=True
         )
         garment.title = garment.title if title is None else title
         garment.sku = garment.sku if sku is None else sku
@@ -139,7 +143,7 @@ def remove(services: Services, caller: Caller, garment_id: str) -> None:
 
 def _remove(work: Work, caller: Caller, garment_id: str) -> None:
     garment = get_owned(
-        work.session, Garment, caller, garment_id, missing="garment_not_found", lock=True
+        work.session, Garment, caller, garment_id, missing=Code.GARMENT_NOT_FOUND, lock=True
     )
     work.doom([garment.upload_key], until=uploads.writable_until(garment.created_at))
     work.doom(garment_keys(garment.id).all())
@@ -164,7 +168,7 @@ def _refuse_hopeless(services: Services, address: str | None) -> None:
     any_port = bool(services.settings.allow_loopback_image_urls)
     fault = None if address is None else address_fault(address, any_port=any_port)
     if fault is not None:
-        raise Problem("invalid", fault, param="image_url")
+        raise Problem(Code.INVALID, fault, param="image_url")
 
 
 def _upload(services: Services, caller: Caller, new: NewGarment) -> Upload | None:
@@ -177,4 +181,4 @@ def _flush(work: Work) -> None:
     try:
         work.session.flush()
     except IntegrityError as error:
-        raise Problem("sku_taken", param="sku") from error
+        raise Problem(Code.SKU_TAKEN, param="sku") from error

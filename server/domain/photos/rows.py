@@ -16,7 +16,7 @@ from server.domain.photos import lifecycle
 from server.domain.transitions import write
 from server.infra import nudges
 from server.infra.caller import Caller, get_owned, owned
-from server.infra.errors import RETRY_AFTER_S, Problem
+from server.infra.errors import RETRY_AFTER_S, Code, Problem, UploadNotFound
 from server.infra.services import Services, Work
 from server.infra.store import photo_keys
 from server.models import Photo, Shopper, TryOn, new_id, now
@@ -43,9 +43,9 @@ def create(
         return known
     try:
         return _take_over(services, caller, key, consent_version, asked_from)
-    except Problem as problem:
+    except UploadNotFound:
         # Perhaps another window was faster by a moment.
-        known = _made_from(services, caller, key) if problem.code == "upload_not_found" else None
+        known = _made_from(services, caller, key)
         if known is None:
             raise
         return known
@@ -86,9 +86,9 @@ def _take_over(
 
 def get(services: Services, caller: Caller, photo_id: str) -> Photo:
     with services.read() as session:
-        photo = get_owned(session, Photo, caller, photo_id, missing="photo_not_found")
+        photo = get_owned(session, Photo, caller, photo_id, missing=Code.PHOTO_NOT_FOUND)
     if photo.expires_at <= now():
-        raise Problem("photo_not_found")
+        raise Problem(Code.PHOTO_NOT_FOUND)
     return photo
 
 
@@ -115,12 +115,12 @@ def choose_person(
     """
     with services.work() as work:
         photo = get_owned(
-            work.session, Photo, caller, photo_id, missing="photo_not_found", lock=True
+            work.session, Photo, caller, photo_id, missing=Code.PHOTO_NOT_FOUND, lock=True
         )
         if Reason.SEVERAL_PEOPLE not in photo.reasons:
-            raise Problem("photo_settled")
+            raise Problem(Code.PHOTO_SETTLED)
         if person >= len(photo.people):
-            raise Problem("person_unknown", param="person")
+            raise Problem(Code.PERSON_UNKNOWN, param="person")
         again = lifecycle.checked_again(photo, work.now, person, asked_from)
         photo.asked_from = asked_from
         _refuse_flood(work, caller, photo)
@@ -134,7 +134,7 @@ def remove(services: Services, caller: Caller, photo_id: str) -> None:
     """Deletes a photo, everything made from it, and the pictures that show it."""
     with services.work() as work:
         photo = get_owned(
-            work.session, Photo, caller, photo_id, missing="photo_not_found", lock=True
+            work.session, Photo, caller, photo_id, missing=Code.PHOTO_NOT_FOUND, lock=True
         )
         bury(work, photo)
 
@@ -195,11 +195,11 @@ def _refuse_flood(work: Work, caller: Caller, photo: Photo) -> None:
     session, settings = work.session, work.services.settings
     checking = Photo.status == PhotoStatus.CHECKING
     waiting.refuse_more_than(
-        settings.unfinished_photos, session, caller, Photo, checking, code="too_many_photos"
+        settings.unfinished_photos, session, caller, Photo, checking, code=Code.TOO_MANY_PHOTOS
     )
     place = (photo.merchant_id, photo.site_id, photo.asked_from)
     if not admits(waiting.photos(session), place, settings.max_queue, sheds=False):
-        raise Problem("queue_full", retry_after_s=RETRY_AFTER_S)
+        raise Problem(Code.QUEUE_FULL, retry_after_s=RETRY_AFTER_S)
 
 
 def _note_consent(work: Work, photo: Photo) -> None:
@@ -213,7 +213,7 @@ def _note_consent(work: Work, photo: Photo) -> None:
         .returning(Shopper.id)
     )
     if work.session.execute(noted).first() is None:
-        raise Problem("upload_not_found", param="key")  # she was erased, and it with her
+        raise UploadNotFound("key")  # she was erased, and it with her
 
 
 def _ms(moment: datetime) -> int:

@@ -32,7 +32,7 @@ from server.domain.try_ons.pace import Pace, learn
 from server.domain.try_ons.rows import enqueue, job_of
 from server.infra import nudges
 from server.infra.caller import Caller, get_owned
-from server.infra.errors import RETRY_AFTER_S, Problem
+from server.infra.errors import RETRY_AFTER_S, Code, Problem
 from server.infra.jobs import Opening
 from server.infra.services import Services, Work
 from server.models import Garment, IdempotencyKey, Photo, TryOn, new_id, now
@@ -112,7 +112,7 @@ def _refuse_ignored(engine: str, options: Options) -> None:
     if ignored:
         names = " and ".join(ignored)
         detail = f"The engine {engine} does not honour {names}. Leave it out."
-        raise Problem("option_not_supported", detail, param=f"options.{ignored[0]}")
+        raise Problem(Code.OPTION_NOT_SUPPORTED, detail, param=f"options.{ignored[0]}")
 
 
 def _answered(services: Services, caller: Caller, new: NewTryOn, key: str) -> TryOn | None:
@@ -121,10 +121,10 @@ def _answered(services: Services, caller: Caller, new: NewTryOn, key: str) -> Tr
         if known is None:
             return None
         if known.body_hash != new.fingerprint():
-            raise Problem("idempotency_key_reused", param="Idempotency-Key")
+            raise Problem(Code.IDEMPOTENCY_KEY_REUSED, param="Idempotency-Key")
         row = session.get(TryOn, known.try_on_id)
     if row is not None and row.deleted_at is not None:
-        raise Problem("gone", "The try-on of this key was deleted. Use a new key.")
+        raise Problem(Code.GONE, "The try-on of this key was deleted. Use a new key.")
     return row
 
 
@@ -210,7 +210,7 @@ def _refuse_where_full(work: Work, row: TryOn, outlook: Outlook | None, pace: Pa
     place = (row.merchant_id, row.site_id, row.asked_from)
     if not admits(held, place, work.services.settings.max_queue, sheds=shed_s > 0):
         wait_s = shed_s or pace.wait(sum(held.values())) or RETRY_AFTER_S
-        raise Problem("queue_full", retry_after_s=wait_s)
+        raise Problem(Code.QUEUE_FULL, retry_after_s=wait_s)
 
 
 def _place(work: Work, row: TryOn, outlook: Outlook, pace: Pace) -> None:
@@ -221,28 +221,27 @@ def _place(work: Work, row: TryOn, outlook: Outlook, pace: Pace) -> None:
 
 
 def _ready_photo(session: Session, caller: Caller, photo_id: str) -> Photo:
-    photo = get_owned(session, Photo, caller, photo_id, missing="photo_not_found", lock=True)
+    photo = get_owned(session, Photo, caller, photo_id, missing=Code.PHOTO_NOT_FOUND, lock=True)
     if photo.expires_at <= now():
-        raise Problem("photo_not_found", param="photo_id")
+        raise Problem(Code.PHOTO_NOT_FOUND, param="photo_id")
     if photo.status == PhotoStatus.REJECTED:
-        raise Problem("photo_rejected", param="photo_id")
+        raise Problem(Code.PHOTO_REJECTED, param="photo_id")
     if photo.status != PhotoStatus.READY:
-        raise Problem("photo_not_ready", param="photo_id", retry_after_s=1)
+        raise Problem(Code.PHOTO_NOT_READY, param="photo_id", retry_after_s=1)
     return photo
 
 
 def _ready_garment(session: Session, caller: Caller, garment_id: str) -> Garment:
-    garment = get_owned(session, Garment, caller, garment_id, missing="garment_not_found")
+    garment = get_owned(session, Garment, caller, garment_id, missing=Code.GARMENT_NOT_FOUND)
     if garment.status == GarmentStatus.REJECTED:
-        raise Problem("garment_rejected", param="garment_id")
+        raise Problem(Code.GARMENT_REJECTED, param="garment_id")
     if garment.status != GarmentStatus.READY:
-        raise Problem("garment_not_ready", param="garment_id", retry_after_s=1)
+        raise Problem(Code.GARMENT_NOT_READY, param="garment_id", retry_after_s=1)
     return garment
 
 
 def _refuse_flood(work: Work, caller: Caller) -> None:
-    most, unfinished = (
-        work.services.settings.unfinished_try_ons,
-        TryOn.status.in_(UNFINISHED),
+    most, unfinished = work.services.settings.unfinished_try_ons, TryOn.status.in_(UNFINISHED)
+    waiting.refuse_more_than(
+        most, work.session, caller, TryOn, unfinished, code=Code.TOO_MANY_TRY_ONS
     )
-    waiting.refuse_more_than(most, work.session, caller, TryOn, unfinished, code="too_many_try_ons")

@@ -9,7 +9,7 @@ from server.domain.transitions import write
 from server.domain.try_ons import lifecycle
 from server.infra import paging
 from server.infra.caller import Caller, get_owned
-from server.infra.errors import Problem
+from server.infra.errors import Code, Problem, TryOnFinal
 from server.infra.paging import Page
 from server.infra.services import Services, Work
 from server.infra.store import partial_key, picture_key, try_on_keys
@@ -19,9 +19,9 @@ from server.models import Garment, Photo, TryOn, now
 def get(services: Services, caller: Caller, try_on_id: str) -> TryOn:
     """Raises `Problem` try_on_not_found, or gone for one whose picture was deleted or ran out."""
     with services.read() as session:
-        row = get_owned(session, TryOn, caller, try_on_id, missing="try_on_not_found")
+        row = get_owned(session, TryOn, caller, try_on_id, missing=Code.TRY_ON_NOT_FOUND)
     if row.deleted_at is not None or row.expires_at <= now():
-        raise Problem("gone")
+        raise Problem(Code.GONE)
     return row
 
 
@@ -63,7 +63,9 @@ def change(
     with services.work() as work:
         row = _get_locked(work, caller, try_on_id)
         if shared is not None and caller.kind != "shopper" and row.shopper_id is not None:
-            raise Problem("not_allowed", "Only the shopper can share her picture.", param="shared")
+            raise Problem(
+                Code.NOT_ALLOWED, "Only the shopper can share her picture.", param="shared"
+            )
         row.liked = row.liked if liked is None else liked
         row.like_reason = row.like_reason if reason is None else reason
         row.shared = row.shared if shared is None else shared
@@ -80,7 +82,7 @@ def cancel(services: Services, caller: Caller, try_on_id: str) -> TryOn:
     with services.work() as work:
         row = _get_locked(work, caller, try_on_id)
         if row.status.is_final and row.status != TryOnStatus.CANCELLED:
-            raise Problem("try_on_final")
+            raise TryOnFinal()
         _stop(work, row)
         work.nudge(row)
     return row
@@ -96,12 +98,12 @@ def retry(services: Services, try_on_id: str) -> TryOn:
     with services.work() as work:
         row = work.session.get(TryOn, try_on_id, with_for_update=True)
         if row is None:
-            raise Problem("try_on_not_found")
+            raise Problem(Code.TRY_ON_NOT_FOUND)
         if row.status != TryOnStatus.FAILED:
-            raise Problem("try_on_final", f"Only a failed one can be put back: {row.status.value}.")
+            raise TryOnFinal(f"Only a failed one can be put back: {row.status.value}.")
         shows = _what_it_shows(work, row)
         if shows is None or row.expires_at <= work.now:
-            raise Problem("gone")
+            raise Problem(Code.GONE)
         write(row, lifecycle.retried(row, work.now))
         work.nudge(row)
         job = job_of(row, *shows)
@@ -113,7 +115,7 @@ def remove(services: Services, caller: Caller, try_on_id: str) -> None:
     """Deletes the picture. The row stays as a tombstone; deleting it again is fine."""
     with services.work() as work:
         row = get_owned(
-            work.session, TryOn, caller, try_on_id, missing="try_on_not_found", lock=True
+            work.session, TryOn, caller, try_on_id, missing=Code.TRY_ON_NOT_FOUND, lock=True
         )
         if row.deleted_at is None:
             bury(work, row)
@@ -177,9 +179,11 @@ def job_of(row: TryOn, photo: Photo, garment: Garment) -> TryOnJob:
 
 
 def _get_locked(work: Work, caller: Caller, try_on_id: str) -> TryOn:
-    row = get_owned(work.session, TryOn, caller, try_on_id, missing="try_on_not_found", lock=True)
+    row = get_owned(
+        work.session, TryOn, caller, try_on_id, missing=Code.TRY_ON_NOT_FOUND, lock=True
+    )
     if row.deleted_at is not None:
-        raise Problem("gone")
+        raise Problem(Code.GONE)
     return row
 
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from server.infra import reasons
 from server.infra.caller import CallerKind
 from server.infra.kinds import Json
+from server.rendering.words import reasons
 
 __all__ = ["Json", "reason_of", "reasons_of"]
 

@@ -6,7 +6,7 @@ from apiflask import APIFlask
 from flask import request
 
 from server.config import Settings
-from server.infra.errors import Problem
+from server.infra.errors import Code, Problem
 from server.web.api import (
     boot,
     docs,
@@ -34,4 +34,4 @@ def refuse_what_is_not_json() -> None:
     sent = request.path.startswith("/v1/") and request.method in ("POST", "PATCH")
     holds = request.content_length or "Transfer-Encoding" in request.headers
     if sent and holds and not request.is_json:
-        raise Problem("unsupported_media_type")
+        raise Problem(Code.UNSUPPORTED_MEDIA_TYPE)

@@ -11,18 +11,19 @@ from flask import Blueprint, Response, current_app, make_response, render_templa
 
 from server.auth import allow
 from server.config import Settings
-from server.infra.errors import KINDS
+from server.infra.errors import STATUSES
+from server.rendering import csp, problems
+from server.rendering.words.problems import words
 from server.web.api import schemas
 
 blueprint = Blueprint(
     "docs", __name__, template_folder="templates", static_folder="static", url_prefix="/docs"
 )
 METHODS = ("get", "post", "put", "patch", "delete")
-CSP = (
-    "default-src 'none'; style-src 'self'; img-src 'self'; frame-ancestors 'none'; base-uri 'none'"
+CSP = csp.policy(
+    style_src=csp.SELF, img_src=csp.SELF, frame_ancestors=csp.NOBODY, base_uri=csp.NOBODY
 )
 PAGE = "proteus:docs"
-PROBLEM = "application/problem+json"
 
 DESCRIPTION = (
     "Proteus puts a fitting room on a product page. Send Authorization: Bearer with a shopper "
@@ -80,7 +81,7 @@ def _finish(spec: Any) -> Any:
         operation["security"] = [{scheme: []} for scheme in schemes]
         operation["responses"]["default"] = {
             "description": "A refusal",
-            "content": {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+            "content": {problems.MIMETYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
         }
     spec["paths"]["/v1/try-ons"]["post"].setdefault("parameters", []).append(IDEMPOTENCY_KEY)
     return spec
@@ -115,7 +116,7 @@ def read_docs() -> Response:
             "api/docs.html",
             spec=spec,
             groups=_groups(spec),
-            kinds=KINDS,
+            refusals=[(code, status, words(code)) for code, status in STATUSES.items()],
         )
     response = make_response(current_app.extensions[PAGE])
     response.headers["Content-Security-Policy"] = CSP

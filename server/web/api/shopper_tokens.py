@@ -12,7 +12,7 @@ from server import auth
 from server.auth.limits import limited_strictly
 from server.domain import shoppers
 from server.infra.caller import Caller
-from server.infra.errors import Problem
+from server.infra.errors import Code, Problem
 from server.infra.services import Services, current_services
 from server.models import Shopper
 from server.web.api.rules import Rule, add
@@ -57,7 +57,7 @@ def _shopper(services: Services, boot_token: str | None) -> tuple[Shopper, bool]
         return bearer, True
     known = _resumed(services)
     if known is None:
-        raise Problem("no_shopper")
+        raise Problem(Code.NO_SHOPPER)
     return known, True
 
 

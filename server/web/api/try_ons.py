@@ -11,7 +11,7 @@ from server.auth import asked_from
 from server.auth.limits import budgeted
 from server.domain import try_ons
 from server.infra.caller import Caller
-from server.infra.errors import Problem
+from server.infra.errors import Code, Problem
 from server.infra.services import current_services
 from server.models import TryOn
 from server.rendering.json import Json
@@ -26,7 +26,7 @@ _IDEMPOTENCY_KEY = re.compile(r"^[\x21-\x7e]{1,128}$")
 def create_try_on(caller: Caller, json_data: TryOnIn) -> Json:
     """Ask for a picture of this photo in this garment."""
     if len(json_data.garment_ids or []) > 1:
-        raise Problem("one_garment_only", param="garment_ids")
+        raise Problem(Code.ONE_GARMENT_ONLY, param="garment_ids")
     services = current_services()
     row = try_ons.create(
         services,
@@ -76,7 +76,9 @@ def delete_try_on(caller: Caller, try_on_id: str) -> str:
 def _idempotency_key() -> str | None:
     key = request.headers.get("Idempotency-Key")
     if key is not None and not _IDEMPOTENCY_KEY.match(key):
-        raise Problem("invalid", "Use 1 to 128 visible ASCII characters.", param="Idempotency-Key")
+        raise Problem(
+            Code.INVALID, "Use 1 to 128 visible ASCII characters.", param="Idempotency-Key"
+        )
     return key
 
 

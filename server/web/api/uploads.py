@@ -7,7 +7,7 @@ from apiflask import APIBlueprint
 from server.auth.limits import budgeted
 from server.domain import uploads
 from server.infra.caller import Caller
-from server.infra.errors import Problem
+from server.infra.errors import Code, Problem
 from server.infra.services import current_services
 from server.rendering.json import Json
 from server.rendering.json import upload as as_json
@@ -23,7 +23,7 @@ def create_upload(caller: Caller, json_data: UploadIn) -> Json:
     Type and length are signed: the store takes no other file.
     """
     if caller.kind == "shopper" and json_data.purpose != "photo":
-        raise Problem("not_allowed", "Shoppers upload photos only.", param="purpose")
+        raise Problem(Code.NOT_ALLOWED, "Shoppers upload photos only.", param="purpose")
     announced = uploads.create(current_services(), caller, **json_data.model_dump())
     return as_json.to_dict(announced)
 

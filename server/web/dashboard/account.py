@@ -11,13 +11,12 @@ from flask.typing import ResponseReturnValue
 from server.auth import allow
 from server.domain import dashboard_sessions, users
 from server.infra.caller import Caller
-from server.infra.errors import Problem
+from server.infra.errors import Code, Problem
 from server.infra.services import current_services
 from server.models import now
+from server.rendering.words import dashboard as said
+from server.rendering.words import problems
 from server.web.dashboard import login
-
-WRONG = "This is not your password. Check it and try again."
-DIFFERENT = "These two differ. Write the new password twice."
 
 
 @allow("user")
@@ -48,7 +47,9 @@ def end_session(session_id: str, caller: Caller) -> ResponseReturnValue:
     if session_id == me.session_id:
         return login.log_out()
     ended = dashboard_sessions.end(current_services(), me.id, session_id)
-    flash(f"{ended.browser} is logged out.", "good")
+    if ended is None:
+        raise Problem(Code.NOT_FOUND)
+    flash(said.session_ended(ended.browser), "good")
     return redirect(url_for("dashboard.account"), 303)
 
 
@@ -56,7 +57,7 @@ def end_session(session_id: str, caller: Caller) -> ResponseReturnValue:
 def end_others(caller: Caller) -> ResponseReturnValue:
     me = login.person()
     dashboard_sessions.end_others(current_services(), me.id, me.session_id)
-    flash("You are logged out everywhere but here.", "good")
+    flash(said.other_sessions_ended(), "good")
     return redirect(url_for("dashboard.account"), 303)
 
 
@@ -69,10 +70,10 @@ def change_password(caller: Caller) -> ResponseReturnValue:
     """Ends every session, and begins this browser's anew: a copy of its old cookie ends too."""
     me, new = login.person(), request.form.get("new", "")
     if new != request.form.get("again", ""):
-        return _page({"again": DIFFERENT}), 422
+        return _page({"again": said.passwords_differ()}), 422
     known = login.check_password(me.email, request.form.get("old", ""))
     if known is None:
-        return _page({"old": WRONG}), 422
+        return _page({"old": said.wrong_password()}), 422
     try:
         changed = users.set_password(
             current_services(), me.email, new, known_hash=known.password_hash
@@ -80,8 +81,8 @@ def change_password(caller: Caller) -> ResponseReturnValue:
     except Problem as problem:
         if problem.param != "password":
             raise
-        return _page({"new": problem.detail}), 422
+        return _page({"new": problems.detail(problem)}), 422
     if not login.begin(changed.user):
         return login.to_login()
-    flash("Your password is changed. You are logged out everywhere but here.", "good")
+    flash(said.password_changed(), "good")
     return redirect(url_for("dashboard.account"), 303)

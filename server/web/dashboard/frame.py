@@ -6,9 +6,8 @@ Knows no noun.
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlsplit
 
-from flask import Blueprint, Flask, Response, g, jsonify, render_template, request
+from flask import Blueprint, Flask, Response, g, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_limiter import RateLimitExceeded
 from flask_login import current_user
@@ -18,9 +17,11 @@ from redis.exceptions import RedisError
 from werkzeug.exceptions import HTTPException
 
 from server.auth import allow, limits
-from server.infra.errors import Problem, Unavailable
+from server.infra.errors import Code, Problem, Unavailable
 from server.infra.services import current_services
-from server.rendering.dashboard_fragments import CATEGORIES
+from server.rendering import csp, problems
+from server.rendering.words import dashboard as said
+from server.rendering.words.dashboard import Notice
 from server.web.dashboard import login
 
 OPEN_ENDPOINTS = ("dashboard.log_in", "dashboard.static")
@@ -58,18 +59,14 @@ def policy(response: Response) -> Response:
     """The page may load its own files and the store's pictures, and stand in no frame."""
     settings = current_services().settings
     store = settings.store_origin or ""
-    socket = urlsplit(settings.server_url)._replace(scheme="wss" if settings.is_https else "ws")
-    response.headers["Content-Security-Policy"] = "; ".join(
-        [
-            "default-src 'none'",
-            "script-src 'self'",
-            "style-src 'self'",
-            f"img-src 'self' blob: {store}".strip(),
-            f"connect-src 'self' {socket.geturl()} {store}".strip(),
-            "form-action 'self'",
-            "frame-ancestors 'none'",
-            "base-uri 'none'",
-        ]
+    response.headers["Content-Security-Policy"] = csp.policy(
+        script_src=csp.SELF,
+        style_src=csp.SELF,
+        img_src=(*csp.SELF, "blob:", store),
+        connect_src=(*csp.SELF, csp.socket_origin(settings.server_url), store),
+        form_action=csp.SELF,
+        frame_ancestors=csp.NOBODY,
+        base_uri=csp.NOBODY,
     )
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Referrer-Policy"] = "same-origin"
@@ -82,7 +79,7 @@ def words() -> dict[str, Any]:
     """What the templates may say on every page."""
     return {
         "user": g.get("_login_user"),
-        "categories": CATEGORIES,
+        "categories": said.categories(),
         "widget_static": "/w/static/{}".format,
         "live_attributes": live_attributes,
     }
@@ -94,22 +91,12 @@ def live_attributes() -> Markup:
 
 # --- problems ------------------------------------------------------------------------------------
 
-TITLES = {
-    404: ("There is nothing here.", "It was deleted, or the address is not right."),
-    429: ("That was a lot at once.", "Wait a minute, then try again."),
-    500: ("Something went wrong on our side.", "Try again in a moment."),
-    503: ("A part of Proteus is away.", "It usually is back within a minute. Try again then."),
-}
-
 
 def problem(error: Problem) -> ResponseReturnValue:
     """A refusal that no form could show beside a field."""
     if request.is_json or "application/json" in request.headers.get("Accept", ""):
-        answer = jsonify(error.to_dict(str(g.get("request_id", "-"))))
-        answer.content_type = "application/problem+json"
-        return answer, error.status, error.headers
-    title, text = TITLES.get(error.status, (f"{error.kind.title}.", error.detail))
-    return _page(title, text), error.status, error.headers
+        return problems.answer(error)
+    return _page(said.refused(error)), error.status, error.headers
 
 
 def away(_error: RedisError) -> ResponseReturnValue:
@@ -119,29 +106,27 @@ def away(_error: RedisError) -> ResponseReturnValue:
 def http_problem(error: HTTPException) -> ResponseReturnValue:
     if error.code is None or error.code < 400:
         return error.get_response()  # a redirect, no refusal
-    title, text = TITLES.get(error.code, ("That did not work.", "Go back and try again."))
-    return _page(title, text), error.code
+    return _page(said.failed(error.code)), error.code
 
 
 @allow("anyone")
 def nothing_here(rest: str) -> ResponseReturnValue:
-    raise Problem("not_found", param=rest)
+    raise Problem(Code.NOT_FOUND, param=rest)
 
 
 def outdated(_error: CSRFError) -> ResponseReturnValue:
     if request.endpoint == "dashboard.log_in":
-        said = {"title": "This page was open for too long.", "text": "Log in again."}
-        return login.page(problem=said), 400
-    return _page("This page was open for too long.", "Go back, load it anew and try again."), 400
+        return login.page(problem=said.OUTDATED_LOGIN.said()), 400
+    return _page(said.OUTDATED.said()), 400
 
 
 def too_many(_error: RateLimitExceeded) -> ResponseReturnValue:
-    limited = Problem("rate_limited", retry_after_s=limits.retry_after_s())
+    limited = Problem(Code.RATE_LIMITED, retry_after_s=limits.retry_after_s())
     if request.endpoint != "dashboard.log_in":
         return problem(limited)
     email = request.form.get("email", "")
-    return login.page(email=email, problem=login.TOO_MANY), 429, limited.headers
+    return login.page(email=email, problem=said.TOO_MANY_LOGINS.said()), 429, limited.headers
 
 
-def _page(title: str, text: str) -> str:
-    return render_template("dashboard/problem.html", title=title, text=text)
+def _page(notice: Notice) -> str:
+    return render_template("dashboard/problem.html", title=notice.title, text=notice.text)

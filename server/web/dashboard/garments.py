@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import htmx_flask
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup, escape
@@ -17,24 +18,12 @@ from server.infra.errors import Problem
 from server.infra.services import current_services
 from server.models import Garment
 from server.rendering import dashboard_fragments
+from server.rendering.words import dashboard as said
+from server.rendering.words import limits
 from server.web.dashboard import scope, snippets
 
 PAGE_LENGTH = 25
 PRINTABLE = r"^[^\x00-\x1f\x7f]+$"
-
-# What a person reads beside the field when its value is refused.
-WORDS = {
-    "title": "Give it a title of at most 200 characters.",
-    "sku": "Give it the SKU that your shop uses, at most 100 characters.",
-    "category": "Choose what it dresses.",
-    "image_key": "Its picture has not arrived. Remove it here and choose it again.",
-}
-PROBLEM_FIELDS = {
-    "sku_taken": ("sku", "You have a garment with this SKU already. Use another one."),
-    "upload_not_found": ("image_key", WORDS["image_key"]),
-    "upload_missing": ("image_key", WORDS["image_key"]),
-    "type_mismatch": ("image_key", WORDS["image_key"]),
-}
 
 
 class GarmentForm(BaseModel):
@@ -107,7 +96,7 @@ def add_garment(caller: Caller) -> str:
         draft={"name": "draft", "site_id": site.id} | _told(replaced),
         errors={},
         max_bytes=settings.max_upload_bytes,
-        max_mib=settings.max_upload_bytes // 1_048_576,
+        largest_file=limits.size(settings.max_upload_bytes),
     )
 
 
@@ -137,7 +126,7 @@ def create_garment(caller: Caller) -> ResponseReturnValue:
         row = _create(caller, NewGarmentForm.model_validate(request.form.to_dict()))
     except (ValidationError, Problem) as error:
         return _draft_again(_errors(error)), 422
-    if not request.headers.get("HX-Request"):
+    if not htmx_flask.request.htmx:
         return redirect(url_for("dashboard.garments"), 303)
     added = dashboard_fragments.garment_row(current_services().store, row)
     return Markup('<tbody hx-swap-oob="afterbegin:#rows">{}</tbody>').format(added)
@@ -165,11 +154,11 @@ def _errors(error: ValidationError | Problem) -> dict[str, str]:
     """
     if isinstance(error, ValidationError):
         names = [str(item["loc"][0]) for item in error.errors()]
-        return {name: WORDS[name] for name in names}
-    if error.code not in PROBLEM_FIELDS:
+        return {name: said.wrong_field(name) for name in names}
+    found = said.refused_field(error.code)
+    if found is None:
         raise error
-    field, sentence = PROBLEM_FIELDS[error.code]
-    return {field: sentence}
+    return dict([found])
 
 
 # --- changing ------------------------------------------------------------------------------------
@@ -184,7 +173,7 @@ def change_garment(garment_id: str, caller: Caller) -> ResponseReturnValue:
     except ValidationError as error:
         return _page(caller, row, form=request.form, errors=_errors(error)), 422
     acts.change(services, caller, garment_id, title=form.title, category=form.category)
-    flash("Details saved.", "good")
+    flash(said.details_saved(), "good")
     return redirect(url_for("dashboard.garment", garment_id=garment_id), 303)
 
 
@@ -193,5 +182,5 @@ def delete_garment(garment_id: str, caller: Caller) -> ResponseReturnValue:
     services = current_services()
     row = acts.get(services, caller, garment_id)
     acts.remove(services, caller, garment_id)
-    flash(f"“{row.title}” and its pictures are deleted.", "good")
+    flash(said.garment_deleted(row.title), "good")
     return redirect(url_for("dashboard.garments"), 303)

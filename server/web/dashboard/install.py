@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 from urllib.parse import urlsplit
 
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy import select
 
 from server.auth import allow
+from server.domain import garments
 from server.domain import sites as acts
 from server.infra.caller import Caller
 from server.infra.errors import Problem
 from server.infra.services import current_services
 from server.models import Garment, Site
+from server.rendering.words import dashboard as said
 from server.web.dashboard import scope, snippets
-
-NO_ORIGIN = "This is no shop's address. Write https:// and the host, such as https://shop.example."
-NOT_HTTPS = "Use https. Over http, somebody on the way could pretend to be your shop."
 
 
 @allow("user")
@@ -32,7 +31,7 @@ def _page(
     services = current_services()
     mode = "test" if request.args.get("mode") == "test" else "live"
     is_owner = caller.role == "owner"
-    example = _example(site)
+    example = _example(caller, site)
     return render_template(
         "dashboard/install.html",
         section="dashboard.install",
@@ -51,10 +50,10 @@ def _page(
     )
 
 
-def _example(site: Site) -> Garment | None:
-    newest = select(Garment).where(Garment.site_id == site.id).order_by(Garment.created_at.desc())
-    with current_services().read() as session:
-        return session.scalar(newest.limit(1))
+def _example(caller: Caller, site: Site) -> Garment | None:
+    """The site's newest garment."""
+    here = replace(caller, site_id=site.id)
+    return next(iter(garments.listing(current_services(), here, limit=1).rows), None)
 
 
 def _back(site_id: str, anchor: str) -> ResponseReturnValue:
@@ -81,9 +80,10 @@ def add_origin(site_id: str, caller: Caller) -> ResponseReturnValue:
         if origin not in site.allowed_origins:
             acts.change_origins(services, caller, site_id, [*site.allowed_origins, origin])
     except (Problem, ValueError):
-        error = NOT_HTTPS if pasted.strip().lower().startswith("http://") else NO_ORIGIN
+        is_http = pasted.strip().lower().startswith("http://")
+        error = said.not_https() if is_http else said.no_origin()
         return _page(caller, site, origin=pasted, error=error), 422
-    flash(f"Pages of {origin} can now open your fitting room.", "good")
+    flash(said.origin_added(origin), "good")
     return _back(site_id, "origins")
 
 
@@ -95,7 +95,7 @@ def remove_origin(site_id: str, caller: Caller) -> ResponseReturnValue:
     acts.change_origins(
         services, caller, site_id, [one for one in site.allowed_origins if one != origin]
     )
-    flash(f"Pages of {origin} can no longer open your fitting room.", "good")
+    flash(said.origin_removed(origin), "good")
     return _back(site_id, "origins")
 
 
@@ -117,5 +117,5 @@ def revoke_secret_key(site_id: str, key_id: str, caller: Caller) -> ResponseRetu
     services = current_services()
     acts.get(services, caller, site_id)
     acts.revoke_secret_key(services, caller, key_id)
-    flash("The secret key is revoked.", "good")
+    flash(said.key_revoked(), "good")
     return _back(site_id, "secret")

@@ -10,17 +10,18 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 from urllib.parse import urlsplit
 
+import htmx_flask
 from flask import Flask, Response, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
-from sqlalchemy import select
 
 from server.auth import allow, limits
-from server.domain import dashboard_sessions
+from server.domain import dashboard_sessions, users
 from server.infra import credentials
-from server.infra.errors import Problem
+from server.infra.errors import Code, Problem
 from server.infra.services import current_services
 from server.models import DashboardSession, User, now
+from server.rendering.words import dashboard as said
 from server.web.dashboard import browsers
 
 # Guessing is slowed by address, and by name from wherever it comes.
@@ -103,15 +104,14 @@ def log_in() -> ResponseReturnValue:
     email = request.form.get("email", "").strip().lower()
     user = check_password(email, request.form.get("password", ""))
     if user is None or not begin(user):
-        return page(email=email, problem=WRONG), 401
+        return page(email=email, problem=said.WRONG_LOGIN.said()), 401
     return redirect(next_page(request.args.get("next")), 303)
 
 
 @limits.limiter.shared_limit(TRIES_FOR, scope="passwords", key_func=_tried_name)
 def check_password(email: str, password: str) -> User | None:
     """The user of this e-mail, if it is theirs. Each call counts as a try."""
-    with current_services().read() as db:
-        user = db.scalar(select(User).where(User.email == email))
+    user = users.find(current_services(), email)
     right = credentials.verify(password[:1024], user.password_hash if user else None)
     return user if right else None
 
@@ -136,29 +136,11 @@ def begin(user: User) -> bool:
 @allow("anyone")
 def log_out() -> ResponseReturnValue:
     if current_user.is_authenticated:
-        _end(person())
+        me = person()  # where something else ended it a moment ago, that is as good
+        dashboard_sessions.end(current_services(), me.id, me.session_id)
     logout_user()
     session.clear()
     return redirect(url_for("dashboard.log_in"), 303)
-
-
-def _end(me: Person) -> None:
-    """Where something else ended it a moment ago, that is as good."""
-    try:
-        dashboard_sessions.end(current_services(), me.id, me.session_id)
-    except Problem as problem:
-        if problem.code != "not_found":
-            raise
-
-
-WRONG = {
-    "title": "That email and password don't go together.",
-    "text": "Check both and try again.",
-}
-TOO_MANY = {
-    "title": "That was a lot of tries.",
-    "text": "Wait a minute, then try again.",
-}
 
 
 def page(**words: Any) -> str:
@@ -178,8 +160,8 @@ def to_login() -> ResponseReturnValue:
     """Sends a page to the login and back; says 401 to what is no page."""
     login_url = url_for("dashboard.log_in", next=request.full_path.rstrip("?"))
     if request.is_json or "application/json" in request.headers.get("Accept", ""):
-        raise Problem("not_authenticated")
-    if request.headers.get("HX-Request"):
+        raise Problem(Code.NOT_AUTHENTICATED)
+    if htmx_flask.request.htmx:
         return "", 401, {"HX-Redirect": url_for("dashboard.log_in")}
     if request.method != "GET":
         return redirect(url_for("dashboard.log_in"), 303)

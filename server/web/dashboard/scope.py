@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from server.domain import sites
 from server.infra.caller import Caller
-from server.infra.errors import Problem
+from server.infra.errors import Code, Problem
 from server.infra.services import current_services
 from server.models import Site
 
@@ -30,5 +30,5 @@ def choose(caller: Caller, site_id: str | None) -> tuple[Sequence[Site], Site]:
     found = sites.listing(current_services(), caller)
     chosen = [site for site in found if site_id in (None, site.id)]
     if not chosen:
-        raise Problem("not_found")
+        raise Problem(Code.NOT_FOUND)
     return found, chosen[0]

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from server.auth import allow
 from server.domain import uploads
 from server.infra.caller import Caller
-from server.infra.errors import Problem
+from server.infra.errors import Code, Problem
 from server.infra.services import current_services
 from server.rendering.json import upload as as_json
 from server.web.dashboard import scope
@@ -28,7 +28,7 @@ def create_upload(caller: Caller) -> ResponseReturnValue:
     try:
         new = NewUpload.model_validate(request.get_json(silent=True))
     except ValidationError as error:
-        raise Problem("invalid", param=str(error.errors()[0]["loc"][:1])) from error
+        raise Problem(Code.INVALID, param=str(error.errors()[0]["loc"][:1])) from error
     announced = uploads.create(
         current_services(),
         scope.at(caller, new.site_id),

@@ -73,10 +73,10 @@ class Live:
     seats: Seats
 
     @classmethod
-    def over(cls, services: Services) -> Self:
+    def over(cls, services: Services, app: Flask) -> Self:
         hub = Hub(services.settings.max_sockets)
         # A client of its own: its one connection is held for ever.
-        feed = Feed(services, hub, jobs.connect(services.settings.redis_url))
+        feed = Feed(services, hub, jobs.connect(services.settings.redis_url), app.app_context)
         return cls(hub, feed, Seats(services.redis))
 
     def watch(self, is_ending: Callable[[], bool]) -> None:
@@ -85,7 +85,7 @@ class Live:
 
 
 def register(app: Flask, _settings: Settings) -> None:
-    app.extensions[EXTENSION] = Live.over(app.extensions[SERVICES])
+    app.extensions[EXTENSION] = Live.over(app.extensions[SERVICES], app)
     app.config["SOCK_SERVER_OPTIONS"] = {
         "ping_interval": PING_S,
         "max_message_size": LARGEST_FRAME_BYTES,

@@ -10,6 +10,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 
 from redis import Redis
@@ -37,8 +38,16 @@ SHOPPERS_AT_ONCE = 200
 class Feed:
     """Keeps every open socket of this process as true as the rows are."""
 
-    def __init__(self, services: Services, hub: Hub, redis: Redis):
+    def __init__(
+        self,
+        services: Services,
+        hub: Hub,
+        redis: Redis,
+        surround: Callable[[], AbstractContextManager[object]] = nullcontext,
+    ):
+        """`surround`: what its threads run in, the app's context: sentences ask for settings."""
         self._services = services
+        self._surround = surround
         self._hub = hub
         self._listener = Listener(redis)
         self._speaker = Speaker(services.store)
@@ -63,6 +72,10 @@ class Feed:
             threading.Thread(target=self._for_ever, args=(turn,), daemon=True).start()
 
     def _for_ever(self, turn: Callable[[], None]) -> None:
+        with self._surround():
+            self._repeat(turn)
+
+    def _repeat(self, turn: Callable[[], None]) -> None:
         while True:
             try:
                 turn()

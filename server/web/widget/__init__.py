@@ -10,7 +10,7 @@ from flask import Blueprint, Flask, Response
 from server.config import Settings
 from server.infra.errors import Problem
 from server.rendering import fragments
-from server.rendering.fragments import PROBLEMS
+from server.rendering.words.widget import GARMENT_CODES, PROBLEMS, SESSION_CODES
 from server.web.widget import document, photos, shopper, try_ons
 
 
@@ -50,8 +50,8 @@ def _problem(problem: Problem) -> Response:
 
 def _retry(problem: Problem) -> str | None:
     """What the card's one button does."""
-    if problem.code in fragments.SESSION_CODES:
+    if problem.code in SESSION_CODES:
         return "restart"
-    if problem.code in fragments.GARMENT_CODES:
+    if problem.code in GARMENT_CODES:
         return None
     return "start" if problem.code in PROBLEMS or problem.status >= 500 else "photo"

@@ -11,25 +11,29 @@ from flask import Response, request, send_from_directory
 
 from gpu_worker.contract import GarmentStatus, Reason
 from server.auth import allow
+from server.domain.uploads import CONTENT_TYPES
 from server.infra.caller import Caller
-from server.infra.errors import Problem
+from server.infra.errors import Code, Problem
 from server.infra.services import current_services
 from server.models import Site
 from server.rendering import accent, fragments, widget_states
 from server.rendering.fragments import CONSENT_VERSION
 from server.rendering.widget_states import STATES, SampleLinks, State
+from server.rendering.words.widget import PageCode
 from server.web.widget.policy import ancestors, guard
 from server.web.widget.scope import site_of, wearable
 
 STATIC = Path(__file__).parents[3] / "widget" / "static"
 DIRECTIONS = ("ltr", "rtl")
 THEMES = ("light", "dark")
-MODULES = ("host.js", "messages.js", "session.js", "live.js", "stage.js", "photo.js", "camera.js",
-           "upload.js", "picture.js", "compare.js", "people.js")  # fmt: skip
+ENTRY = "main.js"  # what it imports is asked for at once, in whatever order
+MODULES = sorted(path.name for path in STATIC.glob("*.js") if path.name != ENTRY)
 # What the page itself can run into and must be able to say without asking the server.
 PAGE_PROBLEMS: dict[str, str | None] = {
-    **dict.fromkeys(("upload_failed", "upload_expired"), "send-again"),
-    **dict.fromkeys(("unreadable_photo", "camera_refused", "camera_missing"), "photo"),
+    **dict.fromkeys((PageCode.UPLOAD_FAILED, PageCode.UPLOAD_EXPIRED), "send-again"),
+    **dict.fromkeys(
+        (PageCode.UNREADABLE_PHOTO, PageCode.CAMERA_REFUSED, PageCode.CAMERA_MISSING), "photo"
+    ),
     **{
         reason.value: "photo"
         for reason in (
@@ -41,8 +45,8 @@ PAGE_PROBLEMS: dict[str, str | None] = {
             Reason.UPLOAD_MISSING,
         )
     },
-    **dict.fromkeys(("unavailable", "internal", "rate_limited", "gone"), "start"),
-    "session_ended": "restart",
+    **dict.fromkeys((Code.UNAVAILABLE, Code.INTERNAL, Code.RATE_LIMITED, Code.GONE), "start"),
+    PageCode.SESSION_ENDED: "restart",
 }
 HTMX_CONFIG = json.dumps(
     {
@@ -115,7 +119,7 @@ def sample(pk: str, state: str) -> Response:
     services = current_services()
     site, mode = site_of(services, pk)
     if mode != "test" or state not in STATES:
-        raise Problem("not_found")
+        raise Problem(Code.NOT_FOUND)
     html = _sample_page(pk, site, STATES[state])
     return guard(services, site, Response(html))
 
@@ -149,8 +153,20 @@ def _page(pk: str, site: Site, **shown: Any) -> str:
         "consent_version": CONSENT_VERSION,
         "htmx_config": HTMX_CONFIG,
         "page_problems": PAGE_PROBLEMS,
+        "limits": _limits(),
     }
     return fragments.render("document.html", **values | shown)
+
+
+def _limits() -> dict[str, int | str]:
+    """What photo.js keeps to, so that a photo is refused or made smaller before it is sent."""
+    settings = current_services().settings
+    return {
+        "max_bytes": settings.max_upload_bytes,
+        "max_side_px": settings.max_photo_side_px,
+        "min_side_px": settings.min_photo_side_px,
+        "types": " ".join(CONTENT_TYPES),
+    }
 
 
 def _assets() -> str:

@@ -9,7 +9,7 @@ from server.auth import allow
 from server.auth.limits import budgeted
 from server.domain import photos
 from server.infra.caller import Caller
-from server.infra.errors import Problem
+from server.infra.errors import Code, Problem
 from server.infra.services import current_services
 from server.rendering import fragments
 from server.rendering.fragments import CONSENT_VERSION
@@ -23,7 +23,9 @@ def create_photo(pk: str, caller: Caller) -> Response:
     services = current_services()
     own_site(services, pk, caller)
     if request.form.get("consent_version") != CONSENT_VERSION:
-        raise Problem("invalid", "She has to agree to the present words.", param="consent_version")
+        raise Problem(
+            Code.INVALID, "She has to agree to the present words.", param="consent_version"
+        )
     key = request.form.get("key", "")
     photo = photos.create(
         services, caller, key=key, consent_version=CONSENT_VERSION,
@@ -41,7 +43,7 @@ def choose_person(pk: str, photo_id: str, caller: Caller) -> Response:
     own_site(services, pk, caller)
     person = request.form.get("person", type=int)
     if person is None or person < 0:
-        raise Problem("invalid", param="person")
+        raise Problem(Code.INVALID, param="person")
     asked_from = auth.asked_from(services, caller)
     photo = photos.choose_person(services, caller, photo_id, person, asked_from=asked_from)
     return Response(fragments.photo_card(photo, services.store))

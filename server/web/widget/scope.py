@@ -8,7 +8,7 @@ from gpu_worker.contract import GarmentStatus, PhotoStatus
 from server import auth
 from server.domain import garments, photos, shoppers
 from server.infra.caller import Caller
-from server.infra.errors import Problem
+from server.infra.errors import Code, Problem
 from server.infra.services import Services
 from server.models import Garment, Photo, Site, TryOn
 from server.rendering import fragments
@@ -24,20 +24,15 @@ def own_site(services: Services, pk: str, caller: Caller) -> Site:
     """The site of the address, if it is the one that her token was made for."""
     site, mode = site_of(services, pk)
     if (site.id, mode) != (caller.site_id, caller.mode):
-        raise Problem("site_not_found")
+        raise Problem(Code.SITE_NOT_FOUND)
     return site
 
 
 def wearable(services: Services, caller: Caller, sku: str) -> Garment | None:
     """The garment of a SKU, if it can be tried on: one that is still being cleaned will be ready
     before her photo is."""
-    try:
-        garment = garments.by_sku(services, caller, sku)
-    except Problem as problem:
-        if problem.code != "garment_not_found":
-            raise
-        return None
-    return None if garment.status is GarmentStatus.REJECTED else garment
+    garment = garments.find_by_sku(services, caller, sku)
+    return garment if garment and garment.status is not GarmentStatus.REJECTED else None
 
 
 def ready_photo(services: Services, caller: Caller) -> Photo | None:

@@ -12,6 +12,7 @@ from server.infra.caller import Caller
 from server.infra.services import Services, current_services
 from server.models import Garment
 from server.rendering import fragments
+from server.rendering.words.widget import PageCode
 from server.web.widget.scope import answer, has_agreed, own_site, ready_photo, try_on_html, wearable
 
 
@@ -24,7 +25,7 @@ def start(pk: str, caller: Caller) -> Response:
     site = own_site(services, pk, caller)
     garment = wearable(services, caller, request.args.get("garment", ""))
     if garment is None:
-        return answer(services, caller, fragments.problem("garment_missing"))
+        return answer(services, caller, fragments.problem(PageCode.GARMENT_MISSING))
     fresh = request.args.get("fresh") == "1"
     card = None if fresh else _left_off(services, caller, garment)
     if card is not None:

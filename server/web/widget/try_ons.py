@@ -8,7 +8,7 @@ from server.auth import allow, asked_from
 from server.auth.limits import budgeted
 from server.domain import garments, try_ons
 from server.infra.caller import Caller
-from server.infra.errors import Problem
+from server.infra.errors import TryOnFinal
 from server.infra.services import current_services
 from server.rendering import fragments
 from server.web.widget.scope import answer, card, own_site, ready_photo
@@ -44,9 +44,7 @@ def cancel_try_on(pk: str, try_on_id: str, caller: Caller) -> Response:
     own_site(services, pk, caller)
     try:
         row = try_ons.cancel(services, caller, try_on_id)
-    except Problem as problem:
-        if problem.code != "try_on_final":
-            raise
+    except TryOnFinal:
         row = try_ons.get(services, caller, try_on_id)
     return card(services, row)
 

@@ -9,11 +9,12 @@ from html import unescape
 import pytest
 
 from gpu_worker.contract import Hint, PhotoStatus, Reason, TryOnStatus
-from server.infra import errors, reasons
+from server.infra.errors import Code
 from server.models import now
 from server.rendering import fragments, widget_states
 from server.rendering.fragments import Scene
 from server.rendering.widget_states import SampleLinks, State
+from server.rendering.words import reasons, times, widget
 from server.web.widget import document
 
 LINKS = SampleLinks("/w/static/")
@@ -45,7 +46,7 @@ def test_no_state_has_more_than_one_primary_action(name: str, state: State) -> N
 
 @pytest.mark.parametrize("reason", Reason)
 def test_every_reason_is_said(reason: Reason) -> None:
-    wrong, advice = fragments.words(reason.value)
+    wrong, advice = widget.words(reason.value)
     assert wrong
     assert advice
     photo = widget_states.photo(PhotoStatus.REJECTED, reason)
@@ -53,14 +54,14 @@ def test_every_reason_is_said(reason: Reason) -> None:
     assert wrong.replace("'", "&#39;") in fragments.photo_card(photo, LINKS)
 
 
-@pytest.mark.parametrize("code", errors.KINDS)
-def test_every_refusal_of_the_server_has_words(code: str) -> None:
-    assert not JARGON.search(" ".join(fragments.words(code)))
+@pytest.mark.parametrize("code", Code)
+def test_every_refusal_of_the_server_has_words(code: Code) -> None:
+    assert not JARGON.search(" ".join(widget.words(code)))
 
 
 def test_every_problem_of_the_page_has_words() -> None:
     for code in document.PAGE_PROBLEMS:
-        assert fragments.words(code) != fragments.words("internal") or code == "internal"
+        assert widget.words(code) != widget.words("internal") or code == "internal"
 
 
 def test_titles_are_escaped() -> None:
@@ -103,7 +104,7 @@ def test_every_hint_is_said_in_a_sentence_of_its_own(hint: Hint) -> None:
     html = unescape(fragments.photo_card(row, LINKS))
     assert reasons.HINTS[hint] in html
     assert hint.value not in html
-    assert "Another photo may come out better." in fragments.hint_words("from_a_newer_worker")
+    assert "Another photo may come out better." in reasons.hint("from_a_newer_worker")
 
 
 def test_a_preview_says_so_and_every_picture_says_that_ai_made_it() -> None:
@@ -153,7 +154,7 @@ def test_a_deleted_picture_is_not_shown() -> None:
     ],
 )
 def test_seconds_are_said_roughly(seconds: float, said: str) -> None:
-    assert fragments.roughly(seconds) == said
+    assert times.roughly(seconds) == said
 
 
 @pytest.mark.parametrize(
@@ -166,11 +167,11 @@ def test_seconds_are_said_roughly(seconds: float, said: str) -> None:
     ],
 )
 def test_the_place_is_said(position: int | None, said: str) -> None:
-    assert fragments.place(position) == said
+    assert times.place(position) == said
 
 
 def test_times_are_relative() -> None:
-    assert fragments.ago(now()) == "just now"
-    assert fragments.ago(now() - timedelta(minutes=1, seconds=5)) == "1 minute ago"
-    assert fragments.left(now() + timedelta(hours=23, minutes=10)) == "23 hours"
-    assert fragments.left(now() + timedelta(minutes=12)) == "12 minutes"
+    assert times.ago(now()) == "just now"
+    assert times.ago(now() - timedelta(minutes=1, seconds=5)) == "1 minute ago"
+    assert times.left(now() + timedelta(hours=23, minutes=10)) == "23 hours"
+    assert times.left(now() + timedelta(minutes=12)) == "12 minutes"

@@ -11,8 +11,8 @@ from markupsafe import escape
 
 from gpu_worker.contract import TAILOR, Category, GarmentStatus, Lane, Reason, queue_name
 from server import models
-from server.infra import reasons
 from server.models import Garment
+from server.rendering.words import reasons
 from tests.server.web.dashboard.conftest import House, Person
 
 JPEG = b"\xff\xd8\xff\xe0" + bytes(400)  # nothing here looks inside

@@ -10,7 +10,7 @@ from markupsafe import escape
 
 from gpu_worker.contract import Reason, TryOnStatus
 from server import models
-from server.infra import reasons
+from server.rendering.words import reasons
 from tests.server.web.dashboard.conftest import House, Person
 
 SOON = models.now() + timedelta(hours=1)

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from gpu_worker.contract import Reason
-from server.infra import reasons
+from server.rendering.words import reasons
 
 JARGON = re.compile(r"\b(job|queue|token|upload|engine|server|worker|oops|error|invalid)\b", re.I)
 

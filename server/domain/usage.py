@@ -1,0 +1,87 @@
+"""Counts: of a merchant's rows for her dashboard, of everybody's for operators. Changes none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.orm import Session
+
+from gpu_worker.contract import GarmentStatus, TryOnStatus
+from server.infra.caller import Caller
+from server.infra.services import Services
+from server.models import Garment, TryOn, now
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """The last 24 hours in numbers. None where nothing has finished."""
+
+    asked: int
+    succeeded_share: int | None
+    median_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Stock:
+    all: int
+    ready: int
+    rejected: int
+
+
+class Kept(NamedTuple):
+    """How many try-ons of one engine are in one state, and when the first was put in line."""
+
+    engine: str
+    status: TryOnStatus
+    number: int
+    queued_at: datetime
+
+
+def stock(services: Services, caller: Caller) -> Stock:
+    """A merchant's garments."""
+    query = select(Garment.status, func.count()).where(Garment.merchant_id == caller.merchant_id)
+    with services.read() as session:
+        counts = dict(session.execute(query.group_by(Garment.status)).all())
+    return Stock(
+        sum(counts.values()),
+        counts.get(GarmentStatus.READY, 0),
+        counts.get(GarmentStatus.REJECTED, 0),
+    )
+
+
+def day(services: Services, caller: Caller) -> Day:
+    """A merchant's live try-ons only: what is tried out with the test key is no shopper's."""
+    mine = (
+        (TryOn.merchant_id == caller.merchant_id)
+        & (TryOn.mode == "live")
+        & (TryOn.created_at > now() - timedelta(hours=24))
+    )
+    query = select(TryOn.status, func.count()).where(mine).group_by(TryOn.status)
+    with services.read() as session:
+        counts = dict(session.execute(query).all())
+        succeeded = counts.get(TryOnStatus.SUCCEEDED, 0)
+        median_ms = _median_ms(session, mine, succeeded) if succeeded else None
+    ended = sum(counts.get(s, 0) for s in TryOnStatus if s.is_final and s != TryOnStatus.CANCELLED)
+    return Day(
+        sum(counts.values()),
+        round(100 * succeeded / ended) if ended else None,
+        median_ms / 1000 if median_ms is not None else None,
+    )
+
+
+def _median_ms(session: Session, mine: ColumnElement[bool], succeeded: int) -> int | None:
+    done = mine & (TryOn.status == TryOnStatus.SUCCEEDED) & TryOn.total_ms.is_not(None)
+    middle = select(TryOn.total_ms).where(done).order_by(TryOn.total_ms)
+    return session.scalar(middle.offset(succeeded // 2).limit(1))
+
+
+def kept_try_ons(services: Services) -> Sequence[Kept]:
+    """Everybody's try-ons that are kept, by engine and state."""
+    query = select(TryOn.engine, TryOn.status, func.count(), func.min(TryOn.queued_at))
+    with services.read() as session:
+        rows = session.execute(query.group_by(TryOn.engine, TryOn.status)).all()
+    return [Kept(*row) for row in rows]
