@@ -23,7 +23,7 @@ from gpu_worker.queue.sight import Sight, engines_of
 if TYPE_CHECKING:
     from redis import Redis
 
-log = logging.getLogger("proteus.arbitrator")
+log = logging.getLogger(__name__)
 
 TURN_S = 0.5
 ENGINES_EVERY_S = 5.0

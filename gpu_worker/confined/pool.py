@@ -18,7 +18,7 @@ from gpu_worker.confined.process import GoneError, LateError, Process
 from gpu_worker.confined.turns import Turns
 from gpu_worker.confined.wire import GarbledError, Head
 
-log = logging.getLogger("proteus.confined")
+log = logging.getLogger(__name__)
 
 START_S = 60.0
 TRIES = 2  # a child that somebody else killed says nothing of the work

@@ -17,6 +17,8 @@ FETCHER = "fetcher"  # the same for fetch jobs
 DEFAULT_BATCH_SIZE = 4
 POLICY_TTL_S = 5
 WORKER_TTL_S = 10
+# What a worker counts of itself since it started, in the hash by which it says that it lives.
+WORKER_COUNTS = ("finished", "refused", "out_of_memory", "batches_parted", "peeks_failed")
 STEWARD_TTL_S = 10
 ARBITRATOR = "proteus:arbitrator"  # lock: which arbitrator rules
 SCALE = "proteus:scale"  # Redis hash, engine -> workers wanted, for whoever adds workers
@@ -103,7 +105,8 @@ def worker_key(worker_id: str) -> str:
     device, max_slots, slots and tier in force, held (claimed), live (of those, the live lane's),
     running (given to the engine's loop); and what it measured, medians all: `step_ms:<size>:<b>`,
     a step of b samples, `around_ms:<size>`, a picture's engine time outside its steps, and
-    `steps:<tier>`, how many a picture took, or will take before one was drawn."""
+    `steps:<tier>`, how many a picture took, or will take before one was drawn; and its
+    `WORKER_COUNTS`, where they are not 0."""
     return f"proteus:worker:{worker_id}"
 
 

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from gpu_worker.storage.store import ObjectMissingError, ObjectTooLargeError, Store, StoreAwayError
 
-log = logging.getLogger("proteus.worker")
+log = logging.getLogger(__name__)
 
 PREFIX = "cache/garments"  # whoever cleans the bucket may delete everything under cache/
 MAX_BYTES = 16 << 20

@@ -31,7 +31,7 @@ from gpu_worker.worker.rq_side import RqSide
 from gpu_worker.worker.signals import NEVER, Signals
 from gpu_worker.worker.tasks import Tasks
 
-log = logging.getLogger("proteus.worker")
+log = logging.getLogger(__name__)
 
 THREAD_ENDS_S = 2.0
 EXIT_DEVICE_LOST = 71

@@ -28,7 +28,7 @@ from gpu_worker.worker.request import Request
 from gpu_worker.worker.rq_side import RqSide
 from gpu_worker.worker.signals import Signals
 
-log = logging.getLogger("proteus.worker")
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 

@@ -27,7 +27,7 @@ from gpu_worker.worker.rq_side import RqSide
 from gpu_worker.worker.signals import Signals
 from gpu_worker.worker.tasks import Tasks
 
-log = logging.getLogger("proteus.worker")
+log = logging.getLogger(__name__)
 
 BELL_S = 0.25
 

@@ -29,7 +29,7 @@ from gpu_worker.worker.rq_side import RqSide
 from gpu_worker.worker.signals import Signals
 from gpu_worker.worker.tasks import Tasks
 
-log = logging.getLogger("proteus.worker")
+log = logging.getLogger(__name__)
 
 WATCH_S = 0.1
 POLICY_S = 0.5

@@ -18,7 +18,7 @@ from gpu_worker.control import Memory, View, decide, remember
 from gpu_worker.queue.sight import Sight, arrived
 from gpu_worker.scheduling.loop import Steps
 
-log = logging.getLogger("proteus.worker")
+log = logging.getLogger(__name__)
 
 MAX_WAIT_MS = 500
 

@@ -10,9 +10,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Concatenate, ParamSpec
 
+from structlog.contextvars import bound_contextvars
+
 from gpu_worker.worker.request import Request
 
-log = logging.getLogger("proteus.worker")
+log = logging.getLogger(__name__)
 
 CARRIERS = 16
 P = ParamSpec("P")
@@ -32,11 +34,12 @@ class Tasks:
         **options: P.kwargs,
     ) -> None:
         def run() -> None:
-            try:
-                task(request, *args, **options)
-            except Exception:
-                name = getattr(task, "__name__", "a task")
-                log.exception("job %s: %s failed, in stage %s", request.id, name, request.stage)
+            with bound_contextvars(job=request.id):
+                try:
+                    task(request, *args, **options)
+                except Exception:
+                    name = getattr(task, "__name__", "a task")
+                    log.exception("job %s: %s failed, in stage %s", request.id, name, request.stage)
 
         self._pool.submit(run)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from redis import Redis
@@ -29,17 +30,32 @@ def presence(redis: Redis, name: str) -> EnginePresence:
     Raises:
         redis.RedisError: Redis is away.
     """
-    keys = list(redis.scan_iter(contract.worker_key("*"), count=1000))
-    with redis.pipeline(transaction=False) as pipe:
-        for key in keys:
-            pipe.hgetall(key)
-        hashes = [_text(answer) for answer in pipe.execute()]
-    mine = [words for words in hashes if words.get("engine") == name]
+    mine = [words for words in workers(redis).values() if words.get("engine") == name]
     if not mine:
         return EnginePresence(name)
     return EnginePresence(
         name, len(mine), mine[0].get("licence", ""), mine[0].get("is_preview") in ("1", "true")
     )
+
+
+def workers(redis: Redis) -> dict[str, dict[str, str]]:
+    """What every living worker says of itself, by its id.
+
+    Raises:
+        redis.RedisError: Redis is away.
+    """
+    prefix = contract.worker_key("")
+    keys = [key.decode() for key in redis.scan_iter(f"{prefix}*", count=1000)]
+    with redis.pipeline(transaction=False) as pipe:
+        for key in keys:
+            pipe.hgetall(key)
+        said = [_text(answer) for answer in pipe.execute()]
+    return {key.removeprefix(prefix): words for key, words in zip(keys, said, strict=True) if words}
+
+
+def counts(words: Mapping[str, str]) -> dict[str, int]:
+    """What a worker has counted since it started; what it does not name has not happened."""
+    return {name: int(words.get(name, 0)) for name in contract.WORKER_COUNTS}
 
 
 def _text(answer: dict[bytes, bytes]) -> dict[str, str]:

@@ -12,7 +12,7 @@ from typing import Any, cast
 from apiflask import APIBlueprint
 from flask import Flask, Response, request
 from prometheus_client import CollectorRegistry
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 from redis.exceptions import RedisError
@@ -92,6 +92,7 @@ class Figures(Collector):
     def _of_redis(self) -> Iterator[Metric]:
         yield from self._queues()
         yield from self._workers()
+        yield self._counts()
         steward = cast(dict[bytes, bytes], self._services.redis.hgetall(contract.STEWARD))
         age_s = now().timestamp() - float(steward[b"ts"]) if b"ts" in steward else float("inf")
         yield GaugeMetricFamily(
@@ -121,6 +122,17 @@ class Figures(Collector):
         for engine, count in _wanted(self._services).items():
             wanted.add_metric([engine], count)
         yield from (living, wanted, slots)
+
+    def _counts(self) -> Metric:
+        counted = CounterMetricFamily(
+            "proteus_worker_events",
+            "What a worker counted since it started: pictures by end, and what went wrong.",
+            labels=["engine", "worker", "event"],
+        )
+        for worker, words in engines.workers(self._services.redis).items():
+            for event, number in engines.counts(words).items():
+                counted.add_metric([words.get("engine", ""), worker, event], number)
+        return counted
 
     def _of_rows(self) -> Iterator[Metric]:
         oldest = GaugeMetricFamily(

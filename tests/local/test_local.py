@@ -86,8 +86,8 @@ def test_every_wrong_setting_is_named(tmp_path: Path) -> None:
     with launched(tmp_path / "home", PORT="http", PROTEUS_ENGINE="../x") as launcher:
         assert launcher.process.wait(60) == 2
         assert launcher.logs().splitlines() == [
-            "PORT: must be a port from 1 to 65535, got 'http'",
-            "PROTEUS_ENGINE: must be an engine's name, got '../x'",
+            "PORT: must be a port from 1 to 65535",
+            "PROTEUS_ENGINE: String should match pattern '^[a-z][a-z0-9_-]{0,31}$'",
         ]
 
 

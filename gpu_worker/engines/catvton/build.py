@@ -27,7 +27,7 @@ from gpu_worker.weights.disk import Shelf, check, shelf_of
 from gpu_worker.weights.sources import SOURCES, Kind, WeightsError
 
 COMPILE_CACHE = "TORCHINDUCTOR_CACHE_DIR"
-log = logging.getLogger("proteus.catvton")
+log = logging.getLogger(__name__)
 
 
 def build(kind: Kind, settings: Settings, garments: GarmentShelf | None) -> CatvtonEngine:

@@ -32,7 +32,7 @@ from gpu_worker.engines.catvton.sampler import ETA, Coefficients, advance, guide
 from gpu_worker.vision import pose
 from gpu_worker.weights.sources import SOURCES
 
-log = logging.getLogger("proteus.catvton")
+log = logging.getLogger(__name__)
 
 SECOND_TRY = 1 << 62  # added to the seed when the first picture may not be shown
 

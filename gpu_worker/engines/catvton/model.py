@@ -26,7 +26,7 @@ from gpu_worker.engines.catvton.sampler import Schedule
 from gpu_worker.engines.catvton.switches import Switches
 from gpu_worker.weights.sources import Kind, WeightsError
 
-log = logging.getLogger("proteus.catvton")
+log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)

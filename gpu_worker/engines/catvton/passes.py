@@ -16,7 +16,7 @@ from torch import Tensor
 from gpu_worker.engines.catvton.denoiser import Denoiser
 from gpu_worker.engines.catvton.switches import Switches
 
-log = logging.getLogger("proteus.catvton")
+log = logging.getLogger(__name__)
 
 BATCHES = (1, 2, 4, 8)
 ROWS_PER_SAMPLE = 2  # a guided sample; one without guidance is padded like any other

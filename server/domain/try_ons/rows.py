@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import ColumnElement, update
 
-from gpu_worker.contract import OPTION_NAMES, Lane, Options, Reason, TryOnJob, TryOnStatus
+from gpu_worker.contract import Lane, Options, Reason, TryOnJob, TryOnStatus
 from server.domain.transitions import write
 from server.domain.try_ons import lifecycle
 from server.infra import paging
@@ -157,7 +157,8 @@ def enqueue(services: Services, job: TryOnJob, lane: Lane, *, anew: bool = False
 
 def job_of(row: TryOn, photo: Photo, garment: Garment) -> TryOnJob:
     # A row of a release before names its category and seed here, too.
-    options = {key: value for key, value in row.options.items() if key in OPTION_NAMES}
+    apart = ("category", "seed")
+    options = {name: value for name, value in row.options.items() if name not in apart}
     return TryOnJob(
         merchant_id=row.merchant_id,
         site_id=row.site_id,
