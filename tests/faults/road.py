@@ -104,11 +104,15 @@ class Road:
 
     # --- the shoppers -----------------------------------------------------------------------------
 
-    def order(self, count: int = 1, site: Site | None = None, **options: Any) -> list[str]:
+    def order(
+        self, count: int = 1, site: Site | None = None, seed: int | None = None, **options: Any
+    ) -> list[str]:
         """Accepted by the act behind the door, asked by the site's shopper; their ids."""
         site = site or self.house.shop
         photo, garment = self.things(site)
-        new = NewTryOn(photo_id=photo.id, garment_id=garment.id, options=Options(**options))
+        new = NewTryOn(
+            photo_id=photo.id, garment_id=garment.id, seed=seed, options=Options(**options)
+        )
         caller = self.house.caller(self._shopper_of(site))
         ids = [try_ons.create(self.house.services, caller, new).id for _ in range(count)]
         self.accepted += ids

@@ -21,6 +21,9 @@ GIVE = """async ([size]) => {
 }"""
 
 
+pytestmark = pytest.mark.process
+
+
 @pytest.fixture
 def shop(redis_url: str, sqlite_url: str, store: S3Settings, tmp_path: Path) -> Iterator[Stage]:
     with stage(redis_url, sqlite_url, store, tmp_path) as made:

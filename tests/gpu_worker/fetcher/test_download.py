@@ -27,9 +27,17 @@ def fetched(pool: Pool, address: str, bounds: Bounds = BOUNDS) -> bytes | str:
     return str(answer.head["reason"]) if answer.head else bytes(answer.body)
 
 
+def _argv(process: psutil.Process) -> list[str]:
+    """Nothing of one that has ended: another test of this process may have left it."""
+    try:
+        return process.cmdline()
+    except psutil.NoSuchProcess:
+        return []
+
+
 def peak_bytes() -> int:
     """The most memory that a child of ours ever had."""
-    with_memory = [c for c in psutil.Process().children() if CHILD in c.cmdline()]
+    with_memory = [child for child in psutil.Process().children() if CHILD in _argv(child)]
     assert with_memory
     status = [Path(f"/proc/{child.pid}/status").read_text() for child in with_memory]
     return max(1024 * int(told.split("VmHWM:")[1].split()[0]) for told in status)
