@@ -238,7 +238,8 @@ class Settings(BaseSettings):
         source = EnvSettingsSource(cls, case_sensitive=True)
         source.env_vars = {name: value for name, value in env.items() if value}
         names = setting_names()
-        lines = [f"{names[field]}: is not set" for field in required if not env.get(names[field])]
+        missing = [name for field, name in names.items() if field in required and not env.get(name)]
+        lines = [f"{name}: is not set" for name in missing]
         try:
             settings = cls(**source())
         except ValidationError as error:

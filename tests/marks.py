@@ -24,7 +24,6 @@ BY_FIXTURE = {
     "radosgw_service": "ceph",
     "make_road": "process",
     "stack": "process",
-    "slow_stack": "process",
 }
 BY_PARAMETER = {"postgres": "postgres", "radosgw": "ceph"}
 BY_PLACE = {ROOT / "faults": "process", ROOT / "journey": "process"} | dict.fromkeys(TORCH, "torch")

@@ -10,14 +10,13 @@ import struct
 import threading
 import warnings
 import zlib
-from contextlib import suppress
 from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms, ImageFile, ImageOps
+from PIL import ExifTags, Image, ImageCms, ImageFile, ImageOps
 
 from gpu_worker.contract import Reason
 from gpu_worker.engine import Pixels, Refusal
@@ -101,7 +100,8 @@ def _decode(data: bytes, min_side_px: int, max_side_px: int | None) -> Decoded:
     if min(image.size) < min_side_px:
         raise Refusal(Reason.IMAGE_TOO_SMALL, f"{image.width} x {image.height}")
     profile = image.info.get("icc_profile")
-    image = _bounded(_loaded(image, max_side_px), max_side_px)
+    _load(image, max_side_px)
+    image = _upright(_bounded(_plain_mode(image), max_side_px), _orientation(image))
     alpha = image.getchannel("A") if image.mode in ("LA", "RGBA") else None
     colour = _to_srgb(image, profile)
     if alpha is not None:
@@ -126,7 +126,7 @@ def _opened(data: bytes, kind: str) -> Image.Image:
     return image
 
 
-def _loaded(image: Image.Image, max_side_px: int | None) -> Image.Image:
+def _load(image: Image.Image, max_side_px: int | None) -> None:
     if max_side_px is not None:  # a JPEG can be read at 1/2, 1/4, 1/8: saves the memory
         side = max_side_px * 5 // 4
         image.draft(None, (side, side))
@@ -138,9 +138,21 @@ def _loaded(image: Image.Image, max_side_px: int | None) -> Image.Image:
         raise Refusal(Reason.TRUNCATED_IMAGE, str(error)) from error
     if image.mode in ("P", "PA") and image.palette is None:
         raise Refusal(Reason.TRUNCATED_IMAGE, "no palette")
-    with suppress(*_BROKEN, TypeError):  # EXIF from the wild; a broken one turns nothing
-        ImageOps.exif_transpose(image, in_place=True)
-    return _plain_mode(image)
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except (*_BROKEN, TypeError):  # EXIF from the wild; a broken one turns nothing
+        return 1
+
+
+def _upright(image: Image.Image, orientation: int) -> Image.Image:
+    """Of its own EXIF nothing is left: Pillow would write it anew, and an odd one raises."""
+    image.info = {}
+    image.getexif()[ExifTags.Base.Orientation] = orientation
+    ImageOps.exif_transpose(image, in_place=True)
+    return image
 
 
 def _plain_mode(image: Image.Image) -> Image.Image:

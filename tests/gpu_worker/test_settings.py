@@ -53,6 +53,16 @@ def test_the_arbitrator_needs_no_store() -> None:
     assert Settings.from_env({"REDIS_URL": "redis://127.0.0.1"}, required={"redis_url"}).redis_url
 
 
+def test_what_is_missing_is_told_in_one_order() -> None:
+    with pytest.raises(SettingsError) as wrong:
+        Settings.from_env({"PROTEUS_LOG": "xml"})
+    assert [line.split(":")[0] for line in wrong.value.lines] == [
+        "REDIS_URL",
+        "S3_BUCKET",
+        "PROTEUS_LOG",
+    ]
+
+
 WRONG = [
     ("REDIS_URL", "http://redis"),
     ("REDIS_URL", ""),

@@ -19,6 +19,7 @@ from gpu_worker.weights.sources import SOURCES, Kind, Source, WeightsError
 
 Command = Callable[[argparse.Namespace], int]
 KINDS = tuple(kind.value for kind in Kind)
+WHERE = ("PROTEUS_WEIGHTS_DIR", "PROTEUS_WEIGHTS_LOCK")
 
 
 def main(argv: list[str]) -> int:
@@ -52,8 +53,9 @@ def _add_weights(acts: Any) -> None:
 
 
 def _shelf() -> Shelf:
-    """Raises SettingsError."""
-    return shelf_of(Settings.from_env(os.environ, required=()))
+    """By the two settings that say where: what else is wrong is no matter here."""
+    said = {name: os.environ.get(name, "") for name in WHERE}
+    return shelf_of(Settings.from_env(said, required=()))
 
 
 def _fetch(asked: argparse.Namespace) -> int:

@@ -102,6 +102,16 @@ def test_every_exif_orientation_comes_out_upright(orientation: int) -> None:
     assert corners(decoded.pixels) == UPRIGHT
 
 
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_odd_exif_turns_a_picture_as_any_other(kind: str) -> None:
+    """A number where a maker's name should be: Pillow reads such EXIF and cannot write it."""
+    exif = Image.Exif()
+    exif[0x0112], exif[0x011A] = 6, 72.5  # its resolution, in what follows its maker
+    odd = exif.tobytes().replace(b"\x01\x1a\x00\x05", b"\x01\x0f\x00\x05")
+    turned = quarters(320, 240).transpose(Image.Transpose.ROTATE_90)
+    assert corners(images.decode(saved(turned, kind, exif=odd)).pixels) == UPRIGHT
+
+
 def test_no_metadata_is_left_and_the_place_is_gone() -> None:
     data = phone_photo(6)
     assert dict(Image.open(io.BytesIO(data)).getexif().get_ifd(GPS))
