@@ -55,7 +55,8 @@ def workers(redis: Redis) -> dict[str, dict[str, str]]:
 
 def counts(words: Mapping[str, str]) -> dict[str, int]:
     """What a worker has counted since it started; what it does not name has not happened."""
-    return {name: int(words.get(name, 0)) for name in contract.WORKER_COUNTS}
+    said = {name: words.get(name, "") for name in contract.WORKER_COUNTS}
+    return {name: int(text) if text.isdecimal() else 0 for name, text in said.items()}
 
 
 def _text(answer: dict[bytes, bytes]) -> dict[str, str]:

@@ -163,7 +163,9 @@ class Kinds:
         raise LookupError(f"{type(row).__name__} has no entry in the registry")
 
     def with_jobs(self) -> list[tuple[AnyKind, Jobs[Any]]]:
-        return [(kind, kind.jobs) for kind in self if kind.jobs is not None]
+        """Try-ons before photos and garments, the last entry first: whoever waits before a screen
+        comes before a shop's garments, however many those are."""
+        return [(kind, kind.jobs) for kind in reversed(list(self)) if kind.jobs is not None]
 
     def of_subject(self, subject: Subject) -> tuple[AnyKind, Jobs[Any]]:
         """Raises LookupError where no noun has it."""

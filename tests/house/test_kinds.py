@@ -39,3 +39,8 @@ def test_no_two_nouns_share_a_prefix_or_a_subject() -> None:
         Kinds(kinds[0], Kind(prefix=kinds[0].prefix, model=kinds[1].model))
     subjects = [jobs.subject for _, jobs in KINDS.with_jobs()]
     assert sorted(subjects) == sorted(Subject)
+
+
+def test_whoever_waits_before_a_screen_is_put_back_first() -> None:
+    order = [jobs.subject for _, jobs in KINDS.with_jobs()]
+    assert order == [Subject.TRY_ON, Subject.PHOTO, Subject.GARMENT]

@@ -48,6 +48,7 @@ def test_how_it_stands_can_be_scraped(world: World) -> None:
     services.redis.hset(contract.SCALE, "preview", 2)
     said: dict[Any, Any] = {"engine": "preview", "finished": 7, "out_of_memory": 2}
     services.redis.hset(contract.worker_key("one"), mapping=said)
+    services.redis.hset(contract.worker_key("odd"), mapping={"engine": "?", "finished": "many"})
 
     answer = inside(world, "/metrics")
     assert answer.content_type.startswith("text/plain")
@@ -60,6 +61,7 @@ def test_how_it_stands_can_be_scraped(world: World) -> None:
         event: told["proteus_worker_events_total", "preview", event, "one"]
         for event in contract.WORKER_COUNTS
     }
+    assert told["proteus_worker_events_total", "?", "finished", "odd"] == 0
     assert (counted["finished"], counted["out_of_memory"], counted["batches_parted"]) == (7, 2, 0)
     assert told["proteus_batch_size", "preview", "vip"] == 3
     assert told["proteus_try_ons", "preview", "queued"] == 1
