@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import (
-    AfterValidator,
     BeforeValidator,
     Field,
     ValidationError,
@@ -99,8 +98,8 @@ def _switches(text: str) -> tuple[str, ...]:
     return chosen
 
 
-def _law(value: Law) -> Law:
-    if value not in (Law.LEARNED, Law.THRESHOLDS):
+def _law(value: object) -> object:
+    if value not in (Law.LEARNED, Law.THRESHOLDS):  # a StrEnum equals its word
         raise ValueError("must be learned or thresholds")
     return value
 
@@ -135,7 +134,7 @@ class Settings(BaseSettings):
     # None: the law's, and so many while nothing is learned.
     batch_size: int | None = Field(default=None, ge=1, le=64, validation_alias="PROTEUS_BATCH_SIZE")
     max_wait_ms: int = Field(default=100, ge=0, le=500, validation_alias="PROTEUS_MAX_WAIT_MS")
-    policy: Annotated[Law, AfterValidator(_law)] = Field(
+    policy: Annotated[Law, BeforeValidator(_law)] = Field(
         default=Law.LEARNED, validation_alias="PROTEUS_POLICY"
     )
     target_s: Seconds = Field(default=10, ge=0.1, le=3600, validation_alias="PROTEUS_TARGET_S")
@@ -236,8 +235,9 @@ class Settings(BaseSettings):
             SettingsError: with a line for each wrong setting.
         """
         source = EnvSettingsSource(cls, case_sensitive=True)
-        source.env_vars = {name: value for name, value in env.items() if value}
         names = setting_names()
+        # By these names alone: the source would also look for a field's own, such as `log`.
+        source.env_vars = {name: env[name] for name in names.values() if env.get(name)}
         missing = [name for field, name in names.items() if field in required and not env.get(name)]
         lines = [f"{name}: is not set" for name in missing]
         try:

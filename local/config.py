@@ -77,11 +77,12 @@ class LocalSettings(BaseSettings):
             SettingsError: one line for each wrong setting.
         """
         source = EnvSettingsSource(cls, case_sensitive=True)
-        source.env_vars = {name: value for name, value in env.items() if value}
+        names = {name: str(field.validation_alias) for name, field in cls.model_fields.items()}
+        # By these names alone: the source would also look for a field's own, such as `port`.
+        source.env_vars = {name: env[name] for name in names.values() if env.get(name)}
         try:
             return cls(**source())
         except ValidationError as error:
-            names = {name: str(field.validation_alias) for name, field in cls.model_fields.items()}
             raise SettingsError(setting_lines(error.errors(), names)) from error
 
     @classmethod

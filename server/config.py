@@ -144,7 +144,8 @@ class Settings(BaseSettings):
         """
         source = EnvSettingsSource(cls, case_sensitive=True)
         env = os.environ if environ is None else environ
-        source.env_vars = {name: value for name, value in env.items() if value}
+        # By these names alone: the source would also look for a field's own, such as `port`.
+        source.env_vars = {name: env[name] for name in setting_names() if env.get(name)}
         try:
             return cls(**source())
         except ValidationError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from pydantic_settings import BaseSettings
 
 from gpu_worker.config import Settings as WorkerSettings
@@ -68,3 +69,17 @@ def test_the_local_stack_reads_what_its_rows_say() -> None:
     defaults = LocalSettings()
     assert documented["SHOP_PORT"][1] == str(defaults.shop_port)
     assert documented["PROTEUS_HOME"][1] == defaults.home.name
+
+
+AnySettings = type[Settings] | type[WorkerSettings] | type[LocalSettings]
+
+
+@pytest.mark.parametrize("settings", [Settings, WorkerSettings, LocalSettings])
+def test_only_documented_names_are_read(settings: AnySettings) -> None:
+    """Not a field's own name, such as `port`, which may stand in any environment."""
+    needed = {
+        "PROTEUS_SECRET_KEY": "x" * 32, "DATABASE_URL": "sqlite://", "REDIS_URL": "redis://x",
+        "S3_BUCKET": "proteus",
+    }  # fmt: skip
+    stray = dict.fromkeys(settings.model_fields, "7")
+    assert settings.from_env(needed | stray) == settings.from_env(needed)

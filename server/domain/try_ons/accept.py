@@ -111,7 +111,7 @@ def _refuse_ignored(engine: str, options: Options) -> None:
     ignored = not_honoured(engine, options)
     if ignored:
         names = " and ".join(ignored)
-        detail = f"The engine {engine} does not honour {names}. Leave it out."
+        detail = f"The engine {engine} does not honour {names}: leave out what is named."
         raise Problem(Code.OPTION_NOT_SUPPORTED, detail, param=f"options.{ignored[0]}")
 
 

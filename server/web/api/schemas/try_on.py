@@ -25,8 +25,9 @@ from server.web.api.schemas.base import (
 def _option(default: Any, name: str) -> Any:
     """A field whose description says which engines honour it."""
     engines = sorted(engine for engine, honoured in HONOURED.items() if name in honoured)
+    others = "another engine refuses it" if engines else "every one refuses it"
     who = f"by {', '.join(engines)}" if engines else "by no engine yet"
-    said = f"Honoured {who}; another engine refuses it with `option_not_supported`."
+    said = f"Honoured {who}; {others} with `option_not_supported`."
     return Field(default=default, description=said)
 
 
