@@ -9,9 +9,10 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 # node comes from the virtual environment, so that every machine checks with the same one.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 PROTEUS_HOME ?= .proteus
-# Who has nothing left takes half of what the other still has. So the longest file is no tail, and
-# the tests of a file stay together but where it is parted: its own set-up is made twice at most.
-PYTEST := $(BIN)/pytest -n 2 --dist worksteal
+# worksteal: a process that has run all its tests takes half of the other's, so that no long file is
+# run while one core is idle. A file's tests are split at one place at most, or its set-up costs more.
+# Three processes for two cores: faults and browsers mostly wait.
+PYTEST := $(BIN)/pytest -n 3 --dist worksteal
 # What a developer of the server can do without; the marks: CONTRIBUTING.md.
 NOT_FAST := browser faults slow process ceph postgres torch
 EMPTY :=

@@ -105,8 +105,8 @@ def _law(value: object) -> object:
 
 
 OnOrOff = Annotated[bool, _from_text(_on_or_off)]
-# 0 or not a number is refused, and so is what has no end.
-Seconds = Annotated[float, Field(allow_inf_nan=False)]
+# `float` alone takes nan and inf.
+Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
 class Settings(BaseSettings):
@@ -137,22 +137,20 @@ class Settings(BaseSettings):
     policy: Annotated[Law, BeforeValidator(_law)] = Field(
         default=Law.LEARNED, validation_alias="PROTEUS_POLICY"
     )
-    target_s: Seconds = Field(default=10, ge=0.1, le=3600, validation_alias="PROTEUS_TARGET_S")
-    cold_start_s: Seconds = Field(
-        default=60, ge=0, le=3600, validation_alias="PROTEUS_COLD_START_S"
-    )
+    target_s: Finite = Field(default=10, ge=0.1, le=3600, validation_alias="PROTEUS_TARGET_S")
+    cold_start_s: Finite = Field(default=60, ge=0, le=3600, validation_alias="PROTEUS_COLD_START_S")
     tiers: Annotated[tuple[Tier, ...], NoDecode, _from_text(_tiers)] = Field(
         default=LADDER, validation_alias="PROTEUS_TIERS"
     )
     peeks: Annotated[tuple[float, ...], NoDecode, _from_text(_fractions)] = Field(
         default=(0.4,), validation_alias="PROTEUS_PEEKS"
     )
-    lease_s: Seconds = Field(default=20, ge=1, le=600, validation_alias="PROTEUS_LEASE_S")
-    maintenance_s: Seconds = Field(
+    lease_s: Finite = Field(default=20, ge=1, le=600, validation_alias="PROTEUS_LEASE_S")
+    maintenance_s: Finite = Field(
         default=5, ge=0.1, le=600, validation_alias="PROTEUS_MAINTENANCE_S"
     )
-    grace_s: Seconds = Field(default=25, ge=0, le=3600, validation_alias="PROTEUS_GRACE_S")
-    hard_deadline_s: Seconds = Field(
+    grace_s: Finite = Field(default=25, ge=0, le=3600, validation_alias="PROTEUS_GRACE_S")
+    hard_deadline_s: Finite = Field(
         default=120, ge=1, le=86_400, validation_alias="PROTEUS_HARD_DEADLINE_S"
     )
 
@@ -169,9 +167,7 @@ class Settings(BaseSettings):
         default=10_485_760, ge=1024, le=1 << 30, validation_alias="PROTEUS_MAX_UPLOAD_BYTES"
     )
     decoders: int = Field(default=2, ge=1, le=64, validation_alias="PROTEUS_DECODERS")
-    decode_cpu_s: Seconds = Field(
-        default=5, ge=0.1, le=600, validation_alias="PROTEUS_DECODE_CPU_S"
-    )
+    decode_cpu_s: Finite = Field(default=5, ge=0.1, le=600, validation_alias="PROTEUS_DECODE_CPU_S")
     decode_memory_bytes: int = Field(
         default=1 << 30, ge=1 << 28, le=1 << 36, validation_alias="PROTEUS_DECODE_MEMORY_BYTES"
     )
@@ -204,7 +200,7 @@ class Settings(BaseSettings):
     compile_cache_dir: str = Field(
         default=".proteus/compiled", validation_alias="PROTEUS_COMPILE_CACHE_DIR"
     )
-    gpu_memory_share: Seconds = Field(
+    gpu_memory_share: Finite = Field(
         default=1.0, ge=0.05, le=1, validation_alias="PROTEUS_GPU_MEMORY_SHARE"
     )
     safety_checker: OnOrOff = Field(default=True, validation_alias="PROTEUS_SAFETY_CHECKER")

@@ -145,11 +145,11 @@ class Settings(BaseSettings):
         source = EnvSettingsSource(cls, case_sensitive=True)
         env = os.environ if environ is None else environ
         # By these names alone: the source would also look for a field's own, such as `port`.
-        source.env_vars = {name: env[name] for name in setting_names() if env.get(name)}
+        names = setting_names()
+        source.env_vars = {name: env[name] for name in names.values() if env.get(name)}
         try:
             return cls(**source())
         except ValidationError as error:
-            names = {name: str(field.validation_alias) for name, field in cls.model_fields.items()}
             raise SettingsError(setting_lines(error.errors(), names)) from error
 
     @classmethod
@@ -182,6 +182,6 @@ class Settings(BaseSettings):
         return self.server_url.startswith("https://")
 
 
-def setting_names() -> list[str]:
-    """The environment variables that the server reads."""
-    return [str(field.validation_alias) for field in Settings.model_fields.values()]
+def setting_names() -> dict[str, str]:
+    """The environment variable of each field."""
+    return {name: str(field.validation_alias) for name, field in Settings.model_fields.items()}

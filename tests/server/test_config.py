@@ -27,7 +27,7 @@ def test_defaults_and_names() -> None:
     read = Settings.from_env(GOOD | {"PROTEUS_ENGINE": "", "UNKNOWN": "1"})
     assert (read.engine, read.photo_ttl_s, read.max_upload_bytes) == ("preview", 86_400, 10_485_760)
     assert read.engine_for("live") == read.engine_for("test") == "preview"
-    assert all(name.isupper() for name in setting_names())
+    assert all(name.isupper() for name in setting_names().values())
 
 
 def test_live_keys_take_the_engine_and_test_keys_the_preview() -> None:

@@ -43,7 +43,6 @@ _CHIN = 1.1  # below the mouth, of what the nose lies above it
 _FACE = 1.12  # of the distance between the ears
 _OLD_GROWN_SW = 0.03
 _COVERED = 0.98
-_TUBE = 1.25
 _HAND_OVERLAP_SW = 0.0
 _TRIM_GROWN_SW = 0.04
 _BELOW_HEM_TL = 0.02

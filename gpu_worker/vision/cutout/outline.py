@@ -24,7 +24,6 @@ _NECK_REACH = 0.40  # of the torso's width, from the axis
 _NECK_LEAST = 0.13
 _SLIDE = 0.24
 _STEEP = 1.0
-_HANGING = 1.1
 
 
 @dataclass(frozen=True, slots=True)
