@@ -11,8 +11,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 PROTEUS_HOME ?= .proteus
 # worksteal: a process that has run all its tests takes half of the other's, so that no long file is
 # run while one core is idle. A file's tests are split at one place at most, or its set-up costs more.
-# Three processes for two cores: faults and browsers mostly wait.
-PYTEST := $(BIN)/pytest -n 3 --dist worksteal
+PYTEST := $(BIN)/pytest -n 2 --dist worksteal
 # What a developer of the server can do without; the marks: CONTRIBUTING.md.
 NOT_FAST := browser faults slow process ceph postgres torch
 EMPTY :=
