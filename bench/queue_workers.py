@@ -78,7 +78,7 @@ class NoCourier:
     def renew(self, order: Order) -> Order:
         return order
 
-    def sketch(self, _job: Job, _pixels: Pixels) -> None:
+    def store_partial(self, _job: Job, _pixels: Pixels) -> None:
         """Nobody looks."""
 
     def withdraw(self, _job: Job) -> None:

@@ -142,8 +142,8 @@ class Settings(BaseSettings):
     tiers: Annotated[tuple[Tier, ...], NoDecode, _from_text(_tiers)] = Field(
         default=LADDER, validation_alias="PROTEUS_TIERS"
     )
-    peeks: Annotated[tuple[float, ...], NoDecode, _from_text(_fractions)] = Field(
-        default=(0.4,), validation_alias="PROTEUS_PEEKS"
+    partials: Annotated[tuple[float, ...], NoDecode, _from_text(_fractions)] = Field(
+        default=(0.4,), validation_alias="PROTEUS_PARTIALS"
     )
     lease_s: Finite = Field(default=20, ge=1, le=600, validation_alias="PROTEUS_LEASE_S")
     maintenance_s: Finite = Field(

@@ -104,7 +104,7 @@ class Engine(Protocol):
     """Draws pictures, several samples a step. One worker process serves one engine.
 
     An engine that cannot step has one step. The tailor follows the same shape. One that says
-    `works_beside = True` may be asked to `admit` and to `finish` in another thread than the one
+    `has_side_thread = True` may be asked to `admit` and to `finish` in another thread than the one
     that steps, one sample at a time.
     """
 
@@ -141,8 +141,8 @@ class Engine(Protocol):
             Exception: anything else; the worker then runs the samples one by one.
         """
 
-    def peek(self, sample: Sample) -> Pixels | None:
-        """A rough picture of a sample under way, cheap to make, of any size; None where the
+    def partial(self, sample: Sample) -> Pixels | None:
+        """A partial picture of a sample under way, cheap to make, of any size; None where the
         engine has none. The sample stays as it is."""
         ...
 

@@ -46,7 +46,7 @@ def steward_lives(redis_url: str, pid: int) -> bool:
     return False
 
 
-def somebody_rules(redis_url: str) -> bool:
+def arbitrator_leads(redis_url: str) -> bool:
     """Whether there is an arbitrator; where another one rules, ours stands by and is healthy."""
     with suppress(redis.RedisError, OSError), _client(redis_url) as client:
         return bool(client.exists(contract.ARBITRATOR))

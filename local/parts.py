@@ -191,7 +191,7 @@ def _workers(stack: Stack, env: Mapping[str, str]) -> list[Part]:
             "arbitrator",
             [*PYTHON, "gpu_worker", "arbitrate"],
             after=SERVICES,
-            is_healthy=lambda pid: health.somebody_rules(stack.redis_url),
+            is_healthy=lambda pid: health.arbitrator_leads(stack.redis_url),
         ),
         *(
             _part(

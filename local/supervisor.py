@@ -137,9 +137,9 @@ class Supervisor:
             return
         if exit_code == EXIT_SETTINGS:
             raise StackError(run.part.name, "refuses its settings", EXIT_SETTINGS)
-        self._bury(run, exit_code, now)
+        self._note_end(run, exit_code, now)
 
-    def _bury(self, run: Run, exit_code: int, now: float) -> None:
+    def _note_end(self, run: Run, exit_code: int, now: float) -> None:
         run.deaths = [at for at in run.deaths if now - at < DEATHS_WITHIN_S] + [now]
         if len(run.deaths) >= DEATHS:
             raise StackError(run.part.name, f"died {DEATHS} times in a minute")

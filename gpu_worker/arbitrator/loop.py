@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from redis.exceptions import RedisError
 
 from gpu_worker import contract
-from gpu_worker.arbitrator.throne import LOCK_S, Throne
+from gpu_worker.arbitrator.leader_lock import LOCK_S, LeaderLock
 from gpu_worker.contract import Policy
 from gpu_worker.control import Memory, Terms, decide, wanted_workers
-from gpu_worker.queue.sight import Sight, engines_of
+from gpu_worker.queue.snapshot import EngineSnapshots, engines_of
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -38,8 +38,8 @@ class Arbitrator:
         self._connection = connection
         self._terms = terms
         self._hurry = hurry
-        self._throne = Throne(connection, LOCK_S / hurry)
-        self._sights: dict[str, Sight] = {}
+        self._leader_lock = LeaderLock(connection, LOCK_S / hurry)
+        self._snapshots: dict[str, EngineSnapshots] = {}
         self._memories: dict[str, Memory] = {}
         self._told: dict[str, Policy] = {}
         self._engines_at = float("-inf")
@@ -51,18 +51,18 @@ class Arbitrator:
         Raises:
             RedisError: Redis is away.
         """
-        rules = self._throne.take()
+        rules = self._leader_lock.acquire()
         self._find_engines(now)
         policies: dict[str, Policy] = {}
         wanted: dict[str, int] = {}
-        for engine in self._sights:
+        for engine in self._snapshots:
             policies[engine], wanted[engine] = self._decide(engine, now)
-        rules = rules and self._proclaim(policies, wanted)
+        rules = rules and self._publish(policies, wanted)
         self._say(rules)
         return rules
 
     def leave(self) -> None:
-        self._throne.leave()
+        self._leader_lock.release()
 
     def _find_engines(self, now: float) -> None:
         """Whoever has workers, and whoever ever had a line: an engine may need its first worker."""
@@ -72,8 +72,8 @@ class Arbitrator:
         queues: Any = self._connection.smembers(contract.RQ_QUEUES)
         workers: Any = self._connection.smembers(contract.RQ_WORKERS)
         names = {key.decode().split(":")[2] for key in queues if key.count(b":") >= 4}
-        for engine in (names | engines_of(self._connection, workers)) - self._sights.keys():
-            self._sights[engine] = Sight(self._connection, engine, self._terms.tiers)
+        for engine in (names | engines_of(self._connection, workers)) - self._snapshots.keys():
+            self._snapshots[engine] = EngineSnapshots(self._connection, engine, self._terms.tiers)
             self._memories[engine] = self._memory_of(engine)
 
     def _memory_of(self, engine: str) -> Memory:
@@ -83,18 +83,18 @@ class Arbitrator:
         return Memory(rung=names.index(tier) if tier in names else 0)
 
     def _decide(self, engine: str, now: float) -> tuple[Policy, int]:
-        view = self._sights[engine].look(now)
+        view = self._snapshots[engine].look(now)
         memory = self._memories[engine]
         policy, memory = decide(view, memory, now, self._terms)
         self._memories[engine] = memory
         return policy, wanted_workers(view, memory, self._terms)
 
-    def _proclaim(self, policies: dict[str, Policy], wanted: dict[str, int]) -> bool:
+    def _publish(self, policies: dict[str, Policy], wanted: dict[str, int]) -> bool:
         words = {engine: policy.to_redis() for engine, policy in policies.items()}
-        if not self._throne.proclaim(words, wanted, contract.POLICY_TTL_S / self._hurry):
+        if not self._leader_lock.publish(words, wanted, contract.POLICY_TTL_S / self._hurry):
             return False
         for engine, policy in policies.items():
-            self._sights[engine].save()
+            self._snapshots[engine].save()
             self._note(engine, policy)
         return True
 
@@ -109,7 +109,9 @@ class Arbitrator:
 
     def _say(self, rules: bool) -> None:
         if rules != self._rules:
-            log.info("%s %s", self._throne.name, "rules" if rules else "looks on: another rules")
+            log.info(
+                "%s %s", self._leader_lock.name, "rules" if rules else "looks on: another rules"
+            )
         self._rules = rules
 
 

@@ -106,7 +106,7 @@ class TryOnJob(_Job):
     photo_parts_key: str | None = None
     garment_parts_key: str | None = None
     mask_key: str | None = None
-    partial_key: str | None = None  # where a rough picture of a try-on under way may be put
+    partial_key: str | None = None  # where a partial picture of a try-on under way may be put
     seed: int = 0
     options: Options = field(default_factory=Options)
 
@@ -237,7 +237,7 @@ class EventType(StrEnum):
     ready or rejected, a garment's picture may have to be fetched before."""
 
     RUNNING = "running"
-    PREVIEW = "preview"
+    PARTIAL = "partial"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     CANCELLED = "cancelled"

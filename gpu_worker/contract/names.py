@@ -18,7 +18,7 @@ DEFAULT_BATCH_SIZE = 4
 POLICY_TTL_S = 5
 WORKER_TTL_S = 10
 # What a worker counts of itself since it started, in the hash by which it says that it lives.
-WORKER_COUNTS = ("finished", "refused", "out_of_memory", "batches_parted", "peeks_failed")
+WORKER_COUNTS = ("finished", "refused", "out_of_memory", "batches_parted", "partials_failed")
 STEWARD_TTL_S = 10
 ARBITRATOR = "proteus:arbitrator"  # lock: which arbitrator rules
 SCALE = "proteus:scale"  # Redis hash, engine -> workers wanted, for whoever adds workers

@@ -53,7 +53,7 @@ class NullEngine:
         for sample in samples:
             sample.step += 1
 
-    def peek(self, _sample: NullSample) -> None:
+    def partial(self, _sample: NullSample) -> None:
         """Nothing to see."""
 
     def finish(self, sample: NullSample) -> Picture:

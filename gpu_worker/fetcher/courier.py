@@ -70,7 +70,7 @@ class FetchCourier:
     def renew(self, order: Fetched) -> Fetched:
         return order
 
-    def sketch(self, _job: Job, _pixels: Pixels) -> str | None:
+    def store_partial(self, _job: Job, _pixels: Pixels) -> str | None:
         """Nobody watches the fetcher."""
         return None
 

@@ -52,7 +52,7 @@ class Fetcher:
         for sample in samples:
             sample.step = 1
 
-    def peek(self, _sample: Passing) -> None:
+    def partial(self, _sample: Passing) -> None:
         """Nothing to see."""
 
     def finish(self, sample: Passing) -> Fetched:

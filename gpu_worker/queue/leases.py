@@ -68,7 +68,7 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class Capacity:
     """How many jobs may be claimed: of the live lane, of both together, and of the bulk lane even
     when the live one takes all the rest; beyond that, one live job of each of so many merchants
     who are not `here`."""
@@ -91,7 +91,7 @@ class Room:
     def most(self) -> int:
         return max(self.live, self.both) + self.bulk_at_least + self.newcomers
 
-    def exceeds(self, other: Room) -> bool:
+    def exceeds(self, other: Capacity) -> bool:
         """Whether there is room here that there was not in `other`."""
         return (
             self.live > other.live
@@ -128,21 +128,21 @@ class Leases:
         self._hand_back = connection.register_script(_HAND_BACK)
         self._recover = connection.register_script(_RECOVER)
 
-    def claim(self, room: Room, expected_ms: float = 1000) -> list[Claim]:
+    def claim(self, capacity: Capacity, expected_ms: float = 1000) -> list[Claim]:
         """Takes live jobs, then bulk jobs, as far as there is room; always of the merchant that
         is furthest behind, between equals in turns. Each is charged with `expected_ms` at once,
         or whoever is behind would take all the room there is."""
-        sizes = [room.live, room.both, room.bulk_at_least]
+        sizes = [capacity.live, capacity.both, capacity.bulk_at_least]
         charged_ms = max(1.0, expected_ms)
-        here: list[str | int] = [len(room.here), *sorted(room.here)]
-        executions = [uuid4().hex for _ in range(room.most)]
-        more = [room.newcomers, self._per_merchant]
+        here: list[str | int] = [len(capacity.here), *sorted(capacity.here)]
+        executions = [uuid4().hex for _ in range(capacity.most)]
+        more = [capacity.newcomers, self._per_merchant]
         terms = [*self._terms(), *sizes, f"{charged_ms:.3f}", *more, *here]
         args = [*self._queues, self._worker, *terms, *executions]
         rows = self._claim(keys=self._keys, args=args)
         return [Claim.from_redis(row, charged_ms) for row in rows]
 
-    def hears_the_bell(self, within_s: float) -> bool:
+    def wait_for_bell(self, within_s: float) -> bool:
         """Whether somebody enqueues within this time."""
         return self._connection.blpop([self._bell], within_s) is not None
 

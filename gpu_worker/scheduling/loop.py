@@ -14,16 +14,16 @@ from typing import Any, Protocol
 
 from gpu_worker.contract import Tier
 from gpu_worker.engine import DeviceLostError, OutOfMemoryError, Pixels, Refusal
-from gpu_worker.scheduling.beside import Beside
 from gpu_worker.scheduling.metrics import Metrics
-from gpu_worker.scheduling.mishaps import Mishaps
 from gpu_worker.scheduling.plan import Scheduler
+from gpu_worker.scheduling.recovery import Recovery
 from gpu_worker.scheduling.run import Run
+from gpu_worker.scheduling.side_thread import SideThread
 
 log = logging.getLogger(__name__)
 
 ADMIT, FINISH = "admit", "finish"
-BESIDE_S = 0.02  # so long a turn without a step waits for what is done beside
+SIDE_WAIT_S = 0.02  # so long a turn without a step waits for what is done beside
 
 
 class Steps(Protocol):
@@ -43,7 +43,7 @@ class Steps(Protocol):
     def steps_of(self, tier: Tier) -> int: ...
     def admit(self, order: Any) -> Any: ...
     def step(self, samples: Sequence[Any]) -> None: ...
-    def peek(self, sample: Any) -> Any: ...
+    def partial(self, sample: Any) -> Any: ...
     def finish(self, sample: Any) -> Any: ...
 
 
@@ -55,8 +55,8 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
-class Peek:
-    """A rough picture of one that is under way."""
+class Partial:
+    """A partial picture of one that is under way."""
 
     id: str
     pixels: Pixels
@@ -76,7 +76,7 @@ class Turn:
     """What came of one step. `spent`: the ms of the engine that each id had of it."""
 
     progress: list[Progress] = field(default_factory=list)
-    peeks: list[Peek] = field(default_factory=list)
+    partials: list[Partial] = field(default_factory=list)
     finished: list[Finished] = field(default_factory=list)
     spent: dict[str, float] = field(default_factory=lambda: defaultdict(float))
 
@@ -104,9 +104,9 @@ class Runner:
         self._on_last_step = on_last_step
         self._on_start = on_start
         self._runs: dict[str, Run] = {}
-        self._beside = Beside() if getattr(engine, "works_beside", False) else None
+        self._side_thread = SideThread() if getattr(engine, "has_side_thread", False) else None
         self.metrics = metrics or Metrics()
-        self._mishaps = Mishaps(scheduler, renew, self.metrics)
+        self._recovery = Recovery(scheduler, renew, self.metrics)
         self.at_work: Sequence[str] = ()
 
     def __len__(self) -> int:
@@ -114,10 +114,10 @@ class Runner:
 
     def add(self, run: Run) -> None:
         self._runs[run.id] = run
-        if self._beside is None or run.alone:  # a suspect has the whole engine to itself
+        if self._side_thread is None or run.alone:  # a suspect has the whole engine to itself
             self._scheduler.add(run)
         else:
-            self._beside.ask(run.id, ADMIT, self._engine.admit, run.order)
+            self._side_thread.ask(run.id, ADMIT, self._engine.admit, run.order)
 
     def remove(self, run_id: str) -> None:
         """Forgets an order, at whatever step it is."""
@@ -127,7 +127,7 @@ class Runner:
     def turn(self, slots: int) -> Turn:
         """One step of the samples the scheduler chooses."""
         turn = Turn()
-        self._hear(turn, 0.0 if len(self._scheduler) else BESIDE_S)
+        self._hear(turn, 0.0 if len(self._scheduler) else SIDE_WAIT_S)
         chosen = self._scheduler.choose(min(slots, self._engine.max_slots), self.metrics.curve)
         batch = [run for run_id in chosen if self._is_admitted(run := self._runs[run_id], turn)]
         if batch and self._stepped(batch, turn):
@@ -142,7 +142,7 @@ class Runner:
 
     def _welcome(self, run: Run, admitted: Any, turn: Turn) -> None:
         """`admitted`: its sample, or what the engine raised instead."""
-        if isinstance(admitted, OutOfMemoryError) and self._mishaps.postpone(run, self._inside()):
+        if isinstance(admitted, OutOfMemoryError) and self._recovery.postpone(run, self._inside()):
             return
         if isinstance(admitted, Exception):
             self._end(run, admitted, turn)
@@ -167,7 +167,7 @@ class Runner:
 
     def _mend(self, batch: list[Run], error: Exception, turn: Turn) -> None:
         is_full = isinstance(error, OutOfMemoryError)
-        if not (self._mishaps.halve(batch) if is_full else self._mishaps.part(batch, error)):
+        if not (self._recovery.halve(batch) if is_full else self._recovery.part(batch, error)):
             self._end(batch[0], error, turn)
 
     def _note_step(self, batch: list[Run], took_s: float, turn: Turn) -> None:
@@ -175,33 +175,33 @@ class Runner:
         for run in batch:
             run.steps_s += took_s
         self._spend(batch, took_s, turn)
-        self._mishaps.fitted(batch)
+        self._recovery.fitted(batch)
 
     def _look_at(self, run: Run, turn: Turn) -> None:
         if run.sample.step < run.sample.steps:
             turn.progress.append(Progress(run.id, run.sample.step, run.sample.steps))
-            self._peek(run, turn)
+            self._note_partial(run, turn)
         else:
             self._finish(run, turn)
 
-    def _peek(self, run: Run, turn: Turn) -> None:
-        due = [part for part in run.peeks if run.sample.step >= part * run.sample.steps]
+    def _note_partial(self, run: Run, turn: Turn) -> None:
+        due = [part for part in run.partials if run.sample.step >= part * run.sample.steps]
         if not due:
             return
-        run.peeks = run.peeks[len(due) :]
-        rough = self._ask(self._engine.peek, run.sample, run, turn)
-        if isinstance(rough, Exception):  # nobody was promised one
-            log.warning("job %s: no partial picture: %r", run.id, rough)
-            self.metrics.count("peeks_failed")
-        elif rough is not None:
-            turn.peeks.append(Peek(run.id, rough))
+        run.partials = run.partials[len(due) :]
+        partial = self._ask(self._engine.partial, run.sample, run, turn)
+        if isinstance(partial, Exception):  # nobody was promised one
+            log.warning("job %s: no partial picture: %r", run.id, partial)
+            self.metrics.count("partials_failed")
+        elif partial is not None:
+            turn.partials.append(Partial(run.id, partial))
 
     def _finish(self, run: Run, turn: Turn) -> None:
-        if self._beside is None or run.alone:
+        if self._side_thread is None or run.alone:
             self._conclude(run, self._ask(self._engine.finish, run.sample, run, turn), turn)
         else:
             self._scheduler.remove(run.id)  # its slot is free
-            self._beside.ask(run.id, FINISH, self._engine.finish, run.sample)
+            self._side_thread.ask(run.id, FINISH, self._engine.finish, run.sample)
 
     def _conclude(self, run: Run, picture: Any, turn: Turn) -> None:
         """`picture`: the engine's, or what it raised instead."""
@@ -213,7 +213,7 @@ class Runner:
         self._end(run, picture, turn)
 
     def _makes_room(self, run: Run) -> bool:
-        return self._beside is not None and self._mishaps.make_room(run, self._inside() - 1)
+        return self._side_thread is not None and self._recovery.make_room(run, self._inside() - 1)
 
     def _note_picture(self, run: Run) -> None:
         self.metrics.around(run.bucket, run.around_s * 1000)
@@ -240,12 +240,12 @@ class Runner:
     # --- beside the steps ------------------------------------------------------------------------
 
     @property
-    def busy_beside_since(self) -> float:
+    def side_busy_since(self) -> float:
         """When what the engine does beside its steps began; infinity where it does nothing."""
-        return self._beside.busy_since if self._beside else float("inf")
+        return self._side_thread.busy_since if self._side_thread else float("inf")
 
     def _hear(self, turn: Turn, within_s: float) -> None:
-        for answer in self._beside.answers(within_s) if self._beside else ():
+        for answer in self._side_thread.answers(within_s) if self._side_thread else ():
             run = self._runs.get(answer.run_id)
             if isinstance(answer.result, DeviceLostError):
                 self.at_work = [answer.run_id]

@@ -35,13 +35,13 @@ class Scheduler:
     def __init__(self) -> None:
         self._runs: dict[str, Run] = {}
         self._merchants = {lane: Shares[str]() for lane in LANES}
-        self._rooms = {lane: Shares[str]() for lane in LANES}
+        self._class_shares = {lane: Shares[str]() for lane in LANES}
         self._lanes = Shares[Lane]()
         self._served: dict[tuple[Lane, str], int] = {}  # of a merchant: its latest start
         self._limits: dict[str, int] = {}
         self._starts = 0
         self._turn = 0
-        self._is_beside = False  # the step's bulk samples fill slots that cost live ones little
+        self._is_sharing = False  # the step's bulk samples fill slots that cost live ones little
 
     def __len__(self) -> int:
         return len(self._runs)
@@ -95,15 +95,17 @@ class Scheduler:
             part = step.of(lane)
             merchants = {run.merchant: 1.0 for run in part.present}
             part.settle(self._merchants[lane], lambda run: run.merchant, merchants)
-            part.settle(self._rooms[lane], lambda run: run.room, _room_weights(part.present))
+            part.settle(
+                self._class_shares[lane], lambda run: run.batch_class, _class_weights(part.present)
+            )
 
     def _settle_lanes(self, step: _Step, lanes: Mapping[Lane, float]) -> None:
         """A spare slot is nobody's: it is not paid for, and bulk is owed nothing meanwhile, unless
-        some of it waits in another room. Live samples that all run still wanted the step for
+        some of it waits in another batch class. Live samples that all run still wanted the step for
         themselves."""
-        if self._is_beside:
-            room = step.ran[0].room
-            if all(t.room == room for t in step.present if t.lane is Lane.BULK):
+        if self._is_sharing:
+            batch_class = step.ran[0].batch_class
+            if all(t.batch_class == batch_class for t in step.present if t.lane is Lane.BULK):
                 return
             step = replace(step, ran=[t for t in step.ran if t.lane is Lane.LIVE])
         step.settle(self._lanes, lambda run: run.lane, lanes, waiting=set(lanes))
@@ -113,7 +115,7 @@ class Scheduler:
         for lane in LANES:
             if not self._of(lane):
                 self._merchants[lane].clear()
-                self._rooms[lane].clear()
+                self._class_shares[lane].clear()
                 self._lanes.clear()
 
     # --- one lane --------------------------------------------------------------------------------
@@ -121,25 +123,31 @@ class Scheduler:
     def _of(self, lane: Lane) -> list[Run]:
         return [run for run in self._runs.values() if run.lane is lane]
 
-    def _pick(self, lane: Lane, slots: int, room: str | None = None) -> list[Run]:
-        """Whom a lane would send into the next step, were it alone; all of one room."""
+    def _pick(self, lane: Lane, slots: int, batch_class: str | None = None) -> list[Run]:
+        """Whom a lane would send into the next step, were it alone; all of one batch class."""
         mine = self._of(lane)
         started = [run for run in mine if run.started is not None]
         if len(started) >= slots + PAUSED:
             mine = started
-        if room is None and mine:
-            room = self._next_room(lane, mine)
-        fitting = [run for run in mine if run.room == room]
+        if batch_class is None and mine:
+            batch_class = self._next_class(lane, mine)
+        fitting = [run for run in mine if run.batch_class == batch_class]
         return self._in_turns(lane, fitting, self._most(fitting, slots))
 
     def _most(self, runs: Sequence[Run], slots: int) -> int:
         return min(slots, self._limits.get(runs[0].bucket, slots)) if runs else 0
 
-    def _next_room(self, lane: Lane, runs: Sequence[Run]) -> str:
+    def _next_class(self, lane: Lane, runs: Sequence[Run]) -> str:
         """The one that is furthest behind; between equals, where somebody has not begun."""
-        fresh = {run.room for run in runs if run.started is None}
-        rooms = dict.fromkeys(run.room for run in runs)
-        return min(rooms, key=lambda room: (self._rooms[lane].ahead(room), room not in fresh))
+        fresh = {run.batch_class for run in runs if run.started is None}
+        batch_classes = dict.fromkeys(run.batch_class for run in runs)
+        return min(
+            batch_classes,
+            key=lambda batch_class: (
+                self._class_shares[lane].ahead(batch_class),
+                batch_class not in fresh,
+            ),
+        )
 
     def _in_turns(self, lane: Lane, runs: Sequence[Run], slots: int) -> list[Run]:
         """Each merchant gets a first slot before any gets a second. Among equals those who have
@@ -172,30 +180,34 @@ class Scheduler:
     # --- the two together ------------------------------------------------------------------------
 
     def _with_bulk(self, live: list[Run], slots: int, curve: Curve) -> list[Run]:
-        self._is_beside = False
+        self._is_sharing = False
         if not live:
             return self._pick(Lane.BULK, slots)
-        room, slots = live[0].room, self._most(live, slots)
-        beside = self._pick(Lane.BULK, self._spare(len(live), slots, curve(room)), room)
+        batch_class, slots = live[0].batch_class, self._most(live, slots)
+        beside = self._pick(
+            Lane.BULK, self._spare(len(live), slots, curve(batch_class)), batch_class
+        )
         if self._lanes.ahead(Lane.BULK) < 0:
             turn = self._bulks_turn(live, beside, slots)
             if turn is not None:
                 return turn
-        self._is_beside = bool(beside)
+        self._is_sharing = bool(beside)
         return live + beside
 
     def _spare(self, live: int, slots: int, curve: Mapping[int, float]) -> int:
         """Now and then one more than is known to be good, so that it becomes known."""
-        return min(slots - live, bulk_beside(live, slots, curve) + (self._turn % TRY_EVERY == 0))
+        return min(
+            slots - live, bulk_in_spare_slots(live, slots, curve) + (self._turn % TRY_EVERY == 0)
+        )
 
     def _bulks_turn(self, live: list[Run], beside: list[Run], slots: int) -> list[Run] | None:
-        """What bulk is owed: a step of its own where its next sample is of another room, else one
+        """What bulk is owed: a step of its own where its next sample is of another batch class, else one
         slot beside the live samples. A live sample that has begun makes place for it; a first
         step does not, as long as bulk can wait."""
         overdue = self._lanes.ahead(Lane.BULK) < -OVERDUE_MS
         may_wait = [run for run in live if overdue or run.started is not None]
         own = self._pick(Lane.BULK, slots)
-        if own[0].room != live[0].room:
+        if own[0].batch_class != live[0].batch_class:
             return own if len(may_wait) == len(live) else None
         if beside:
             return None  # it has more than that already
@@ -204,7 +216,7 @@ class Scheduler:
         return [t for t in live if t is not may_wait[-1]] + own[:1] if may_wait else None
 
 
-def bulk_beside(live: int, slots: int, curve: Mapping[int, float]) -> int:
+def bulk_in_spare_slots(live: int, slots: int, curve: Mapping[int, float]) -> int:
     """How many bulk samples may run beside so many live ones. A step is not expected to take
     longer with fewer samples, so that the largest good batch vouches for those below it."""
     bearable_ms = SLOWER * curve.get(live, 0.0)
@@ -238,13 +250,13 @@ class _Step:
         shares.pay(took, weights, idle if waiting is None else waiting)
 
 
-def _room_weights(runs: Iterable[Run]) -> dict[str, float]:
-    """Every merchant weighs one, divided among the rooms in which it has samples."""
-    rooms: dict[str, set[str]] = defaultdict(set)
+def _class_weights(runs: Iterable[Run]) -> dict[str, float]:
+    """Every merchant weighs one, divided among the batch_classes in which it has samples."""
+    batch_classes: dict[str, set[str]] = defaultdict(set)
     for run in runs:
-        rooms[run.merchant].add(run.room)
+        batch_classes[run.merchant].add(run.batch_class)
     weights: dict[str, float] = defaultdict(float)
-    for own in rooms.values():
-        for room in own:
-            weights[room] += 1 / len(own)
+    for own in batch_classes.values():
+        for batch_class in own:
+            weights[batch_class] += 1 / len(own)
     return weights

@@ -24,13 +24,15 @@ class Run:
     alone: bool = False
     started: int | None = None
     order: Any = None
-    peeks: Sequence[float] = ()  # fractions of its steps at which it will be looked at, ascending
+    partials: Sequence[
+        float
+    ] = ()  # fractions of its steps at which it will be looked at, ascending
     sample: Any = None
     steps_s: float = 0.0
     around_s: float = 0.0  # the engine's time before, between and after its steps, for it alone
 
     @property
-    def room(self) -> str:
+    def batch_class(self) -> str:
         """Samples of one room may share a forward pass."""
         return f"{self.bucket} alone {self.id}" if self.alone else self.bucket
 

@@ -19,7 +19,7 @@ from gpu_worker.storage.store import ObjectMissingError, ObjectTooLargeError, St
 from gpu_worker.vision import images
 
 MAX_OBJECT_BYTES = 100_000_000
-SKETCH_SIDE_PX = 512
+PARTIAL_SIDE_PX = 512
 Charge = Callable[[float], None]  # ms of work, which the job's merchant pays for
 OUTCOME = "outcome"  # metadata of the object that is stored last: how the job ended
 
@@ -62,12 +62,12 @@ class Courier(Protocol):
         """The same order as it was before an engine touched it."""
         ...
 
-    def sketch(self, job: Any, pixels: Pixels) -> str | None:
-        """Stores a rough picture of a job under way. Its key; None where nobody looks at one."""
+    def store_partial(self, job: Any, pixels: Pixels) -> str | None:
+        """Stores a partial picture of a job under way. Its key; None where nobody looks at one."""
         ...
 
     def withdraw(self, job: Any) -> None:
-        """Removes the rough picture: it came too late to be told of."""
+        """Removes the partial picture: it came too late to be told of."""
         ...
 
     def deliver(self, job: Any, product: Any, model_ms: int) -> Outcome:
@@ -118,10 +118,10 @@ class TryOnCourier:
     def renew(self, order: Order) -> Order:
         return replace(order, noise=SeededNoise(order.seed))
 
-    def sketch(self, job: Job, pixels: Pixels) -> str | None:
+    def store_partial(self, job: Job, pixels: Pixels) -> str | None:
         key = _try_on(job).partial_key
         if key is not None:
-            small = images.bounded(pixels, SKETCH_SIDE_PX)
+            small = images.bounded(pixels, PARTIAL_SIDE_PX)
             data = images.encode_jpeg(small, quality=80, label=self._label)
             self._store.put(key, data, "image/jpeg")
         return key

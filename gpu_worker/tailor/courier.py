@@ -75,7 +75,7 @@ class TailorCourier:
             self._store.put(job.cutout_key, _png(product.cutout), "image/png", mark)
         return outcome
 
-    def sketch(self, _job: Job, _pixels: Pixels) -> str | None:
+    def store_partial(self, _job: Job, _pixels: Pixels) -> str | None:
         """Nobody watches the tailor."""
         return None
 

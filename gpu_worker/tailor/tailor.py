@@ -55,7 +55,7 @@ class Tailor:
                 sample.result = refusal
             sample.step = 1
 
-    def peek(self, _sample: Fitting) -> None:
+    def partial(self, _sample: Fitting) -> None:
         """Nobody watches the tailor."""
 
     def finish(self, sample: Fitting) -> Fitted:

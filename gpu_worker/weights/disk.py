@@ -74,7 +74,7 @@ def locate(source: Source, lock: Lock) -> dict[str, Path]:
 
 
 @dataclass(frozen=True, slots=True)
-class Shelf:
+class WeightFiles:
     """Where weights lie: a folder of `<owner>/<repository>/…`, or else the hub's cache."""
 
     lock: Lock
@@ -104,16 +104,16 @@ class Shelf:
         return files[first].parents[first.count("/")]
 
 
-def shelf_of(settings: Settings) -> Shelf:
+def weight_files_of(settings: Settings) -> WeightFiles:
     """Where this machine's settings say that weights lie."""
     folder = Path(settings.weights_dir) if settings.weights_dir else None
-    return Shelf(Lock(Path(settings.weights_lock)), folder)
+    return WeightFiles(Lock(Path(settings.weights_lock)), folder)
 
 
-def check(kind: Kind, shelf: Shelf) -> Iterator[str]:
+def check(kind: Kind, weight_files: WeightFiles) -> Iterator[str]:
     """Compares every file on disk with the lock; yields one line for each fault."""
     for source in SOURCES[kind].all():
-        if shelf.lock.revision(source) is None:
-            yield f"{source.repository}: not in {shelf.lock.path}; fetch it first"
+        if weight_files.lock.revision(source) is None:
+            yield f"{source.repository}: not in {weight_files.lock.path}; fetch it first"
             continue
-        yield from differences(source, shelf.files(source), shelf.lock)
+        yield from differences(source, weight_files.files(source), weight_files.lock)

@@ -139,7 +139,7 @@ class BatchWorker:
         if not len(self.runner):
             self.book.gather(policy.slots, policy.max_wait_s)
         for request in self.book.take_ready():
-            self.runner.add(request.admit(policy.tier, self.settings.peeks))
+            self.runner.add(request.admit(policy.tier, self.settings.partials))
 
     # --- the end ---------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 
 from gpu_worker.contract import Lane
-from gpu_worker.queue.leases import Room
+from gpu_worker.queue.leases import Capacity
 from gpu_worker.worker.bill import Bill
 from gpu_worker.worker.request import Request, Stage
 
@@ -154,7 +154,7 @@ class Book:
 
     # --- room and waiting ------------------------------------------------------------------------
 
-    def room(self, slots: int) -> Room:
+    def room(self, slots: int) -> Capacity:
         """How many jobs may be claimed now.
 
         A live job may come while bulk fills the slots: it goes first. Beside live jobs only as
@@ -166,14 +166,14 @@ class Book:
         """
         with self._changed:
             if any(request.claim.runs_alone for request in self._held.values()):
-                return Room(0, 0, 0)
+                return Capacity(0, 0, 0)
             busy = [request for request in self._held.values() if request.needs_slot]
             most = max(0, 3 * slots - len(self._held))
             live = [request for request in busy if request.claim.lane is Lane.LIVE]
             fitting = len(live) + self._beside(len(live), slots) if live else slots
             here = frozenset(request.claim.merchant for request in live)
             taken = min(len(here), sum(not self._is_slow(request) for request in live))
-            return Room(
+            return Capacity(
                 live=min(most, max(0, slots - len(live))),
                 both=min(most, max(0, fitting - len(busy))),
                 bulk_at_least=int(len(live) == len(busy) and most > 0),
@@ -196,7 +196,7 @@ class Book:
             self._rang = True
             self._changed.notify_all()
 
-    def wait_for_room(self, slots: int, beyond: Room, timeout_s: float) -> None:
+    def wait_for_room(self, slots: int, beyond: Capacity, timeout_s: float) -> None:
         """Until more could be claimed than `beyond`, or somebody rang."""
         with self._changed:
             self._changed.wait_for(

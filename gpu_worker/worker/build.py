@@ -16,7 +16,7 @@ from gpu_worker.queue.events import Events
 from gpu_worker.queue.leases import ANY_NUMBER, Leases
 from gpu_worker.scheduling.loop import Runner, Steps
 from gpu_worker.scheduling.metrics import Metrics
-from gpu_worker.scheduling.plan import Scheduler, bulk_beside
+from gpu_worker.scheduling.plan import Scheduler, bulk_in_spare_slots
 from gpu_worker.storage.courier import Courier
 from gpu_worker.worker.batch import BatchWorker
 from gpu_worker.worker.bill import Bill
@@ -43,7 +43,7 @@ def build_worker(
     reader = PolicyReader(connection, engine, settings)
 
     def beside(live: int, slots: int) -> int:
-        return bulk_beside(live, slots, metrics.curve(reader.current.tier.size))
+        return bulk_in_spare_slots(live, slots, metrics.curve(reader.current.tier.size))
 
     book = Book(bill, beside)
     events, patience_s = Events(connection), settings.lease_s

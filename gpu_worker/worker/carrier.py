@@ -98,19 +98,19 @@ class Carrier:
             if request.is_ours:  # its end may have been told by a quicker thread
                 self._send(request.job, EventType.RUNNING, said)
 
-    def sketch(self, request: Request, pixels: Pixels) -> None:
+    def store_partial(self, request: Request, pixels: Pixels) -> None:
         """Stores a partial picture and tells of it, unless its end was told meanwhile."""
         try:
-            key = self._courier.sketch(request.job, pixels) if request.is_ours else None
-            if key is not None and not self._tell_of_sketch(request, key):
+            key = self._courier.store_partial(request.job, pixels) if request.is_ours else None
+            if key is not None and not self._tell_of_partial(request, key):
                 self._courier.withdraw(request.job)
         except (RedisError, StoreAwayError) as error:
             log.warning("job %s: no partial picture: %s", request.id, error)
 
-    def _tell_of_sketch(self, request: Request, key: str) -> bool:
+    def _tell_of_partial(self, request: Request, key: str) -> bool:
         with request.telling:
             if request.is_ours:
-                self._send(request.job, EventType.PREVIEW, {"key": key})
+                self._send(request.job, EventType.PARTIAL, {"key": key})
             return request.is_ours
 
     # --- how it ends -----------------------------------------------------------------------------

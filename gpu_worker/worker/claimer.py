@@ -20,9 +20,9 @@ from gpu_worker.queue.leases import Claim, Leases
 from gpu_worker.worker.bill import Bill
 from gpu_worker.worker.book import Book
 from gpu_worker.worker.carrier import Carrier
+from gpu_worker.worker.interval import Intervals
 from gpu_worker.worker.policy import PolicyReader
 from gpu_worker.worker.request import Request, Stage
-from gpu_worker.worker.rhythm import Rhythm
 from gpu_worker.worker.rq_side import RqSide
 from gpu_worker.worker.signals import Signals
 from gpu_worker.worker.tasks import Tasks
@@ -46,14 +46,14 @@ class Claimer:
     reader: PolicyReader
     signals: Signals
     maintenance_s: float
-    rhythm: Rhythm = field(default_factory=Rhythm)
+    intervals: Intervals = field(default_factory=Intervals)
     listens: threading.Event = field(default_factory=threading.Event)
 
     def claim_loop(self) -> None:
         stopping = self.signals.stopping
         while not stopping.is_set():
             try:
-                if self.rhythm.is_due("recover", self.maintenance_s):
+                if self.intervals.is_due("recover", self.maintenance_s):
                     self._recover()
                 if self.signals.may_claim:
                     self._claim()
@@ -72,7 +72,7 @@ class Claimer:
         that could claim nothing leaves the bell to the others."""
         while not self.signals.stopping.is_set():
             try:
-                if self.listens.wait(BELL_S) and self.leases.hears_the_bell(BELL_S):
+                if self.listens.wait(BELL_S) and self.leases.wait_for_bell(BELL_S):
                     self.listens.clear()
                     self.book.ring()
             except RedisError:

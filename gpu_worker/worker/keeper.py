@@ -22,9 +22,9 @@ from gpu_worker.scheduling.loop import Runner, Steps
 from gpu_worker.worker.bill import Bill
 from gpu_worker.worker.book import Book
 from gpu_worker.worker.carrier import Carrier
+from gpu_worker.worker.interval import Intervals
 from gpu_worker.worker.policy import PolicyReader
 from gpu_worker.worker.request import Request
-from gpu_worker.worker.rhythm import Rhythm
 from gpu_worker.worker.rq_side import RqSide
 from gpu_worker.worker.signals import Signals
 from gpu_worker.worker.tasks import Tasks
@@ -53,7 +53,7 @@ class Keeper:
     tasks: Tasks
     runner: Runner
     reader: PolicyReader
-    rhythm: Rhythm = field(default_factory=Rhythm)
+    intervals: Intervals = field(default_factory=Intervals)
 
     def keep_loop(self) -> None:
         while not self.signals.ended.wait(WATCH_S):
@@ -87,20 +87,20 @@ class Keeper:
 
     def _watch(self) -> None:
         self._take_out_cancelled()
-        if self.rhythm.is_due("policy", POLICY_S):
+        if self.intervals.is_due("policy", POLICY_S):
             self.reader.read(time.time())
-        if self.rhythm.is_due("lease", self.settings.lease_s / 3):
+        if self.intervals.is_due("lease", self.settings.lease_s / 3):
             self._keep_leases()
-        if self.rhythm.is_due("beat", BEAT_S):
+        if self.intervals.is_due("beat", BEAT_S):
             self.rq.say_alive(self.engine.name)
-        if self.rhythm.is_due("about", ABOUT_S):
+        if self.intervals.is_due("about", ABOUT_S):
             self._say_about()
             self.rq.say_how(bool(len(self.book)))
             self._settle_the_bill()
 
     def _end_if_hung(self) -> None:
         """No signal can interrupt a hung kernel; the lease brings its jobs to another worker."""
-        since = min(self.signals.stepping_since, self.runner.busy_beside_since)
+        since = min(self.signals.stepping_since, self.runner.side_busy_since)
         if time.monotonic() - since > self.settings.hard_deadline_s:
             log.critical("a step hangs for %s s: ending", self.settings.hard_deadline_s)
             os._exit(EXIT_HUNG)

@@ -15,7 +15,7 @@ from gpu_worker import contract
 from gpu_worker.config import Settings
 from gpu_worker.contract import Law, Tier
 from gpu_worker.control import Memory, View, decide, remember
-from gpu_worker.queue.sight import Sight, arrived
+from gpu_worker.queue.snapshot import EngineSnapshots, arrived
 from gpu_worker.scheduling.loop import Steps
 
 log = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ class PolicyReader:
         self._engine = engine
         self._settings = settings
         self._terms = settings.terms
-        self._sight = Sight(connection, engine.name, settings.tiers)
+        self._snapshots = EngineSnapshots(connection, engine.name, settings.tiers)
         self._memory = Memory()
         self._is_alone = False
         self._least_slots = int(getattr(engine, "least_slots", 1))
@@ -74,7 +74,7 @@ class PolicyReader:
 
     def _own(self, now: float) -> contract.Policy:
         """The law on what we see ourselves. An operator's word and our own setting hold there."""
-        view = self._sight.look(now)
+        view = self._snapshots.look(now)
         policy, self._memory = decide(self._held(view), self._memory, now, self._terms)
         return replace(policy, law=Law.OWN)
 

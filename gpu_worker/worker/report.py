@@ -33,10 +33,10 @@ class Reporter:
     def tell(self, turn: Turn) -> None:
         now = time.monotonic()
         self._book.spend(turn.spent)
-        for peek in turn.peeks:
-            request = self._book.get(peek.id)
+        for partial in turn.partials:
+            request = self._book.get(partial.id)
             if request is not None:
-                self._tasks.submit(self._carrier.sketch, request, peek.pixels)
+                self._tasks.submit(self._carrier.store_partial, request, partial.pixels)
         for progress in turn.progress:
             self._stepped(progress, now)
         for finished in turn.finished:

@@ -102,7 +102,7 @@ class Request:
             raise IllegalMoveError(f"job {self.id}: from {self.stage} to {to}")
         self.stage = to
 
-    def admit(self, tier: Tier, peeks: Sequence[float]) -> Run:
+    def admit(self, tier: Tier, partials: Sequence[float]) -> Run:
         """It joins the step loop, on the rung of this moment: whatever comes later, it stays there.
 
         Only a try-on has rungs. What the tailor does is kept apart by its kind."""
@@ -116,5 +116,5 @@ class Request:
             bucket=tier.size if isinstance(self.job, TryOnJob) else self.job.KIND,
             alone=self.claim.runs_alone,
             order=self.order,
-            peeks=peeks if self.is_watched else (),
+            partials=partials if self.is_watched else (),
         )

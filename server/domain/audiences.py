@@ -1,4 +1,4 @@
-"""Who may hear of a row, and which rows an audience is told of: by id, by owner, by room.
+"""Who may hear of a row, and which rows an audience is told of: by id, by owner, by channel.
 
 Knows sessions and the registry of nouns; no noun, no socket, no Redis.
 """
@@ -20,7 +20,7 @@ from server.infra.nudges import Owner, owner_of
 STATE_ROWS = 100  # of each kind, the newest; a page shows no more
 
 
-def room_of(caller: Caller) -> str:
+def channel_of(caller: Caller) -> str:
     """Where a caller listens."""
     if caller.kind == "shopper":
         return f"shopper:{caller.shopper_id}"
@@ -29,25 +29,27 @@ def room_of(caller: Caller) -> str:
     return f"merchant:{caller.merchant_id}"
 
 
-def rooms_for(row: Row) -> list[str]:
+def channels_for(row: Row) -> list[str]:
     """Who may hear of a row. A garment is the shop's; shoppers hear of their own alone."""
     modes = (row.mode,) if hasattr(row, "mode") else ("live", "test")
-    return rooms_of(row.id, owner_of(row), modes)
+    return channels_of(row.id, owner_of(row), modes)
 
 
-def rooms_of(row_id: str, owner: Owner, modes: Sequence[str] = ("live", "test")) -> list[str]:
+def channels_of(row_id: str, owner: Owner, modes: Sequence[str] = ("live", "test")) -> list[str]:
     """Who may hear of a row, or that it is gone. Of a shopper's photo nobody but she."""
     kind = KINDS.of_id(row_id)
     if kind is None or kind.live is None:
         return []
-    rooms: dict[Audience, list[str]] = {
+    channels: dict[Audience, list[str]] = {
         "merchant": [f"merchant:{owner.merchant_id}"],
         "site": [f"site:{owner.site_id}:{mode}" for mode in modes],
         "shopper": [f"shopper:{owner.shopper_id}"] if owner.shopper_id else [],
     }
     if owner.shopper_id and kind.model.hers_alone:
-        return rooms["shopper"]
-    return [room for who, some in rooms.items() if who in kind.live.audiences for room in some]
+        return channels["shopper"]
+    return [
+        channel for who, some in channels.items() if who in kind.live.audiences for channel in some
+    ]
 
 
 def by_id(session: Session, ids: Iterable[str]) -> dict[str, Row]:
@@ -63,12 +65,12 @@ def by_id(session: Session, ids: Iterable[str]) -> dict[str, Row]:
     return found
 
 
-def state(session: Session, room: str, now: datetime) -> list[Row]:
-    """The rows that a room may hear of, oldest first; of most kinds those of the last 24 h."""
+def state(session: Session, channel: str, now: datetime) -> list[Row]:
+    """The rows that a channel may hear of, oldest first; of most kinds those of the last 24 h."""
     rows: list[Row] = []
-    for kind, live in KINDS.heard_by(room.partition(":")[0]):
+    for kind, live in KINDS.heard_by(channel.partition(":")[0]):
         model = kind.model
-        query = select(model).where(*_in_room(model, room))
+        query = select(model).where(*_in_channel(model, channel))
         if live.told_for is not None:
             query = query.where(model.created_at > now - live.told_for)
         newest = session.scalars(query.order_by(model.created_at.desc()).limit(STATE_ROWS))
@@ -92,8 +94,8 @@ def is_gone(row: Row) -> bool:
     return getattr(row, "deleted_at", None) is not None
 
 
-def _in_room(model: Any, room: str) -> list[ColumnElement[bool]]:
-    kind, _, name = room.partition(":")
+def _in_channel(model: Any, channel: str) -> list[ColumnElement[bool]]:
+    kind, _, name = channel.partition(":")
     if kind == "shopper":
         return [model.shopper_id == name]
     if kind == "merchant":

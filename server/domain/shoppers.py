@@ -68,22 +68,22 @@ def erase(services: Services, caller: Caller) -> None:
     with services.work() as work:
         shopper = work.session.get(Shopper, caller.shopper_id, with_for_update=True)
         if shopper is not None:
-            bury(work, shopper)
+            delete_with_objects(work, shopper)
 
 
-def bury(work: Work, shopper: Shopper) -> None:
+def delete_with_objects(work: Work, shopper: Shopper) -> None:
     """Deletes everything of a shopper. The steward calls it for those past `expires_at`."""
     session = work.session
     mine = select(Photo).where(Photo.shopper_id == shopper.id).with_for_update()
     for photo in session.scalars(mine).all():
-        photos.bury(work, photo)
+        photos.delete_with_objects(work, photo)
     asked = select(TryOn).where(TryOn.shopper_id == shopper.id).with_for_update()
     for row in session.scalars(asked).all():
         if row.deleted_at is None:
-            try_ons.bury(work, row)
+            try_ons.delete_with_objects(work, row)
         row.shopper_id = None
     for upload in session.scalars(select(Upload).where(Upload.shopper_id == shopper.id)).all():
-        uploads.bury(work, upload)
+        uploads.delete_with_objects(work, upload)
     session.execute(delete(IdempotencyKey).where(IdempotencyKey.owner == shopper.id))
     session.delete(shopper)
 

@@ -91,7 +91,7 @@ def take_over(work: Work, upload: Upload, *, param: str) -> None:
         raise UploadNotFound(param)
 
 
-def bury(work: Work, upload: Upload) -> None:
+def delete_with_objects(work: Work, upload: Upload) -> None:
     """Forgets an announced file and deletes what may have arrived. The steward calls it for
     those past `expires_at`."""
     _forget(work, upload)

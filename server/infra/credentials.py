@@ -30,7 +30,7 @@ def hash_token(token: str) -> str:
 
 
 def hash_password(password: str) -> str:
-    return _beside(lambda: _hasher.hash(password))
+    return _in_thread_pool(lambda: _hasher.hash(password))
 
 
 def verify(password: str, password_hash: str | None) -> bool:
@@ -44,10 +44,10 @@ def verify(password: str, password_hash: str | None) -> bool:
         except (VerificationError, InvalidHashError):
             return False
 
-    return _beside(check)
+    return _in_thread_pool(check)
 
 
-def _beside(work: Callable[[], Answer]) -> Answer:
+def _in_thread_pool(work: Callable[[], Answer]) -> Answer:
     """Argon2 holds its thread for 50 ms and more: under gevent it runs in the real thread pool."""
     from gevent import get_hub, monkey  # noqa: PLC0415 - the steward and cli need no gevent
 

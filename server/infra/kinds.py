@@ -81,11 +81,11 @@ class Jobs(Generic[R]):
 
 @dataclass(frozen=True, slots=True)
 class Lifetime(Generic[R]):
-    """A noun that is kept for a time. `is_over`: of which rows; `bury`: deletes one as its owner
+    """A noun that is kept for a time. `is_over`: of which rows; `delete`: deletes one as its owner
     would."""
 
     is_over: Callable[[datetime], ColumnElement[bool]]
-    bury: Callable[[Work, R], None]
+    delete: Callable[[Work, R], None]
 
 
 @dataclass(frozen=True, slots=True)

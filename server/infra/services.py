@@ -79,7 +79,7 @@ class Work:
         if self._nudges and not self.redis_is_away:
             nudges.publish(self.services.redis, self._nudges)
         if self._doomed and self._buries:
-            self._bury(self._doomed)
+            self._delete_doomed(self._doomed)
 
     def _try(self, action: Callable[[], object]) -> None:
         try:
@@ -88,7 +88,7 @@ class Work:
             self.redis_is_away = True
             log.warning("left to the steward", error=str(error))
 
-    def _bury(self, keys: list[str]) -> None:
+    def _delete_doomed(self, keys: list[str]) -> None:
         try:
             self.services.store.delete(keys)
             with self.services.database.session_scope() as session:

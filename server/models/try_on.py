@@ -43,8 +43,8 @@ class TryOn(Base):
     ready_at: Mapped[datetime | None]  # when its picture is expected
     step: Mapped[int] = mapped_column(default=0)
     steps: Mapped[int] = mapped_column(default=0)
-    preview_key: Mapped[str | None]  # the latest intermediate picture, while it runs
-    preview_step: Mapped[int | None]  # and the step at which it was taken
+    partial_key: Mapped[str | None]  # the latest intermediate picture, while it runs
+    partial_step: Mapped[int | None]  # and the step at which it was taken
     result_key: Mapped[str | None]
     width: Mapped[int | None]
     height: Mapped[int | None]

@@ -45,7 +45,7 @@ KIND = Kind(
         remake=lambda _work, photo: photos.job_of(photo),
         end=photos.end_overdue,
     ),
-    lifetime=Lifetime(lambda now: Photo.expires_at <= now, photos.bury),
+    lifetime=Lifetime(lambda now: Photo.expires_at <= now, photos.delete_with_objects),
     live=Live(
         audiences=frozenset({"shopper", "site"}),
         prefix="photo.",

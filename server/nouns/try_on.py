@@ -27,8 +27,8 @@ def _files(services: Services, caller: Caller, try_on_id: str) -> list[str | Non
 def _events(row: TryOn, store: Store, reader: CallerKind) -> list[tuple[str, Json]]:
     body = as_json.to_dict(row, store, reader=reader) | (as_json.error_of(row, reader) or {})
     events = [(row.status.value, body)]
-    if row.status is TryOnStatus.RUNNING and row.preview_key and sees_picture(reader, row):
-        events.append(("preview", {"url": store.presign_get(row.preview_key)}))
+    if row.status is TryOnStatus.RUNNING and row.partial_key and sees_picture(reader, row):
+        events.append(("partial", {"url": store.presign_get(row.partial_key)}))
     return events
 
 
@@ -71,7 +71,8 @@ KIND = Kind(
         has_place=True,
     ),
     lifetime=Lifetime(
-        lambda now: (TryOn.expires_at <= now) & TryOn.deleted_at.is_(None), try_ons.bury
+        lambda now: (TryOn.expires_at <= now) & TryOn.deleted_at.is_(None),
+        try_ons.delete_with_objects,
     ),
     live=Live(
         audiences=frozenset({"shopper", "site", "merchant"}),

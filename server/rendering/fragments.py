@@ -111,18 +111,18 @@ def try_on_card(scene: Scene, links: Links, *, oob: bool = False) -> str:
         photo_url=links.presign_get(photo.clean_key) if photo else None,
         cutout_url=links.presign_get(garment.cutout_key) if garment else None,
         result_url=links.presign_get(row.result_key) if row.result_key else None,
-        rough_url=_rough_url(row, links),
+        partial_url=_partial_url(row, links),
         oob=oob,
     )
 
 
-def _rough_url(row: TryOn, links: Links) -> str | None:
-    return links.presign_get(row.preview_key) if row.preview_key else None
+def _partial_url(row: TryOn, links: Links) -> str | None:
+    return links.presign_get(row.partial_key) if row.partial_key else None
 
 
-def rough(row: TryOn, links: Links, *, oob: bool = False) -> str:
+def partial(row: TryOn, links: Links, *, oob: bool = False) -> str:
     """The picture half done, where there is one yet."""
-    return render("rough.html", try_on=row, rough_url=_rough_url(row, links), oob=oob)
+    return render("partial.html", try_on=row, partial_url=_partial_url(row, links), oob=oob)
 
 
 def progress(row: TryOn, *, oob: bool = False) -> str:
@@ -176,7 +176,7 @@ def scenes_of(session: Session, shopper_id: str) -> list[Scene]:
 def changed(session: Session, row: TryOn, links: Links) -> str:
     """What the live socket sends when a try-on changed."""
     if not row.status.is_final:
-        return progress(row, oob=True) + (rough(row, links, oob=True) if row.preview_key else "")
+        return progress(row, oob=True) + (partial(row, links, oob=True) if row.partial_key else "")
     card = try_on_card(scene_of(session, row), links, oob=True)
     if row.shopper_id is None:
         return card

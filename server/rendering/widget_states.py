@@ -90,9 +90,9 @@ def _in(seconds: float) -> datetime:
     return now() + timedelta(seconds=seconds)
 
 
-def _half_done() -> TryOn:
+def _with_partial() -> TryOn:
     """On a lower rung, because many wait."""
-    shown = {"preview_key": "result.jpg", "preview_step": 8, "tier": "steps_20"}
+    shown = {"partial_key": "result.jpg", "partial_step": 8, "tier": "steps_20"}
     return try_on(TryOnStatus.RUNNING, step=11, steps=20, ready_at=_in(6), **shown)
 
 
@@ -146,7 +146,7 @@ STATES: dict[str, State] = {
     "drawing": State(
         _try_on(lambda: try_on(TryOnStatus.RUNNING, step=11, steps=30, ready_at=_in(6))), pictures=1
     ),
-    "half-done": State(_try_on(_half_done), pictures=1),
+    "partial": State(_try_on(_with_partial), pictures=1),
     "result": State(_try_on(picture), pictures=1),
     "full": State(_try_on(picture), pictures=14),
     "failed": State(_failed(Reason.WORKER_LOST, retryable=True)),

@@ -76,9 +76,9 @@ def expire(services: Services, now: datetime) -> int:
     """Deletes what may be kept no longer, as its owner would."""
     lifetimes = [(kind.model, kind.lifetime) for kind in KINDS if kind.lifetime is not None]
     due: list[tuple[Any, ColumnElement[bool], Callable[[Work, Any], None]]] = [
-        (Shopper, Shopper.expires_at <= now, shoppers.bury),
-        *((model, life.is_over(now), life.bury) for model, life in lifetimes),
-        (Upload, Upload.expires_at <= now, uploads.bury),
+        (Shopper, Shopper.expires_at <= now, shoppers.delete_with_objects),
+        *((model, life.is_over(now), life.delete) for model, life in lifetimes),
+        (Upload, Upload.expires_at <= now, uploads.delete_with_objects),
         (IdempotencyKey, IdempotencyKey.created_at <= now - REPEATABLE_FOR, _forget),
         (DashboardSession, dashboard_sessions.is_over(now), _forget),
     ]
@@ -92,7 +92,7 @@ def _forget(work: Work, row: IdempotencyKey | DashboardSession) -> None:
 # --- doomed objects ------------------------------------------------------------------------------
 
 
-def bury(services: Services, now: datetime) -> int:
+def delete_objects(services: Services, now: datetime) -> int:
     """Deletes doomed objects from the store; those it refuses are due again, later each time.
 
     Raises:

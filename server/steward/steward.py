@@ -63,7 +63,7 @@ class Steward:
             Chore("places", 1.0, self._all_places),
             Chore("put back", 2.0, self._put_back_lost),
             Chore("heartbeat", 2.0, self._heartbeat),
-            Chore("bury", 1.0, self._count("buried", expiry.bury)),
+            Chore("delete objects", 1.0, self._count("objects_deleted", expiry.delete_objects)),
             Chore("run out", 2.0, self._count("ran_out", expiry.end_overdue)),
             Chore("expire", 10.0, self._count("expired", expiry.expire)),
             Chore("forget the dead", 600.0, self._forget_the_dead),

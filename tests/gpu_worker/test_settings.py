@@ -29,10 +29,10 @@ def test_settings_are_read() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "peeks"), [("", (0.4,)), ("none", ()), ("0.6,0.3", (0.3, 0.6)), ("0.5", (0.5,))]
+    ("said", "partials"), [("", (0.4,)), ("none", ()), ("0.6,0.3", (0.3, 0.6)), ("0.5", (0.5,))]
 )
-def test_rough_pictures_are_taken_at_fractions(said: str, peeks: tuple[float, ...]) -> None:
-    assert Settings.from_env(GOOD | {"PROTEUS_PEEKS": said}).peeks == peeks
+def test_partial_pictures_are_taken_at_fractions(said: str, partials: tuple[float, ...]) -> None:
+    assert Settings.from_env(GOOD | {"PROTEUS_PARTIALS": said}).partials == partials
 
 
 def test_the_laws_numbers_are_settings() -> None:
@@ -72,8 +72,8 @@ WRONG = [
     ("PROTEUS_BATCH_SIZE", "many"),
     ("PROTEUS_MAX_WAIT_MS", "501"),
     ("PROTEUS_LEASE_S", "nan"),
-    ("PROTEUS_PEEKS", "half"),
-    ("PROTEUS_PEEKS", "0.5,1"),
+    ("PROTEUS_PARTIALS", "half"),
+    ("PROTEUS_PARTIALS", "0.5,1"),
     ("PROTEUS_NULL_CURVE", "1,2"),
     ("PROTEUS_NULL_CURVE", "1,2,0"),
     ("PROTEUS_ALLOW_LOOPBACK_IMAGE_URLS", "yes"),

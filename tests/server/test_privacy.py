@@ -17,7 +17,7 @@ from werkzeug.routing import Rule
 from gpu_worker.contract import PhotoStatus, TryOnStatus
 from server.auth import shopper_caller
 from server.domain import photos, try_ons
-from server.domain.audiences import room_of
+from server.domain.audiences import channel_of
 from server.infra import nudges
 from server.infra.caller import Caller, sees_picture
 from server.infra.jobs import connect
@@ -54,7 +54,7 @@ class Hers:
         )
         with world.services.database.session_scope() as session:
             session.add(self.running)
-            self.running.preview_key = partial_key(self.running.id)
+            self.running.partial_key = partial_key(self.running.id)
         self.upload_key = sam.upload()
 
     @property
@@ -307,7 +307,7 @@ class Listeners:
 
     def _join(self, caller: Caller, form: Format) -> Outbox:
         kind: Kind = caller.kind  # type: ignore[assignment]
-        outbox = Outbox(room_of(caller), Voice(form, kind), lambda: None)
+        outbox = Outbox(channel_of(caller), Voice(form, kind), lambda: None)
         self.hub.join(outbox)
         self.feed.tell_state(outbox)
         return outbox

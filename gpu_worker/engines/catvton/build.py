@@ -1,6 +1,6 @@
 """From settings to an engine that serves: weights verified and loaded, checker, caches, limits.
 
-Knows settings and files; no queue and no store: what the garments' shelf is made of is told.
+Knows settings and files; no queue and no store: what the shared garments' store is made of is told.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from gpu_worker.config import Settings
 from gpu_worker.contract import SettingsError, Tier
 from gpu_worker.engines.catvton.device import DeviceError, choose_device, choose_dtype, name_of
 from gpu_worker.engines.catvton.engine import CatvtonEngine
-from gpu_worker.engines.catvton.garments import GarmentCache, GarmentShelf
+from gpu_worker.engines.catvton.garments import GarmentCache, SharedGarments
 from gpu_worker.engines.catvton.layout import LATENT_SCALE
 from gpu_worker.engines.catvton.safety import SafetyChecker
 from gpu_worker.engines.catvton.sample import Size
 from gpu_worker.engines.catvton.switches import Switches
 from gpu_worker.engines.catvton.weights import load
-from gpu_worker.weights.disk import Shelf, check, shelf_of
+from gpu_worker.weights.disk import WeightFiles, check, weight_files_of
 from gpu_worker.weights.sources import SOURCES, Kind, WeightsError
 
 COMPILE_CACHE = "TORCHINDUCTOR_CACHE_DIR"
 log = logging.getLogger(__name__)
 
 
-def build(kind: Kind, settings: Settings, garments: GarmentShelf | None) -> CatvtonEngine:
+def build(kind: Kind, settings: Settings, garments: SharedGarments | None) -> CatvtonEngine:
     """Raises SettingsError: the device or the weights are not there as they should be."""
     try:
         return _build(kind, settings, garments)
@@ -40,17 +40,17 @@ def build(kind: Kind, settings: Settings, garments: GarmentShelf | None) -> Catv
         raise SettingsError([f"weights: {error}"]) from error
 
 
-def _build(kind: Kind, settings: Settings, garments: GarmentShelf | None) -> CatvtonEngine:
+def _build(kind: Kind, settings: Settings, garments: SharedGarments | None) -> CatvtonEngine:
     sizes = sizes_of(settings.tiers)
     device = choose_device(settings.device)
     bound_memory(device, settings.gpu_memory_share)
     keep_compiled(Path(settings.compile_cache_dir))
-    shelf = shelf_of(settings)
-    verify(kind, shelf)
+    weight_files = weight_files_of(settings)
+    verify(kind, weight_files)
     dtype = choose_dtype(settings.dtype, device)
     log.info("%s on %s in %s; switches: %s", kind.value, name_of(device), dtype, settings.switches)
-    model = load(kind, shelf, device, dtype, Switches.of(settings.switches))
-    base = shelf.root(SOURCES[kind].base)
+    model = load(kind, weight_files, device, dtype, Switches.of(settings.switches))
+    base = weight_files.root(SOURCES[kind].base)
     return CatvtonEngine(
         model,
         sizes=sizes,
@@ -73,17 +73,19 @@ def sizes_of(tiers: Sequence[Tier]) -> list[Size]:
     return sizes
 
 
-def verify(kind: Kind, shelf: Shelf) -> None:
+def verify(kind: Kind, weight_files: WeightFiles) -> None:
     """Holds every file against the lock. A folder of one's own may be without a lock: then its
     files are taken as they are, and the log says so.
 
     Raises:
         WeightsError: the first difference, and how many more there are.
     """
-    if shelf.folder is not None and not shelf.lock.path.exists():
-        log.warning("no %s: the weights in %s are not verified", shelf.lock.path, shelf.folder)
+    if weight_files.folder is not None and not weight_files.lock.path.exists():
+        log.warning(
+            "no %s: the weights in %s are not verified", weight_files.lock.path, weight_files.folder
+        )
         return
-    faults = list(check(kind, shelf))
+    faults = list(check(kind, weight_files))
     if faults:
         more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
         raise WeightsError(faults[0] + more)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from gpu_worker.config import Settings
-from gpu_worker.weights.disk import Shelf, check, shelf_of
+from gpu_worker.weights.disk import WeightFiles, check, weight_files_of
 from gpu_worker.weights.hub import fetch
 from gpu_worker.weights.sources import SOURCES, Kind, Source, WeightsError
 
@@ -52,10 +52,10 @@ def _add_weights(acts: Any) -> None:
     tiny.set_defaults(act=_tiny)
 
 
-def _shelf() -> Shelf:
+def _weight_files() -> WeightFiles:
     """By the two settings that say where: what else is wrong is no matter here."""
     said = {name: os.environ.get(name, "") for name in WHERE}
-    return shelf_of(Settings.from_env(said, required=()))
+    return weight_files_of(Settings.from_env(said, required=()))
 
 
 def _fetch(asked: argparse.Namespace) -> int:
@@ -65,21 +65,21 @@ def _fetch(asked: argparse.Namespace) -> int:
             return True
         return sys.stdin.isatty() and input("Do you agree? [yes/no] ").strip() == "yes"
 
-    return _or_line(lambda: fetch(Kind(asked.pipeline), _shelf().lock, agrees))
+    return _or_line(lambda: fetch(Kind(asked.pipeline), _weight_files().lock, agrees))
 
 
 def _check(asked: argparse.Namespace) -> int:
-    faults = list(check(Kind(asked.pipeline), _shelf()))
+    faults = list(check(Kind(asked.pipeline), _weight_files()))
     print("\n".join(faults) or "every file is the one that was fetched first")
     return 1 if faults else 0
 
 
 def _where(asked: argparse.Namespace) -> int:
-    shelf = _shelf()
+    weight_files = _weight_files()
 
     def show() -> None:
         for source in SOURCES[Kind(asked.pipeline)].all():
-            print(f"{source.repository}: {shelf.root(source)}")
+            print(f"{source.repository}: {weight_files.root(source)}")
 
     return _or_line(show)
 

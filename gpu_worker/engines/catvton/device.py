@@ -82,7 +82,7 @@ def bring(tensor: Tensor) -> Tensor:
     return own
 
 
-class Beside:
+class SideStream:
     """A stream of its own for what is done for one picture alone, beside the steps: whoever waits
     for the device in here waits for that work, not for the step under way.
 
@@ -98,7 +98,7 @@ class Beside:
         self._one_at_a_time = threading.RLock()
 
     @contextmanager
-    def at_work(self) -> Iterator[None]:
+    def use(self) -> Iterator[None]:
         """What the device was asked for in here, it has done at the end. May be nested."""
         with self._one_at_a_time:
             if self._stream is None:

@@ -2,7 +2,7 @@
 
 Knows orders, samples and the model; which samples run is the worker's choice. A sample's picture
 depends on its own order alone: its noise, its float32 latents, never its batch-mates. `admit`,
-`peek` and `finish` may be called from other threads than `step`, on a GPU beside it.
+`partial` and `finish` may be called from other threads than `step`, on a GPU beside it.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from gpu_worker.engines.catvton.device import bring, name_of, needed_bytes, send
 from gpu_worker.engines.catvton.framing import lay_back
 from gpu_worker.engines.catvton.garments import GarmentCache
 from gpu_worker.engines.catvton.model import Model
+from gpu_worker.engines.catvton.partial_picture import LatentsToRgb, in_frame
 from gpu_worker.engines.catvton.passes import ROWS_PER_SAMPLE, batches_up_to
-from gpu_worker.engines.catvton.rough import RoughMap, in_frame
 from gpu_worker.engines.catvton.safety import Checker
 from gpu_worker.engines.catvton.sample import CatvtonSample, Size
 from gpu_worker.engines.catvton.sampler import ETA, Coefficients, advance, guide
@@ -42,7 +42,7 @@ class CatvtonEngine:
     and benchmarks). `garments`, `reads_photos`: see `Admission`."""
 
     is_preview = False
-    works_beside = True
+    has_side_thread = True
     categories = frozenset(Category)
     honours = frozenset(
         {"num_inference_steps", "guidance_scale", "keep_head", "redraw_hands", "loose_mask"}
@@ -70,7 +70,7 @@ class CatvtonEngine:
         self._checker = checker
         self._admission = Admission(model, sizes, garments, reads_photos=reads_photos)
         self._reads_photos = reads_photos
-        self._rough: RoughMap | None = None
+        self._latents_to_rgb: LatentsToRgb | None = None
         self._one_step_at_a_time = threading.Lock()
         model.passes.limit(max_slots)
 
@@ -87,10 +87,10 @@ class CatvtonEngine:
         """
         if self._reads_photos:
             pose.warm_up()
-        with telling_faults(), self._model.beside.at_work():
+        with telling_faults(), self._model.side_stream.use():
             pictures = [partial(self._blank_picture, size) for size in self._sizes]
             around = max(needed_bytes(self._model.device, picture) for picture in pictures)
-            self._rough = RoughMap.fit(self._model)
+            self._latents_to_rgb = LatentsToRgb.fit(self._model)
         self._offer_what_fits(around)
         with telling_faults():
             for size in self._sizes:
@@ -164,15 +164,15 @@ class CatvtonEngine:
         for sample, latents, original in zip(samples, moved, originals, strict=True):
             sample.move(latents, original)
 
-    def peek(self, sample: CatvtonSample) -> Pixels | None:
+    def partial(self, sample: CatvtonSample) -> Pixels | None:
         """What the sample is about to become, small and in the photo's framing; None before its
         first step, and where the checker would withhold it."""
-        if self._rough is None or sample.original is None:
+        if self._latents_to_rgb is None or sample.original is None:
             return None
-        rough = self._rough(self._model.layout.person_half(sample.original))
-        if self._checker is not None and not self._checker.is_safe(rough):
+        pixels = self._latents_to_rgb(self._model.layout.person_half(sample.original))
+        if self._checker is not None and not self._checker.is_safe(pixels):
             return None
-        return in_frame(sample.order.photo, rough, sample.window, sample.paste)
+        return in_frame(sample.order.photo, pixels, sample.window, sample.paste)
 
     def finish(self, sample: CatvtonSample) -> Picture:
         """The drawn window, laid back into the photo.
@@ -181,7 +181,7 @@ class CatvtonEngine:
             Refusal: picture_withheld, when neither this picture nor one of another seed may be
                 shown.
         """
-        with telling_faults(), self._model.beside.at_work():
+        with telling_faults(), self._model.side_stream.use():
             drawn = self.draw(sample)
             is_safe = self._checker is None or self._checker.is_safe(drawn)
         if not is_safe:
@@ -192,7 +192,7 @@ class CatvtonEngine:
     @torch.inference_mode()
     def draw(self, sample: CatvtonSample) -> Pixels:
         """The sample's latents as a picture of the model's size, uint8 (h, w, 3)."""
-        with self._model.beside.at_work():
+        with self._model.side_stream.use():
             return self._pixels(self._model.layout.person_half(sample.latents))
 
     def _pixels(self, latents: Tensor) -> Pixels:
@@ -210,7 +210,7 @@ class CatvtonEngine:
         return self.finish(again)
 
     def _admitted(self, order: Order, noise: Noise) -> CatvtonSample:
-        with telling_faults(), self._model.beside.at_work():
+        with telling_faults(), self._model.side_stream.use():
             return self._admission.sample(order, noise)
 
     # --- one step --------------------------------------------------------------------------------

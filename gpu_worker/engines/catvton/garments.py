@@ -2,7 +2,7 @@
 
 The posterior's noise is fixed by the garment's pixels, so that a cached and a fresh encoding are
 the same bits and the try-on's seed alone decides the picture. Beside the memory there may be a
-shelf that all workers share; what it is made of, this module does not know.
+shared that all workers share; what it is made of, this module does not know.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from gpu_worker.engine import Pixels, SeededNoise
 CACHED_GARMENTS = 256  # 192 KiB each at 768x1024
 
 
-class GarmentShelf(Protocol):
+class SharedGarments(Protocol):
     """Bytes by key, kept for all workers. It forgets or fails when it likes: we encode again."""
 
     def take(self, key: str) -> bytes | None: ...
@@ -46,9 +46,9 @@ def noise_of(key: str) -> SeededNoise:
 class GarmentCache:
     """The least recently used go first. Latents lie in this machine's memory, float32."""
 
-    def __init__(self, size: int = CACHED_GARMENTS, shelf: GarmentShelf | None = None):
+    def __init__(self, size: int = CACHED_GARMENTS, shared: SharedGarments | None = None):
         self._size = size
-        self._shelf = shelf
+        self._shared = shared
         self._latents: OrderedDict[str, Tensor] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -61,23 +61,23 @@ class GarmentCache:
             if key in self._latents:
                 self._latents.move_to_end(key)
                 return self._latents[key]
-        latents = self._from_shelf(key, shape)
+        latents = self._from_shared(key, shape)
         if latents is None:
             latents = encode().cpu()
-            self._to_shelf(key, latents)
+            self._to_shared(key, latents)
         with self._lock:
             self._latents[key] = latents
             while len(self._latents) > self._size:
                 self._latents.popitem(last=False)
         return latents
 
-    def _from_shelf(self, key: str, shape: tuple[int, ...]) -> Tensor | None:
-        data = self._shelf.take(key) if self._shelf else None
+    def _from_shared(self, key: str, shape: tuple[int, ...]) -> Tensor | None:
+        data = self._shared.take(key) if self._shared else None
         return None if data is None else unpack(data, shape)
 
-    def _to_shelf(self, key: str, latents: Tensor) -> None:
-        if self._shelf:
-            self._shelf.put(key, pack(latents))
+    def _to_shared(self, key: str, latents: Tensor) -> None:
+        if self._shared:
+            self._shared.put(key, pack(latents))
 
 
 def pack(latents: Tensor) -> bytes:

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from gpu_worker.engines.catvton.attention import bypass_cross_attention
 from gpu_worker.engines.catvton.denoiser import Denoiser
-from gpu_worker.engines.catvton.device import Beside, name_of, send
+from gpu_worker.engines.catvton.device import SideStream, name_of, send
 from gpu_worker.engines.catvton.layout import LAYOUTS, Layout
 from gpu_worker.engines.catvton.passes import Passes
 from gpu_worker.engines.catvton.sampler import Schedule
@@ -38,7 +38,7 @@ class Model:
     device: torch.device
     dtype: torch.dtype
     passes: Passes
-    beside: Beside
+    side_stream: SideStream
 
     @property
     def unet(self) -> UNet2DConditionModel:
@@ -146,7 +146,7 @@ def join(
         device=device,
         dtype=unet.dtype,
         passes=Passes(denoiser, switches, backend),
-        beside=Beside(device),
+        side_stream=SideStream(device),
     )
 
 

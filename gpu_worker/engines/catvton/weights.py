@@ -9,13 +9,13 @@ from safetensors.torch import load_file
 from gpu_worker.engines.catvton.attention import load_self_attention
 from gpu_worker.engines.catvton.model import Model, assemble
 from gpu_worker.engines.catvton.switches import Switches
-from gpu_worker.weights.disk import Shelf
+from gpu_worker.weights.disk import WeightFiles
 from gpu_worker.weights.sources import ATTENTION_FILE, SOURCES, Kind, WeightsError
 
 
 def load(
     kind: Kind,
-    shelf: Shelf,
+    weight_files: WeightFiles,
     device: torch.device,
     dtype: torch.dtype,
     switches: Switches | None = None,
@@ -26,8 +26,8 @@ def load(
         WeightsError: a file is missing, short, foreign or of another model.
     """
     sources = SOURCES[kind]
-    base, vae = shelf.root(sources.base), shelf.root(sources.vae)
-    attention = shelf.root(sources.attention) / ATTENTION_FILE
+    base, vae = weight_files.root(sources.base), weight_files.root(sources.vae)
+    attention = weight_files.root(sources.attention) / ATTENTION_FILE
     try:
         tensors = load_file(attention)
     except SafetensorError as error:

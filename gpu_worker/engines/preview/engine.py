@@ -63,7 +63,7 @@ class PreviewEngine:
             )
             sample.step = 1
 
-    def peek(self, _sample: PreviewSample) -> None:
+    def partial(self, _sample: PreviewSample) -> None:
         """One step: there is no half-done picture."""
 
     def finish(self, sample: PreviewSample) -> Picture:

@@ -5,9 +5,9 @@
 
 from server.domain.photos.rows import (
     PLACE,
-    bury,
     choose_person,
     create,
+    delete_with_objects,
     end_overdue,
     enqueue,
     get,
@@ -18,9 +18,9 @@ from server.domain.photos.rows import (
 
 __all__ = [
     "PLACE",
-    "bury",
     "choose_person",
     "create",
+    "delete_with_objects",
     "end_overdue",
     "enqueue",
     "get",

@@ -136,14 +136,14 @@ def remove(services: Services, caller: Caller, photo_id: str) -> None:
         photo = get_owned(
             work.session, Photo, caller, photo_id, missing=Code.PHOTO_NOT_FOUND, lock=True
         )
-        bury(work, photo)
+        delete_with_objects(work, photo)
 
 
-def bury(work: Work, photo: Photo) -> None:
+def delete_with_objects(work: Work, photo: Photo) -> None:
     """Deletes the row, dooms its objects and its try-ons' pictures. Also how photos run out."""
     shown = select(TryOn).where(TryOn.photo_id == photo.id).with_for_update()
     for row in work.session.scalars(shown).all():
-        try_ons.bury(work, row)
+        try_ons.delete_with_objects(work, row)
     keys = photo_keys(photo.id)
     work.doom([photo.upload_key], until=uploads.writable_until(photo.created_at))
     work.doom(keys.all())

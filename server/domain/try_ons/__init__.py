@@ -8,9 +8,9 @@ it; all of them by `lifecycle`, its state machine. An act opens its own unit of 
 from server.domain.try_ons.accept import NewTryOn, create
 from server.domain.try_ons.lifecycle import UNFINISHED
 from server.domain.try_ons.rows import (
-    bury,
     cancel,
     change,
+    delete_with_objects,
     end_overdue,
     enqueue,
     get,
@@ -24,10 +24,10 @@ from server.domain.try_ons.rows import (
 __all__ = [
     "UNFINISHED",
     "NewTryOn",
-    "bury",
     "cancel",
     "change",
     "create",
+    "delete_with_objects",
     "end_overdue",
     "enqueue",
     "get",

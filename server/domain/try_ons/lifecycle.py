@@ -34,8 +34,8 @@ UNTOUCHED: Values = {
     "ready_at": None,
     "step": 0,
     "steps": 0,
-    "preview_key": None,
-    "preview_step": None,
+    "partial_key": None,
+    "partial_step": None,
     "result_key": None,
     "width": None,
     "height": None,
@@ -91,7 +91,7 @@ def running(row: TryOn, at: datetime, *, step: int, steps: int, tier: str | None
 
 def shown(key: str, step: int) -> Values:
     """It has a partial picture: no move."""
-    return {"preview_key": key, "preview_step": step}
+    return {"partial_key": key, "partial_step": step}
 
 
 # --- its end -------------------------------------------------------------------------------------
@@ -121,8 +121,8 @@ def _ended(row: TryOn, status: TryOnStatus, at: datetime, model_ms: int = 0) -> 
     started = row.started_at or max(row.queued_at, at - timedelta(milliseconds=model_ms))
     over: Values = {
         "position": None,
-        "preview_key": None,
-        "preview_step": None,
+        "partial_key": None,
+        "partial_step": None,
         "asked_from": None,
         "started_at": started,
         "finished_at": at,
@@ -138,8 +138,8 @@ def tombstone(row: TryOn, now: datetime) -> Values:
     return {
         "deleted_at": row.deleted_at or now,
         "result_key": None,
-        "preview_key": None,
-        "preview_step": None,
+        "partial_key": None,
+        "partial_step": None,
         "photo_id": None,
         "like_reason": None,
         "asked_from": None,

@@ -118,10 +118,10 @@ def remove(services: Services, caller: Caller, try_on_id: str) -> None:
             work.session, TryOn, caller, try_on_id, missing=Code.TRY_ON_NOT_FOUND, lock=True
         )
         if row.deleted_at is None:
-            bury(work, row)
+            delete_with_objects(work, row)
 
 
-def bury(work: Work, row: TryOn) -> None:
+def delete_with_objects(work: Work, row: TryOn) -> None:
     """Turns a try-on into its tombstone and dooms its pictures. Also how pictures run out."""
     _stop(work, row)
     work.doom(try_on_keys(row.id))
@@ -139,7 +139,7 @@ def end_overdue(work: Work, row: TryOn) -> None:
 def put_back(work: Work, row: TryOn) -> TryOnJob | None:
     """The job of one that has neither job nor lease. One that ran starts over; one whose photo or
     garment was deleted meanwhile has failed, and gets none."""
-    shows, partial = _what_it_shows(work, row), row.preview_key
+    shows, partial = _what_it_shows(work, row), row.partial_key
     if shows is None:
         write(row, lifecycle.failed(row, work.now, Reason.GARMENT_NOT_FOUND.value))
     elif row.status is TryOnStatus.RUNNING:
@@ -198,7 +198,7 @@ def _stop(work: Work, row: TryOn) -> None:
     """Compare-and-set: who settles an unfinished row first is right, here and in the steward."""
     if row.status.is_final:
         return
-    partial, legal = row.preview_key, lifecycle.MOVES.before(TryOnStatus.CANCELLED)
+    partial, legal = row.partial_key, lifecycle.MOVES.before(TryOnStatus.CANCELLED)
     stopped = work.session.execute(
         update(TryOn)
         .where(TryOn.id == row.id, TryOn.status.in_(legal))

@@ -80,7 +80,7 @@ def _cancelled(row: TryOn, event: Event, now: datetime) -> Change:
 
 
 def _ended(row: TryOn, values: Values) -> Change:
-    return Change(values, [row.preview_key] if row.preview_key else [])
+    return Change(values, [row.partial_key] if row.partial_key else [])
 
 
 def _too_late(row: TryOn) -> Change:
@@ -94,7 +94,7 @@ def _moment(row: TryOn, event: Event, now: datetime) -> datetime:
 
 _RULES: dict[EventType, Callable[[TryOn, Event, datetime], Change]] = {
     EventType.RUNNING: _running,
-    EventType.PREVIEW: _partial,
+    EventType.PARTIAL: _partial,
     EventType.SUCCEEDED: _succeeded,
     EventType.FAILED: _failed,
     EventType.CANCELLED: _cancelled,

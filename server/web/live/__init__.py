@@ -24,7 +24,7 @@ from simple_websocket import ConnectionClosed, Server
 from server import auth
 from server.config import Settings
 from server.domain import dashboard_sessions
-from server.domain.audiences import room_of
+from server.domain.audiences import channel_of
 from server.infra import jobs
 from server.infra.caller import Caller
 from server.infra.errors import Unavailable
@@ -129,7 +129,7 @@ def _attend(ws: Server, shared: Live) -> None:
         _refuse_foreign_pages()
         caller, voice = _hello(ws, shared.hub)
         with _seat_of(seats, caller, services.settings.sockets_per_shopper):
-            _tell(ws, shared, Outbox(room_of(caller), voice, ws.event.set), caller)
+            _tell(ws, shared, Outbox(channel_of(caller), voice, ws.event.set), caller)
 
 
 @contextmanager

@@ -127,71 +127,77 @@ class Feed:
     def tell_state(self, outbox: Outbox) -> None:
         """The present state, for a socket that has just joined. Raises Unavailable."""
         with self._services.read() as session:
-            rows = audiences.state(session, outbox.room, datetime.now(UTC))
+            rows = audiences.state(session, outbox.channel, datetime.now(UTC))
             for row_id, version, messages in self._speaker.state(session, rows, outbox.voice):
                 outbox.offer(row_id, version, messages)
                 _breathe()
 
     def _tell_nudged(self, nudged: dict[str, Nudge]) -> None:
         heeded = {
-            row_id: (nudge, rooms)
+            row_id: (nudge, channels)
             for row_id, nudge in nudged.items()
-            if self._hub.members(rooms := _rooms_of(nudge))
+            if self._hub.members(channels := _channels_of(nudge))
         }
         if not heeded:
             return
         with self._services.read() as session:
             found = audiences.by_id(session, heeded)
-            for row_id, (nudge, rooms) in heeded.items():
+            for row_id, (nudge, channels) in heeded.items():
                 try:
-                    self._tell_one(session, found.get(row_id), nudge, rooms)
+                    self._tell_one(session, found.get(row_id), nudge, channels)
                 except AWAY:
                     raise
                 except Exception:
                     log.exception("cannot tell of %s", row_id)
 
-    def _tell_one(self, session: Session, row: Row | None, nudge: Nudge, rooms: list[str]) -> None:
+    def _tell_one(
+        self, session: Session, row: Row | None, nudge: Nudge, channels: list[str]
+    ) -> None:
         if row is None:
             self._hub.offer(
-                rooms,
+                channels,
                 nudge.id,
                 nudge.version,
                 lambda voice: self._speaker.gone(nudge.id, nudge.version, voice),
             )
         else:
-            self._tell_row(session, row, rooms)
+            self._tell_row(session, row, channels)
 
-    def _tell_row(self, session: Session, row: Row, rooms_if_gone: Iterable[str] = ()) -> None:
-        rooms = list(rooms_if_gone) if audiences.is_gone(row) else audiences.rooms_for(row)
+    def _tell_row(self, session: Session, row: Row, channels_if_gone: Iterable[str] = ()) -> None:
+        channels = list(channels_if_gone) if audiences.is_gone(row) else audiences.channels_for(row)
 
         def say(voice: Voice) -> list[str]:
             return list(self._speaker.say(session, row, voice))
 
-        self._hub.offer(rooms, row.id, row.version, say)
+        self._hub.offer(channels, row.id, row.version, say)
         _breathe()
 
     # --- after a silence -------------------------------------------------------------------------
 
     def _tell_all(self) -> None:
         """Nudges may have been lost: every open socket is told all that it has not heard."""
-        rooms = self._hub.rooms()
-        shoppers = [room.removeprefix("shopper:") for room in rooms if room.startswith("shopper:")]
+        channels = self._hub.channels()
+        shoppers = [
+            channel.removeprefix("shopper:")
+            for channel in channels
+            if channel.startswith("shopper:")
+        ]
         now = datetime.now(UTC)
         for start in range(0, len(shoppers), SHOPPERS_AT_ONCE):
             some = shoppers[start : start + SHOPPERS_AT_ONCE]
             with self._services.read() as session:
                 for row in audiences.state_of_shoppers(session, some, now):
                     self._tell_row(session, row)
-        for room in rooms:
-            if not room.startswith("shopper:"):
+        for channel in channels:
+            if not channel.startswith("shopper:"):
                 with self._services.read() as session:
-                    for row in audiences.state(session, room, now):
+                    for row in audiences.state(session, channel, now):
                         self._tell_row(session, row)
-        self._tell_what_vanished(rooms)
+        self._tell_what_vanished(channels)
 
-    def _tell_what_vanished(self, rooms: list[str]) -> None:
+    def _tell_what_vanished(self, channels: list[str]) -> None:
         """Rows that a socket has heard of and that were deleted meanwhile."""
-        members = self._hub.members(rooms)
+        members = self._hub.members(channels)
         told = {row_id for outbox in members for row_id in outbox.versions()}
         known = {row_id for row_id in told if KINDS.of_id(row_id) is not None}
         with self._services.read() as session:
@@ -212,9 +218,9 @@ def _breathe() -> None:
     time.sleep(0)
 
 
-def _rooms_of(nudge: Nudge) -> list[str]:
+def _channels_of(nudge: Nudge) -> list[str]:
     try:
-        return audiences.rooms_of(nudge.id, Owner.parse(nudge.owner))
+        return audiences.channels_of(nudge.id, Owner.parse(nudge.owner))
     except ContractError:
         log.warning("a nudge of nobody: %s", nudge.to_text())
         return []

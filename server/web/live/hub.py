@@ -1,7 +1,7 @@
 """Which sockets are open in this process, and what still has to be sent to each.
 
 Pure bookkeeping: no Flask, no Redis, no rows. A socket's handler takes from its own outbox; the
-feed offers to all outboxes of a room at once.
+feed offers to all outboxes of a channel at once.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ class Voice:
 class Outbox:
     """The newest unsent messages of each row, for one socket. Versions of a row never go back."""
 
-    def __init__(self, room: str, voice: Voice, wake: Callable[[], None]):
-        self.room = room
+    def __init__(self, channel: str, voice: Voice, wake: Callable[[], None]):
+        self.channel = channel
         self.voice = voice
         self._wake = wake
         self._lock = threading.Lock()
@@ -72,13 +72,13 @@ class Outbox:
 
 
 class Hub:
-    """All sockets of one process, found by room: `shopper:…`, `site:…`, `merchant:…`."""
+    """All sockets of one process, found by channel: `shopper:…`, `site:…`, `merchant:…`."""
 
     def __init__(self, most_sockets: int):
         self._most = most_sockets
         self._lock = threading.Lock()
         self._open = 0
-        self._rooms: defaultdict[str, list[Outbox]] = defaultdict(list)
+        self._channels: defaultdict[str, list[Outbox]] = defaultdict(list)
         self.closing = False
 
     def __len__(self) -> int:
@@ -98,31 +98,31 @@ class Hub:
 
     def join(self, outbox: Outbox) -> None:
         with self._lock:
-            self._rooms[outbox.room].append(outbox)
+            self._channels[outbox.channel].append(outbox)
 
     def leave(self, outbox: Outbox) -> None:
         with self._lock:
-            members = self._rooms[outbox.room]
+            members = self._channels[outbox.channel]
             if outbox in members:
                 members.remove(outbox)
             if not members:
-                del self._rooms[outbox.room]
+                del self._channels[outbox.channel]
 
-    def members(self, rooms: Iterable[str]) -> list[Outbox]:
+    def members(self, channels: Iterable[str]) -> list[Outbox]:
         with self._lock:
-            return [outbox for room in rooms for outbox in self._rooms.get(room, ())]
+            return [outbox for channel in channels for outbox in self._channels.get(channel, ())]
 
-    def rooms(self) -> list[str]:
+    def channels(self) -> list[str]:
         with self._lock:
-            return list(self._rooms)
+            return list(self._channels)
 
     def offer(
-        self, rooms: Iterable[str], row_id: str, version: int, say: Callable[[Voice], Messages]
+        self, channels: Iterable[str], row_id: str, version: int, say: Callable[[Voice], Messages]
     ) -> None:
-        """Offers one row's state to every socket of the rooms; renders once for each voice, and
+        """Offers one row's state to every socket of the channels; renders once for each voice, and
         not at all where all have heard of it."""
         said: dict[Voice, Messages] = {}
-        for outbox in self.members(rooms):
+        for outbox in self.members(channels):
             if outbox.wants(row_id, version):
                 if outbox.voice not in said:
                     said[outbox.voice] = say(outbox.voice)
@@ -131,5 +131,5 @@ class Hub:
     def close_all(self) -> None:
         """Wakes every handler so that it says 1012 and leaves; new ones are sent away alike."""
         self.closing = True
-        for outbox in self.members(self.rooms()):
+        for outbox in self.members(self.channels()):
             outbox.wake()

@@ -71,7 +71,7 @@ class Seats:
                 return None
             self._taken.add(seat)
             self._here[caller] += 1
-        if not self._is_known_room(seat, most):
+        if not self._is_known_channel(seat, most):
             self._forget(seat)
             return None
         return seat
@@ -95,7 +95,7 @@ class Seats:
                 pipe.eval(_RENEW, 1, seats_key(caller), SEAT_TTL_S, *ids)
             pipe.execute()
 
-    def _is_known_room(self, seat: Seat, most: int) -> bool:
+    def _is_known_channel(self, seat: Seat, most: int) -> bool:
         key = seats_key(seat.caller)
         try:
             return bool(self._redis.eval(_TAKE, 1, key, seat.id, most, SEAT_TTL_S))

@@ -20,7 +20,7 @@ from server.rendering import accent, fragments, widget_states
 from server.rendering.fragments import CONSENT_VERSION
 from server.rendering.widget_states import STATES, SampleLinks, State
 from server.rendering.words.widget import PageCode
-from server.web.widget.policy import ancestors, guard
+from server.web.widget.csp import ancestors, guard
 from server.web.widget.scope import site_of, wearable
 
 STATIC = Path(__file__).parents[3] / "widget" / "static"

@@ -263,15 +263,15 @@ def test_one_rules_and_the_other_looks_on(redis: Redis) -> None:
 
 
 def test_who_lost_the_lock_writes_nothing(redis: Redis) -> None:
-    from gpu_worker.arbitrator.throne import Throne
+    from gpu_worker.arbitrator.leader_lock import LeaderLock
 
-    slow, quick = Throne(redis), Throne(redis)
-    assert slow.take()
+    slow, quick = LeaderLock(redis), LeaderLock(redis)
+    assert slow.acquire()
     redis.delete(contract.ARBITRATOR)  # stopped for longer than its lock lives
-    assert quick.take()
-    assert not slow.proclaim({"null": {"batch_size": "1"}}, {"null": 9})
+    assert quick.acquire()
+    assert not slow.publish({"null": {"batch_size": "1"}}, {"null": 9})
     assert not redis.exists(contract.policy_key("null"), contract.SCALE)
-    slow.leave()
+    slow.release()
     assert redis.get(contract.ARBITRATOR) == quick.name.encode()
 
 

@@ -14,7 +14,7 @@ from redis import Redis
 
 from gpu_worker import contract
 from gpu_worker.contract import Category, Lane, TryOnJob
-from gpu_worker.queue.leases import MAX_LOSSES, Claim, Leases, Room
+from gpu_worker.queue.leases import MAX_LOSSES, Capacity, Claim, Leases
 from server.infra.jobs import Jobs
 
 NAME = "null:live:ada"
@@ -72,9 +72,9 @@ def test_merchants_take_turns_and_live_goes_first(redis: Redis) -> None:
     enqueue(redis, "b1", lane=Lane.BULK)
     enqueue(redis, "a1", "a2", "a3")
     enqueue(redis, "c1", merchant="cleo")
-    assert ids(leases(redis).claim(Room(3, 3, 0))) == ["a1", "c1", "a2"]
-    assert ids(leases(redis).claim(Room(3, 3, 0))) == ["a3", "b1"]
-    assert leases(redis).claim(Room(3, 3, 0)) == []
+    assert ids(leases(redis).claim(Capacity(3, 3, 0))) == ["a1", "c1", "a2"]
+    assert ids(leases(redis).claim(Capacity(3, 3, 0))) == ["a3", "b1"]
+    assert leases(redis).claim(Capacity(3, 3, 0)) == []
 
 
 def test_a_merchant_who_enqueues_often_keeps_its_turn(redis: Redis) -> None:
@@ -83,15 +83,15 @@ def test_a_merchant_who_enqueues_often_keeps_its_turn(redis: Redis) -> None:
     order = []
     for n in range(2, 5):
         enqueue(redis, f"a{n}")
-        order += ids(leases(redis).claim(Room(1, 1, 0)))
+        order += ids(leases(redis).claim(Capacity(1, 1, 0)))
     assert order == ["c1", "a1", "c2"]
 
 
 def test_bulk_is_left_alone_while_live_takes_all_but_its_one(redis: Redis) -> None:
     enqueue(redis, "b1", "b2", lane=Lane.BULK)
     enqueue(redis, "a1", "a2", "a3")
-    assert ids(leases(redis).claim(Room(2, 2, 0))) == ["a1", "a2"]
-    assert ids(leases(redis).claim(Room(1, 1, 1))) == ["a3", "b1"]
+    assert ids(leases(redis).claim(Capacity(2, 2, 0))) == ["a1", "a2"]
+    assert ids(leases(redis).claim(Capacity(1, 1, 1))) == ["a3", "b1"]
 
 
 def test_beyond_the_room_only_merchants_come_who_are_not_here(redis: Redis) -> None:
@@ -99,8 +99,8 @@ def test_beyond_the_room_only_merchants_come_who_are_not_here(redis: Redis) -> N
     enqueue(redis, "c1", "c2", merchant="cleo")
     enqueue(redis, "d1", merchant="dora")
     here = frozenset({"ada"})
-    assert ids(leases(redis).claim(Room(0, 0, 0, newcomers=3, here=here))) == ["c1", "d1"]
-    assert ids(leases(redis).claim(Room(1, 1, 0, newcomers=1, here=here))) == ["a1", "c2"]
+    assert ids(leases(redis).claim(Capacity(0, 0, 0, newcomers=3, here=here))) == ["c1", "d1"]
+    assert ids(leases(redis).claim(Capacity(1, 1, 0, newcomers=1, here=here))) == ["a1", "c2"]
 
 
 def few(redis: Redis, worker: str = "w1", per_merchant: int = 2) -> Leases:
@@ -110,16 +110,16 @@ def few(redis: Redis, worker: str = "w1", per_merchant: int = 2) -> Leases:
 def test_no_more_of_one_merchant_are_held_than_may_be_and_others_pass(redis: Redis) -> None:
     enqueue(redis, "a1", "a2", "a3", "a4", lane=Lane.BULK)
     enqueue(redis, "c1", merchant="cleo", lane=Lane.BULK)
-    mine = few(redis).claim(Room(0, 8, 0))
+    mine = few(redis).claim(Capacity(0, 8, 0))
     assert ids(mine) == ["a1", "c1", "a2"]
-    assert few(redis, "w2").claim(Room(0, 8, 0)) == [], "whoever of the workers asks"
+    assert few(redis, "w2").claim(Capacity(0, 8, 0)) == [], "whoever of the workers asks"
     enqueue(redis, "d1", merchant="dora", lane=Lane.BULK)
-    assert ids(few(redis).claim(Room(0, 8, 0))) == ["d1"]
+    assert ids(few(redis).claim(Capacity(0, 8, 0))) == ["d1"]
     few(redis).hand_back(mine[:1])
-    assert ids(few(redis).claim(Room(0, 8, 0))) == ["a1"]
+    assert ids(few(redis).claim(Capacity(0, 8, 0))) == ["a1"]
     lose(redis, mine[2:])
     few(redis).recover()
-    assert ids(few(redis).claim(Room(0, 8, 0))) == ["a2"], "one who died holds nothing for ever"
+    assert ids(few(redis).claim(Capacity(0, 8, 0))) == ["a2"], "one who died holds nothing for ever"
 
 
 @settings(
@@ -152,7 +152,7 @@ def test_a_claim_fills_its_room_as_far_as_the_merchants_may(
                 redis.zrem(f"rq:wip:{claim.queue}", claim.member)
             held = [claim for claim in held if claim not in done]
         else:
-            got = worker.claim(Room(0, n, 0))
+            got = worker.claim(Capacity(0, n, 0))
             held += got
             waiting -= Counter(claim.merchant for claim in got)
             mine = Counter(claim.merchant for claim in held)
@@ -164,18 +164,18 @@ def test_a_claim_fills_its_room_as_far_as_the_merchants_may(
 def test_a_job_that_was_deleted_is_passed_over(redis: Redis) -> None:
     enqueue(redis, "a1", "a2")
     redis.delete("rq:job:a1")
-    assert ids(leases(redis).claim(Room(2, 2, 0))) == ["a2"]
+    assert ids(leases(redis).claim(Capacity(2, 2, 0))) == ["a2"]
 
 
 def test_suspended_workers_get_nothing(redis: Redis) -> None:
     enqueue(redis, "a1")
     redis.set("rq:suspended", 1)
-    assert leases(redis).claim(Room(2, 2, 0)) == []
+    assert leases(redis).claim(Capacity(2, 2, 0)) == []
 
 
 def test_a_lease_is_kept_until_it_is_lost(redis: Redis) -> None:
     enqueue(redis, "a1", "a2")
-    mine = leases(redis).claim(Room(2, 2, 0))
+    mine = leases(redis).claim(Capacity(2, 2, 0))
     assert leases(redis).keep(mine) == set()
     lose(redis, mine[:1])
     assert leases(redis).keep(mine) == {"a1"}
@@ -184,11 +184,11 @@ def test_a_lease_is_kept_until_it_is_lost(redis: Redis) -> None:
 
 def test_handed_back_jobs_are_first_in_line_and_unmarked(redis: Redis) -> None:
     enqueue(redis, "a1", "a2")
-    mine = leases(redis).claim(Room(1, 1, 0))
+    mine = leases(redis).claim(Capacity(1, 1, 0))
     leases(redis).hand_back(mine)
     leases(redis).hand_back(mine)
     assert redis.lrange(f"rq:queue:{NAME}", 0, -1) == [b"a1", b"a2"]
-    (again,) = leases(redis, "w2").claim(Room(1, 1, 0))
+    (again,) = leases(redis, "w2").claim(Capacity(1, 1, 0))
     assert (again.job_id, again.losses) == ("a1", 0)
 
 
@@ -196,13 +196,13 @@ def test_a_lost_job_comes_back_marked_and_runs_alone_after_two(redis: Redis) -> 
     enqueue(redis, "a1")
     seen = []
     for _ in range(MAX_LOSSES - 1):
-        lose(redis, leases(redis).claim(Room(1, 1, 0)))
+        lose(redis, leases(redis).claim(Capacity(1, 1, 0)))
         assert leases(redis).recover() == (1, [])
-        (claim,) = claims = leases(redis).claim(Room(1, 1, 0))
+        (claim,) = claims = leases(redis).claim(Capacity(1, 1, 0))
         seen.append((claim.losses, claim.runs_alone))
         leases(redis).hand_back(claims)
     assert seen == [(1, False), (2, True)]
-    lose(redis, leases(redis).claim(Room(1, 1, 0)))
+    lose(redis, leases(redis).claim(Capacity(1, 1, 0)))
     back, (hopeless,) = leases(redis, "w2").recover()
     assert (back, hopeless.job_id, hopeless.losses) == (0, "a1", MAX_LOSSES)
     assert leases(redis, "w2").keep([hopeless]) == set()
@@ -210,28 +210,28 @@ def test_a_lost_job_comes_back_marked_and_runs_alone_after_two(redis: Redis) -> 
 
 def test_a_job_that_was_never_started_is_not_suspected(redis: Redis) -> None:
     enqueue(redis, "a1")
-    lose(redis, leases(redis).claim(Room(1, 1, 0)), started=False)
+    lose(redis, leases(redis).claim(Capacity(1, 1, 0)), started=False)
     leases(redis).recover()
-    (claim,) = leases(redis).claim(Room(1, 1, 0))
+    (claim,) = leases(redis).claim(Capacity(1, 1, 0))
     assert claim.losses == 0
 
 
 def test_recovery_leaves_other_engines_alone_and_heals_the_ring(redis: Redis) -> None:
     enqueue(redis, "a1")
     redis.delete(contract.ring_key("null", Lane.LIVE))
-    assert leases(redis).claim(Room(1, 1, 0)) == []
+    assert leases(redis).claim(Capacity(1, 1, 0)) == []
     assert Leases(redis, "nul", "w", 20).recover() == (0, [])
     leases(redis).recover()
-    assert ids(leases(redis).claim(Room(1, 1, 0))) == ["a1"]
+    assert ids(leases(redis).claim(Capacity(1, 1, 0))) == ["a1"]
 
 
 def test_an_abandoned_job_is_recovered_like_a_dead_workers(redis: Redis) -> None:
     enqueue(redis, "a1")
-    mine = leases(redis).claim(Room(1, 1, 0))
+    mine = leases(redis).claim(Capacity(1, 1, 0))
     redis.hset("rq:job:a1", "status", "started")
     leases(redis).abandon(mine)
     assert leases(redis, "w2").recover() == (1, [])
-    (again,) = leases(redis, "w2").claim(Room(1, 1, 0))
+    (again,) = leases(redis, "w2").claim(Capacity(1, 1, 0))
     assert (again.job_id, again.losses) == ("a1", 1)
 
 
@@ -250,10 +250,10 @@ def test_a_merchant_who_had_more_waits_until_the_others_had_as_much(redis: Redis
     enqueue(redis, "a1", "a2")
     enqueue(redis, "c1", "c2", "c3", merchant="cleo")
     worker = leases(redis)
-    assert ids(worker.claim(Room(1, 1, 0), expected_ms=100)) == ["a1"]
+    assert ids(worker.claim(Capacity(1, 1, 0), expected_ms=100)) == ["a1"]
     worker.charge({(Lane.LIVE, "ada"): 400.0})
     assert shares(redis) == {"ada": 250.0, "cleo": -250.0}
-    order = [ids(worker.claim(Room(1, 1, 0), expected_ms=200))[0] for _ in range(4)]
+    order = [ids(worker.claim(Capacity(1, 1, 0), expected_ms=200))[0] for _ in range(4)]
     assert order == ["c1", "c2", "c3", "a2"]
 
 
@@ -261,7 +261,7 @@ def test_a_job_that_was_not_run_gives_back_what_it_was_charged_with(redis: Redis
     enqueue(redis, "a1", "a2")
     enqueue(redis, "c1", merchant="cleo")
     worker = leases(redis)
-    (mine,) = worker.claim(Room(1, 1, 0), expected_ms=100)
+    (mine,) = worker.claim(Capacity(1, 1, 0), expected_ms=100)
     worker.charge({(mine.lane, mine.merchant): -mine.charged_ms})
     assert shares(redis) == {"ada": 0.0, "cleo": 0.0}
 
@@ -269,9 +269,9 @@ def test_a_job_that_was_not_run_gives_back_what_it_was_charged_with(redis: Redis
 def test_who_is_alone_owes_nothing_and_nothing_is_kept_of_an_empty_line(redis: Redis) -> None:
     enqueue(redis, "a1", "a2")
     worker = leases(redis)
-    worker.claim(Room(1, 1, 0))
+    worker.claim(Capacity(1, 1, 0))
     assert shares(redis) == {"ada": 0.0}
-    worker.claim(Room(1, 1, 0))
+    worker.claim(Capacity(1, 1, 0))
     worker.recover()
     assert not redis.exists(SHARES)
 
@@ -279,7 +279,7 @@ def test_who_is_alone_owes_nothing_and_nothing_is_kept_of_an_empty_line(redis: R
 def test_recovery_drops_the_credit_of_those_who_left(redis: Redis) -> None:
     enqueue(redis, "a1", "a2")
     worker = leases(redis)
-    worker.claim(Room(1, 1, 0))
+    worker.claim(Capacity(1, 1, 0))
     redis.hset(SHARES, mapping={"gone": -5, "owing": 10**6})
     worker.recover()
     assert set(shares(redis)) == {"ada", "owing"}
@@ -291,7 +291,7 @@ def test_recovery_forgets_queues_of_which_nothing_is_left(redis: Redis) -> None:
     stays, or nobody would know of an engine that has neither work nor workers."""
     worker = leases(redis)
     enqueue(redis, "a1", merchant="held")
-    worker.claim(Room(1, 1, 0))
+    worker.claim(Capacity(1, 1, 0))
     enqueue(redis, "b1", merchant="waits")
     done = {f"rq:queue:null:live:done{n}" for n in range(5)}
     redis.sadd("rq:queues", *done)
@@ -371,7 +371,7 @@ def test_the_script_follows_the_model(
             worker.charge({(Lane.LIVE, merchant): ms})
             model.charge(merchant, ms)
         else:
-            got = worker.claim(Room(1, 1, 0), expected_ms=abs(ms))
+            got = worker.claim(Capacity(1, 1, 0), expected_ms=abs(ms))
             expected = model.claim(abs(ms))
             if got and got[0].merchant != expected:  # a tie, but for rounding
                 assert expected is not None
@@ -406,7 +406,7 @@ def test_merchants_get_the_same_milliseconds_of_several_workers(
     for _ in range(120):
         w = min(range(workers), key=lambda w: now[w])
         room = slots - len(hands[w])
-        for claim in leases(redis, f"w{w}").claim(Room(room, room, 0), expected_ms=300):
+        for claim in leases(redis, f"w{w}").claim(Capacity(room, room, 0), expected_ms=300):
             hands[w].append((now[w] + cost[claim.merchant] * slots, claim))
         done = min(hands[w], key=lambda held: held[0])
         hands[w].remove(done)
@@ -430,7 +430,7 @@ def test_nobody_starves_behind_merchants_who_are_always_new(redis: Redis, debt: 
     for n in range(60):
         enqueue(redis, f"j{n}", merchant=f"new{n}")
         enqueue(redis, f"k{n}", merchant=f"newer{n}")
-        if "odd" in ids(worker.claim(Room(1, 1, 0), expected_ms=1000)):
+        if "odd" in ids(worker.claim(Capacity(1, 1, 0), expected_ms=1000)):
             return
     raise AssertionError("odd starved")
 
@@ -460,7 +460,7 @@ def test_each_job_is_always_in_exactly_one_place(
                 enqueue(redis, f"j{count}", merchant="abc"[count % 3])
                 count += 1
         elif move == "claim":
-            held += worker.claim(Room(n, n, 1))
+            held += worker.claim(Capacity(n, n, 1))
         elif move == "hand_back":
             worker.hand_back(held[:n])
             held = held[n:]

@@ -20,7 +20,7 @@ from rq.suspension import WORKERS_SUSPENDED
 from gpu_worker import contract
 from gpu_worker.contract import BELL_LENGTH, Lane
 from gpu_worker.queue import leases as module
-from gpu_worker.queue.leases import Leases, Room
+from gpu_worker.queue.leases import Capacity, Leases
 from server.infra.jobs import Jobs
 from tests.house.source import ROOT, sources, tracked
 from tests.tailoring import photo_job
@@ -80,7 +80,7 @@ def test_the_bell_is_as_long_whoever_rings_it(redis: Redis) -> None:
     Jobs(redis).enqueue(job, "tailor", Lane.LIVE)
     assert redis.llen(bell) == BELL_LENGTH
     holder = Leases(redis, "tailor", "w1", lease_s=20)
-    claims = holder.claim(Room(1, 1, 0))
+    claims = holder.claim(Capacity(1, 1, 0))
     redis.lpush(bell, *["1"] * BELL_LENGTH)
     holder.hand_back(claims)
     assert redis.llen(bell) == BELL_LENGTH
@@ -101,6 +101,6 @@ def test_no_module_of_the_worker_holds_lua() -> None:
 
 
 def test_they_are_found_from_any_directory(tmp_path: Path) -> None:
-    code = "from gpu_worker.queue import leases; from gpu_worker.arbitrator import throne"
+    code = "from gpu_worker.queue import leases; from gpu_worker.arbitrator import leader_lock"
     argv = [sys.executable, "-c", code]
     subprocess.run(argv, cwd=tmp_path, env={"PYTHONPATH": str(ROOT)}, check=True, timeout=60)

@@ -204,23 +204,23 @@ def test_a_lost_device_is_no_jobs_failure() -> None:
     assert len(made) == 2
 
 
-# --- rough pictures ------------------------------------------------------------------------------
+# --- partial pictures ------------------------------------------------------------------------------
 
 
-class Sketching(RecordingEngine):
-    def peek(self, sample: NullSample) -> Pixels:  # type: ignore[override]
+class DrawingPartials(RecordingEngine):
+    def partial(self, sample: NullSample) -> Pixels:  # type: ignore[override]
         if sample.order.id == "shy":
             raise RuntimeError("not now")
         return np.full((4, 3, 3), sample.step, np.uint8)
 
 
 def test_a_rough_picture_is_taken_once_at_each_fraction() -> None:
-    made = Runner(Sketching(steps=10), Scheduler(), lambda order: order)
-    made.add(Run("a", Lane.LIVE, "ada", order=order("a"), peeks=(0.25, 0.6)))
+    made = Runner(DrawingPartials(steps=10), Scheduler(), lambda order: order)
+    made.add(Run("a", Lane.LIVE, "ada", order=order("a"), partials=(0.25, 0.6)))
     made.add(Run("b", Lane.LIVE, "ada", order=order("b")))
-    made.add(Run("shy", Lane.LIVE, "ada", order=order("shy"), peeks=(0.5,)))
-    peeks = [peek for _ in range(10) for peek in made.turn(4).peeks]
-    assert [(peek.id, int(peek.pixels.max())) for peek in peeks] == [("a", 3), ("a", 6)]
+    made.add(Run("shy", Lane.LIVE, "ada", order=order("shy"), partials=(0.5,)))
+    partials = [partial for _ in range(10) for partial in made.turn(4).partials]
+    assert [(partial.id, int(partial.pixels.max())) for partial in partials] == [("a", 3), ("a", 6)]
     assert len(made) == 0
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gpu_worker.contract import Lane
-from gpu_worker.queue.leases import Claim, Room
+from gpu_worker.queue.leases import Capacity, Claim
 from gpu_worker.worker.bill import Bill
 from gpu_worker.worker.book import SLOW_S, Book
 from gpu_worker.worker.request import Request
@@ -21,7 +21,7 @@ def held(job_id: str, lane: str = "live", merchant: str = "mer_ada") -> Request:
     return Request(Claim(job_id, "1", f"null:{lane}:{merchant}"), nobody, nobody)
 
 
-def waiting(book: Book, slots: int, beyond: Room) -> threading.Thread:
+def waiting(book: Book, slots: int, beyond: Capacity) -> threading.Thread:
     thread = threading.Thread(target=book.wait_for_room, args=(slots, beyond, NEVER_S), daemon=True)
     thread.start()
     return thread
@@ -69,16 +69,16 @@ def test_what_is_no_more_room_wakes_nobody() -> None:
 
 
 ROOMS = [
-    ("nobody is here", [], Room(4, 4, 1)),
-    ("bulk alone fills the slots", ["bulk"] * 4, Room(4, 0, 0)),
-    ("one live, nothing may run beside it", ["live"], Room(3, 0, 1)),
-    ("one live, and one bulk", ["live", "bulk"], Room(3, 0, 0)),
-    ("one merchant's live jobs fill the slots", ["live"] * 4, Room(0, 0, 1, newcomers=3)),
+    ("nobody is here", [], Capacity(4, 4, 1)),
+    ("bulk alone fills the slots", ["bulk"] * 4, Capacity(4, 0, 0)),
+    ("one live, nothing may run beside it", ["live"], Capacity(3, 0, 1)),
+    ("one live, and one bulk", ["live", "bulk"], Capacity(3, 0, 0)),
+    ("one merchant's live jobs fill the slots", ["live"] * 4, Capacity(0, 0, 1, newcomers=3)),
 ]
 
 
 @pytest.mark.parametrize(("case", "lanes", "room"), ROOMS)
-def test_only_what_will_run_is_claimed(case: str, lanes: list[str], room: Room) -> None:
+def test_only_what_will_run_is_claimed(case: str, lanes: list[str], room: Capacity) -> None:
     """Another worker may have more room for bulk; one is taken for its twentieth of the time."""
     book = Book(Bill(), beside=lambda _live, _slots: 0)
     for n, lane in enumerate(lanes):
@@ -92,7 +92,7 @@ def test_inputs_that_are_slow_to_come_hold_no_slot_against_other_merchants() -> 
     book.add(slow)
     assert book.room(1).newcomers == 0
     slow.claimed_at -= 2 * SLOW_S
-    assert book.room(1) == Room(0, 0, 1, newcomers=1)
+    assert book.room(1) == Capacity(0, 0, 1, newcomers=1)
     assert book.room(1).here == {"mer_ada"}
     book.add(next_one)
     assert book.room(1).newcomers == 0  # it may get the slot at any moment
@@ -115,7 +115,7 @@ def test_a_slow_one_that_has_arrived_holds_its_slot() -> None:
 def test_bulk_that_costs_live_little_is_claimed_too() -> None:
     book = Book(Bill(), beside=lambda live, slots: min(2, slots - live))
     book.add(held("try_1"))
-    assert book.room(4) == Room(3, 2, 1)
+    assert book.room(4) == Capacity(3, 2, 1)
 
 
 def test_who_comes_back_joins_only_after_its_earlier_self_has_left() -> None:

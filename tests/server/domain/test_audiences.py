@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import server.nouns  # noqa: F401 - fills the registry
-from server.domain.audiences import rooms_of
+from server.domain.audiences import channels_of
 from server.infra.kinds import KINDS
 from server.infra.nudges import Owner
 
@@ -24,7 +24,7 @@ MERCHANT, SITE, HERS = "merchant:mer_1", "site:sit_1:live", "shopper:sho_1"
     ],
 )
 def test_who_hears_of_a_row(row_id: str, shopper_id: str | None, rooms: set[str]) -> None:
-    assert set(rooms_of(row_id, Owner("mer_1", "sit_1", shopper_id), ("live",))) == rooms
+    assert set(channels_of(row_id, Owner("mer_1", "sit_1", shopper_id), ("live",))) == rooms
 
 
 @pytest.mark.parametrize(

@@ -119,18 +119,18 @@ def test_progress_never_goes_back(step: int) -> None:
 def test_an_intermediate_picture_goes_when_the_result_is_there() -> None:
     row = try_on(status=TryOnStatus.RUNNING, started_at=T0)
     key = "pictures/try_1-partial.jpg"
-    half_done = {"preview_key": key, "preview_step": 3}
-    assert change(row, EventType.PREVIEW, key=key, step=3).values == half_done
-    row.preview_key = key
+    half_done = {"partial_key": key, "partial_step": 3}
+    assert change(row, EventType.PARTIAL, key=key, step=3).values == half_done
+    row.partial_key = key
     done = change(row, EventType.SUCCEEDED)
-    assert (done.values["preview_key"], done.doomed) == (None, [key])
+    assert (done.values["partial_key"], done.doomed) == (None, [key])
 
 
 @pytest.mark.parametrize("end", [EventType.FAILED, EventType.CANCELLED])
 def test_an_intermediate_picture_goes_where_there_is_no_result(end: EventType) -> None:
     key = "pictures/try_1-partial.jpg"
-    ended = change(try_on(status=TryOnStatus.RUNNING, preview_key=key), end)
-    assert (ended.values["preview_key"], ended.doomed) == (None, [key])
+    ended = change(try_on(status=TryOnStatus.RUNNING, partial_key=key), end)
+    assert (ended.values["partial_key"], ended.doomed) == (None, [key])
 
 
 def test_a_reason_that_nobody_knows_is_told_as_the_engines_failure() -> None:
@@ -181,7 +181,7 @@ def test_a_settled_garment_stays(kind: EventType) -> None:
         (try_on(), EventType.SUCCEEDED, {"model_ms": 2**40}),
         (try_on(), EventType.SUCCEEDED, {"model_ms": float("nan")}),
         (try_on(), EventType.RUNNING, {"steps": None}),
-        (try_on(), EventType.PREVIEW, {"key": "pictures/try_2-partial.jpg"}),
+        (try_on(), EventType.PARTIAL, {"key": "pictures/try_2-partial.jpg"}),
         (photo(), EventType.SUCCEEDED, {}),
         (photo(), EventType.READY, {"people": 1}),
         (photo(), EventType.REJECTED, {"reasons": "nobody_found"}),

@@ -106,8 +106,8 @@ def parcel(house: Stage, age_s: float = 0, left_s: float = 60) -> Parcel:
 
 def test_its_merchant_is_told_of_it_and_nobody_else(house: Stage) -> None:
     row, speaker = parcel(house), Speaker(house.services.store)
-    assert audiences.rooms_for(row) == [f"merchant:{house.ada.id}"]
-    assert audiences.rooms_of(row.id, Owner("mer_1", "sit_1", "sho_1")) == ["merchant:mer_1"]
+    assert audiences.channels_for(row) == [f"merchant:{house.ada.id}"]
+    assert audiences.channels_of(row.id, Owner("mer_1", "sit_1", "sho_1")) == ["merchant:mer_1"]
     with house.services.read() as session:
         (told,) = audiences.state(session, f"merchant:{house.ada.id}", now())
         assert audiences.state(session, f"site:{house.shop.id}:live", now()) == []
@@ -137,7 +137,7 @@ def test_it_times_out_runs_out_and_has_no_files(house: Stage) -> None:
 
 
 def test_of_an_id_that_no_noun_has_nobody_is_told(house: Stage) -> None:
-    assert audiences.rooms_of("xyz_1", Owner("mer_1", "sit_1")) == []
+    assert audiences.channels_of("xyz_1", Owner("mer_1", "sit_1")) == []
     assert Speaker(house.services.store).gone("xyz_1", 2, Voice("html", "user")) == []
     with pytest.raises(LookupError, match="Stage has no entry"):
         KINDS.of_row(house)

@@ -8,7 +8,7 @@ from server.app import create_app
 from server.infra.services import EXTENSION
 from server.rendering import csp
 from server.web.api import docs
-from server.web.widget import policy
+from server.web.widget import csp
 from tests.server.actors import settings
 from tests.services import S3Settings
 
@@ -44,8 +44,8 @@ def test_the_docs_load_their_own_style() -> None:
 )
 def test_the_widget_is_framed_by_its_shops_alone(server: str, socket: str) -> None:
     framed = WIDGET.format(socket=socket, origins=" ".join(SHOPS))
-    assert policy.policy(STORE, server, SHOPS) == framed
-    assert policy.policy(STORE, server, []) == WIDGET.format(socket=socket, origins="'none'")
+    assert widget_csp.policy(STORE, server, SHOPS) == framed
+    assert widget_csp.policy(STORE, server, []) == WIDGET.format(socket=socket, origins="'none'")
 
 
 @pytest.mark.parametrize("store_url", [None, STORE])

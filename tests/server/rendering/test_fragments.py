@@ -117,11 +117,11 @@ def test_a_preview_says_so_and_every_picture_says_that_ai_made_it() -> None:
 
 
 def test_a_half_done_picture_is_as_old_as_its_step() -> None:
-    row = widget_states.try_on(TryOnStatus.RUNNING, preview_key="half.jpg", preview_step=8)
-    html = fragments.rough(row, LINKS, oob=True)
-    assert 'id="rough-try_sample" data-version="9" hx-swap-oob="true"' in html
+    row = widget_states.try_on(TryOnStatus.RUNNING, partial_key="half.jpg", partial_step=8)
+    html = fragments.partial(row, LINKS, oob=True)
+    assert 'id="partial-try_sample" data-version="9" hx-swap-oob="true"' in html
     assert "half.jpg" in html
-    none_yet = fragments.rough(widget_states.try_on(TryOnStatus.RUNNING), LINKS)
+    none_yet = fragments.partial(widget_states.try_on(TryOnStatus.RUNNING), LINKS)
     assert "<img" not in none_yet
     assert none_yet.count("><") == 1  # truly empty, so that it covers nothing
 

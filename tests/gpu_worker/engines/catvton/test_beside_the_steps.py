@@ -49,7 +49,7 @@ def test_all_that_a_pass_reads_lies_on_the_device(
     assert picture.shape == (3, SIZE.height, SIZE.width)
 
 
-class Beside:
+class SideStream:
     """Knows whether one is at work in it."""
 
     def __init__(self) -> None:
@@ -65,7 +65,7 @@ class Beside:
 class Watching:
     """A checker that notes whether it was asked beside the steps; flags the first picture."""
 
-    def __init__(self, beside: Beside):
+    def __init__(self, beside: SideStream):
         self._beside = beside
         self.seen: list[bool] = []
 
@@ -78,8 +78,8 @@ def test_what_is_done_for_one_alone_never_waits_for_the_steps(tiny_weights: Path
     """On the steps' stream every look at a value would wait for the step under way, and the
     checker looks at twenty."""
     model = tiny_model(tiny_weights)
-    beside = Beside()
-    model.beside = beside  # type: ignore[assignment]
+    beside = SideStream()
+    model.side_stream = beside  # type: ignore[assignment]
     checker = Watching(beside)
     coded, stepped = _noted(model, beside)
     engine = engine_of(model, checker=checker)
@@ -91,7 +91,7 @@ def test_what_is_done_for_one_alone_never_waits_for_the_steps(tiny_weights: Path
     assert stepped == [False] * 4
 
 
-def _noted(model: Model, beside: Beside) -> tuple[list[bool], list[bool]]:
+def _noted(model: Model, beside: SideStream) -> tuple[list[bool], list[bool]]:
     """For every use of the VAE, and of the U-Net, whether it was beside the steps."""
     coded: list[bool] = []
     stepped: list[bool] = []

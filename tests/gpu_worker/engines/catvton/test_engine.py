@@ -1,4 +1,4 @@
-"""The engine's promises to the worker: rungs, sizes, rough pictures, faults, and no growth."""
+"""The engine's promises to the worker: rungs, sizes, partial pictures, faults, and no growth."""
 
 from __future__ import annotations
 
@@ -101,31 +101,31 @@ def test_no_schedule_has_such_steps(engine: CatvtonEngine, steps: int) -> None:
         engine.admit(order(1, steps))
 
 
-# --- rough pictures -----------------------------------------------------------------------------
+# --- partial pictures -----------------------------------------------------------------------------
 
 
 def test_a_rough_picture_is_small_and_in_the_photos_framing(engine: CatvtonEngine) -> None:
     engine.warm_up()
     sample = engine.admit(order(1, 3, mask=None))
-    assert engine.peek(sample) is None
+    assert engine.partial(sample) is None
     engine.step([sample])
     before = sample.latents.clone()
-    rough = engine.peek(sample)
-    assert rough is not None
-    assert rough.shape[0] < sample.order.photo.shape[0]
-    assert abs(rough.shape[1] / rough.shape[0] - 100 / 144) < 0.05
-    assert len(np.unique(rough)) > 10
+    partial = engine.partial(sample)
+    assert partial is not None
+    assert partial.shape[0] < sample.order.photo.shape[0]
+    assert abs(partial.shape[1] / partial.shape[0] - 100 / 144) < 0.05
+    assert len(np.unique(partial)) > 10
     assert sample.step == 1
     assert torch.equal(sample.latents, before)
 
 
-def test_peeking_changes_no_picture(engine: CatvtonEngine) -> None:
+def test_a_partial_picture_changes_no_picture(engine: CatvtonEngine) -> None:
     engine.warm_up()
     alone = drawn(engine, order(2, 3))[0]
     sample = engine.admit(order(2, 3))
     while sample.step < sample.steps:
         engine.step([sample])
-        engine.peek(sample)
+        engine.partial(sample)
     assert torch.equal(sample.latents, alone)
 
 
@@ -134,12 +134,12 @@ class Never:
         return False
 
 
-def test_what_may_not_be_shown_is_not_peeked_at(tiny_weights: Path) -> None:
+def test_what_may_not_be_shown_is_no_partial_picture(tiny_weights: Path) -> None:
     engine = engine_of(tiny_model(tiny_weights), checker=Never())
     engine.warm_up()
     sample = engine.admit(order(1, 3))
     engine.step([sample])
-    assert engine.peek(sample) is None
+    assert engine.partial(sample) is None
 
 
 # --- faults -------------------------------------------------------------------------------------

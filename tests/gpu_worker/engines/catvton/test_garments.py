@@ -19,7 +19,7 @@ from tests.workshop import Workshop
 LATENTS = torch.arange(24, dtype=torch.float32).reshape(4, 2, 3)
 
 
-class Shelf:
+class WeightFiles:
     """A dict for a store."""
 
     def __init__(self) -> None:
@@ -32,43 +32,43 @@ class Shelf:
         self.kept[key] = data
 
 
-def engine(weights: Path, shelf: Shelf | None = None) -> CatvtonEngine:
-    return engine_of(tiny_model(weights), garments=GarmentCache(4, shelf))
+def engine(weights: Path, shared_store: WeightFiles | None = None) -> CatvtonEngine:
+    return engine_of(tiny_model(weights), garments=GarmentCache(4, shared_store))
 
 
 def test_the_picture_does_not_depend_on_where_the_garment_came_from(tiny_weights: Path) -> None:
-    shelf = Shelf()
-    first = engine(tiny_weights, shelf)
+    shared_store = WeightFiles()
+    first = engine(tiny_weights, shared_store)
     fresh, remembered = (first.admit(order(1)).conditions for _ in range(2))
-    assert len(shelf.kept) == 1
-    shared = engine(tiny_weights, shelf).admit(order(1)).conditions
+    assert len(shared_store.kept) == 1
+    shared = engine(tiny_weights, shared_store).admit(order(1)).conditions
     without = engine(tiny_weights).admit(order(1)).conditions
     for conditions in (remembered, shared, without):
         assert torch.equal(conditions, fresh)
 
 
-def test_it_is_taken_from_the_shelf_indeed(tiny_weights: Path) -> None:
-    shelf = Shelf()
-    engine(tiny_weights, shelf).admit(order(1))
-    (key,) = shelf.kept
-    latents = unpack(shelf.kept[key], (4, 12, 8))
+def test_it_is_taken_from_the_shared_store_indeed(tiny_weights: Path) -> None:
+    shared_store = WeightFiles()
+    engine(tiny_weights, shared_store).admit(order(1))
+    (key,) = shared_store.kept
+    latents = unpack(shared_store.kept[key], (4, 12, 8))
     assert latents is not None
-    shelf.kept[key] = pack(torch.zeros_like(latents))
-    conditions = engine(tiny_weights, shelf).admit(order(1)).conditions
+    shared_store.kept[key] = pack(torch.zeros_like(latents))
+    conditions = engine(tiny_weights, shared_store).admit(order(1)).conditions
     assert (conditions[1][:, :, 8:] == 0).all()
 
 
 def test_each_size_and_each_encoder_has_its_own(tiny_weights: Path) -> None:
-    shelf = Shelf()
-    first = engine(tiny_weights, shelf)
+    shared_store = WeightFiles()
+    first = engine(tiny_weights, shared_store)
     for tier in (RUNG, SMALL_RUNG):
         first.admit(order(1, tier=tier))
-    assert len(shelf.kept) == 2
+    assert len(shared_store.kept) == 2
     model = tiny_model(tiny_weights)
     with torch.no_grad():
         model.vae.encoder.conv_in.bias.add_(0.1)
-    engine_of(model, garments=GarmentCache(4, shelf)).admit(order(1))
-    assert len(shelf.kept) == 3
+    engine_of(model, garments=GarmentCache(4, shared_store)).admit(order(1))
+    assert len(shared_store.kept) == 3
 
 
 def test_each_kind_of_device_has_its_own(

@@ -14,7 +14,7 @@ from gpu_worker.engines.catvton.engine import CatvtonEngine
 from gpu_worker.engines.catvton.safety import SafetyChecker
 from gpu_worker.engines.catvton.sample import Size
 from gpu_worker.engines.catvton.weights import load
-from gpu_worker.weights.disk import Lock, Shelf
+from gpu_worker.weights.disk import Lock, WeightFiles
 from gpu_worker.weights.sources import SOURCES, Kind
 
 
@@ -32,8 +32,8 @@ class Stern:
 
 
 def engine(weights: Path, checker: Stern) -> CatvtonEngine:
-    shelf = Shelf(Lock(weights / "lock.json"), weights)
-    model = load(Kind.MASKFREE, shelf, torch.device("cpu"), torch.float32)
+    weight_files = WeightFiles(Lock(weights / "lock.json"), weights)
+    model = load(Kind.MASKFREE, weight_files, torch.device("cpu"), torch.float32)
     return CatvtonEngine(model, sizes=[Size(64, 64)], checker=checker)
 
 

@@ -13,15 +13,15 @@ from torch import Tensor
 
 from gpu_worker.engines.catvton.attention import self_attentions
 from gpu_worker.engines.catvton.weights import load
-from gpu_worker.weights.disk import Lock, Shelf
+from gpu_worker.weights.disk import Lock, WeightFiles
 from gpu_worker.weights.sources import ATTENTION_FILE, SOURCES, Kind, WeightsError
 
 Tensors = dict[str, Tensor]
 CPU = torch.device("cpu")
 
 
-def shelf(folder: Path) -> Shelf:
-    return Shelf(Lock(folder / "lock.json"), folder)
+def weight_files(folder: Path) -> WeightFiles:
+    return WeightFiles(Lock(folder / "lock.json"), folder)
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def attention_file(folder: Path) -> Path:
 
 @pytest.mark.parametrize("kind", list(Kind))
 def test_sets_all_eighty_tensors(tiny_weights: Path, kind: Kind) -> None:
-    model = load(kind, shelf(tiny_weights), CPU, torch.float32)
+    model = load(kind, weight_files(tiny_weights), CPU, torch.float32)
     file = load_file(tiny_weights / SOURCES[kind].attention.repository / ATTENTION_FILE)
     assert len(file) == 80
     for n, name in enumerate(self_attentions(model.unet)):
@@ -45,7 +45,7 @@ def test_sets_all_eighty_tensors(tiny_weights: Path, kind: Kind) -> None:
 
 
 def test_the_middle_block_is_last(tiny_weights: Path) -> None:
-    names = self_attentions(load(Kind.INPAINT, shelf(tiny_weights), CPU, torch.float32).unet)
+    names = self_attentions(load(Kind.INPAINT, weight_files(tiny_weights), CPU, torch.float32).unet)
     assert len(names) == 16
     assert names[0].startswith("down_blocks.0")
     assert names[-1].startswith("mid_block")
@@ -59,9 +59,9 @@ def test_takes_the_inner_modules_names_too(weights: Path) -> None:
         prefix = next(p for p in inner if rest.startswith(p))
         return f"{int(place) + inner[prefix]}.{rest.removeprefix(prefix)}"
 
-    before = load(Kind.MASKFREE, shelf(weights), CPU, torch.float32).unet.state_dict()
+    before = load(Kind.MASKFREE, weight_files(weights), CPU, torch.float32).unet.state_dict()
     rewrite(weights, lambda tensors: {renamed(key): value for key, value in tensors.items()})
-    after = load(Kind.MASKFREE, shelf(weights), CPU, torch.float32).unet.state_dict()
+    after = load(Kind.MASKFREE, weight_files(weights), CPU, torch.float32).unet.state_dict()
     assert all(torch.equal(before[key], after[key]) for key in before)
 
 
@@ -106,7 +106,7 @@ def test_refuses_a_foreign_file(
 ) -> None:
     rewrite(weights, change)
     with pytest.raises(WeightsError) as refused:
-        load(Kind.MASKFREE, shelf(weights), CPU, torch.float32)
+        load(Kind.MASKFREE, weight_files(weights), CPU, torch.float32)
     assert says in str(refused.value)
 
 
@@ -114,13 +114,13 @@ def test_refuses_a_short_file(weights: Path) -> None:
     path = attention_file(weights)
     path.write_bytes(path.read_bytes()[:-1000])
     with pytest.raises(WeightsError, match="no complete safetensors file"):
-        load(Kind.MASKFREE, shelf(weights), CPU, torch.float32)
+        load(Kind.MASKFREE, weight_files(weights), CPU, torch.float32)
 
 
 def test_refuses_a_missing_file(weights: Path) -> None:
     attention_file(weights).unlink()
     with pytest.raises(WeightsError, match="weights fetch"):
-        load(Kind.MASKFREE, shelf(weights), CPU, torch.float32)
+        load(Kind.MASKFREE, weight_files(weights), CPU, torch.float32)
 
 
 def test_refuses_the_other_pipelines_base(weights: Path) -> None:
@@ -128,4 +128,4 @@ def test_refuses_the_other_pipelines_base(weights: Path) -> None:
     shutil.rmtree(bases[0])
     shutil.copytree(bases[1], bases[0])
     with pytest.raises(WeightsError, match="needs a U-Net of 8 channels, this one has 9"):
-        load(Kind.MASKFREE, shelf(weights), CPU, torch.float32)
+        load(Kind.MASKFREE, weight_files(weights), CPU, torch.float32)

@@ -97,7 +97,7 @@ def test_only_legal_moves_are_made_and_who_is_put_back_is_as_new(steps: list[str
         if to is TryOnStatus.QUEUED:
             assert columns_of(row) == columns_of(asked_for())
         if to.is_final:
-            assert (row.position, row.preview_key, row.preview_step) == (None, None, None)
+            assert (row.position, row.partial_key, row.partial_step) == (None, None, None)
             assert (row.asked_from, row.finished_at) == (None, at)
             queue_ms, total_ms = row.queue_ms, row.total_ms
             assert queue_ms is not None
@@ -117,7 +117,7 @@ def test_a_tombstone_says_nothing_of_her() -> None:
     write(row, lifecycle.shown("pictures/1-partial.jpg", 4) | {"photo_id": "pho_1", "shared": True})
     write(row, lifecycle.cancelled(row, T0))
     write(row, lifecycle.tombstone(row, T0))
-    hers = ("photo_id", "result_key", "preview_key", "like_reason", "asked_from", "shared")
+    hers = ("photo_id", "result_key", "partial_key", "like_reason", "asked_from", "shared")
     assert not any(getattr(row, name) for name in hers)
     assert not lifecycle.is_open(row)
 
@@ -132,8 +132,8 @@ def house(redis_url: str, sqlite_url: str, store: S3Settings, tmp_path: Path) ->
 
 
 RAN: dict[str, Any] = {
-    "step": 3, "steps": 9, "tier": "small", "preview_key": "pictures/partial.jpg",
-    "preview_step": 2, "started_at": T0, "ready_at": T0,
+    "step": 3, "steps": 9, "tier": "small", "partial_key": "pictures/partial.jpg",
+    "partial_step": 2, "started_at": T0, "ready_at": T0,
 }  # fmt: skip
 
 
@@ -151,7 +151,7 @@ def test_the_steward_puts_one_back_as_new_or_ends_it(house: Stage, photo_is_gone
     assert doomed == ["pictures/partial.jpg"]
     if photo_is_gone:
         assert (after.status, after.error_code) == (TryOnStatus.FAILED, "garment_not_found")
-        assert (after.asked_from, after.preview_key) == (None, None)
+        assert (after.asked_from, after.partial_key) == (None, None)
         assert after.total_ms >= 60_000
     else:
         assert after.status is TryOnStatus.QUEUED
@@ -163,7 +163,7 @@ def test_whoever_takes_hers_back_is_told_how_long_it_took(house: Stage) -> None:
     row = house.try_on(age_s=60, status=TryOnStatus.RUNNING, **RAN)
     house.change(row, started_at=row.queued_at + timedelta(seconds=20))
     after = try_ons.cancel(house.services, house.caller(house.sam), row.id)
-    assert (after.status, after.preview_key, after.preview_step) == (
+    assert (after.status, after.partial_key, after.partial_step) == (
         TryOnStatus.CANCELLED, None, None
     )  # fmt: skip
     assert after.queue_ms == 20_000

@@ -12,11 +12,11 @@ from redis import Redis
 
 from gpu_worker import contract
 from gpu_worker.contract import Lane, PhotoJob
-from gpu_worker.queue.leases import Leases, Room
+from gpu_worker.queue.leases import Capacity, Leases
 from server.infra.jobs import Jobs
 
 QUEUE = "tailor:live:mer_a"
-ONE = Room(live=1, both=1, bulk_at_least=0)
+ONE = Capacity(live=1, both=1, bulk_at_least=0)
 Step = tuple[str, str]
 steps = st.lists(
     st.tuples(

@@ -175,9 +175,9 @@ def test_a_photo_that_arrives_after_delete_now_is_deleted_too(world: World) -> N
     assert sam.delete("/v1/shoppers/me").status_code == 204
     url, headers = announced["url"], announced["headers"]
     assert httpx.put(url, content=JPEG, headers=headers).status_code == 200
-    expiry.bury(world.services, now())
+    expiry.delete_objects(world.services, now())
     assert store.head(announced["key"]) is not None  # it might come again
-    expiry.bury(world.services, now() + timedelta(seconds=UPLOAD_EXPIRES_S + 120))
+    expiry.delete_objects(world.services, now() + timedelta(seconds=UPLOAD_EXPIRES_S + 120))
     assert store.head(announced["key"]) is None
 
 

@@ -258,7 +258,7 @@ def test_a_running_one_is_flagged_for_its_worker(world: World, sam: Actor) -> No
     store, bucket = world.services.store, world.services.settings.s3_bucket
     store._client.put_object(Bucket=bucket, Key=half_done, Body=b"half a picture")
     with world.services.database.session_scope() as session:
-        session.get_one(TryOn, row.id).preview_key = half_done
+        session.get_one(TryOn, row.id).partial_key = half_done
 
     assert sam.post(f"/v1/try-ons/{row.id}/cancel").status_code == 200
     assert store.head(half_done) is None

@@ -107,7 +107,7 @@ def test_a_slot_is_free_again_when_its_socket_leaves() -> None:
     hub.leave(outbox)
     hub.leave(outbox)  # twice is fine
     hub.exit()
-    assert (hub.enter(), hub.rooms()) == (True, [])
+    assert (hub.enter(), hub.channels()) == (True, [])
 
 
 # --- the feed ------------------------------------------------------------------------------------

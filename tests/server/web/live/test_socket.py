@@ -51,7 +51,7 @@ def test_sam_sees_her_picture_come(house: Stage) -> None:
     house.change(row, status=TryOnStatus.RUNNING, step=1, steps=4)
     running = ear.until("running", row)
     assert (running["step"], running["steps"]) == (1, 4)
-    house.change(row, preview_key=f"pictures/{row.id}-partial.jpg")
+    house.change(row, partial_key=f"pictures/{row.id}-partial.jpg")
     assert ear.until("preview", row)["url"].startswith("http")
     house.change(row, status=TryOnStatus.SUCCEEDED, result_key=f"pictures/{row.id}.jpg")
     done = ear.until("succeeded", row)

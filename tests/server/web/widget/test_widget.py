@@ -13,7 +13,6 @@ from gpu_worker.contract import GarmentStatus, PhotoStatus, Reason, TryOnStatus
 from server.models import Garment, Photo, Shopper, Site, TryOn, now
 from server.rendering.fragments import CONSENT_VERSION
 from server.rendering.widget_states import STATES
-from server.web.widget import policy
 from tests.server.actors import SERVER, Actor, World
 
 
@@ -103,7 +102,7 @@ def test_each_site_is_framed_by_its_own_origins(world: World) -> None:
 )
 def test_what_is_no_origin_never_comes_into_the_policy(origin: Any) -> None:
     site = Site(allowed_origins=[origin, "https://shop.example"])
-    assert policy.ancestors(site) == ["https://shop.example"]
+    assert widget_csp.ancestors(site) == ["https://shop.example"]
 
 
 def test_no_script_style_or_handler_is_inline(world: World) -> None:
@@ -396,4 +395,4 @@ def test_a_refusal_is_a_card_with_words(world: World) -> None:
 
 
 def test_the_policy_without_any_origin() -> None:
-    assert policy.policy("https://s3", "https://p", []).endswith("frame-ancestors 'none'")
+    assert widget_csp.policy("https://s3", "https://p", []).endswith("frame-ancestors 'none'")

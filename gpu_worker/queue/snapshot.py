@@ -21,7 +21,7 @@ Hash = Mapping[bytes, bytes]
 _WORKER_PREFIX = contract.rq_worker_key("").encode()
 
 
-class Sight:
+class EngineSnapshots:
     """One engine. Every method raises `redis.RedisError` where Redis is away."""
 
     def __init__(self, connection: Redis, engine: str, tiers: Sequence[Tier]):

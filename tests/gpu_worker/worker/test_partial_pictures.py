@@ -1,4 +1,4 @@
-"""Rough pictures of a try-on under way, through a real worker and store: never after the end."""
+"""Partial pictures of a try-on under way, through a real worker and store: never after the end."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from tests.workshop import Workshop
 KEY = "pictures/try_1.partial.jpg"
 
 
-class Sketching(RecordingEngine):
-    """Its rough picture is larger than anybody needs."""
+class DrawingPartials(RecordingEngine):
+    """Its partial picture is larger than anybody needs."""
 
-    def peek(self, sample: NullSample) -> Pixels:  # type: ignore[override]
+    def partial(self, sample: NullSample) -> Pixels:  # type: ignore[override]
         return np.full((1024, 768, 3), 10 * sample.step, np.uint8)
 
 
@@ -37,10 +37,10 @@ def told(shop: Workshop, job_id: str = "try_1") -> list[EventType]:
 
 def test_a_rough_picture_is_stored_and_told_while_it_runs(shop: Workshop) -> None:
     shop.enqueue("try_1", partial_key=KEY)
-    with workshop.working(shop, Sketching(a_ms=20, steps=20), courier(shop), peeks=(0.4,)):
+    with workshop.working(shop, DrawingPartials(a_ms=20, steps=20), courier(shop), partials=(0.4,)):
         shop.wait_until_settled()
-    assert told(shop) == [EventType.PREVIEW, EventType.SUCCEEDED]
-    (event,) = [event for event in shop.events("try_1") if event.type is EventType.PREVIEW]
+    assert told(shop) == [EventType.PARTIAL, EventType.SUCCEEDED]
+    (event,) = [event for event in shop.events("try_1") if event.type is EventType.PARTIAL]
     assert event.data == {"key": KEY}
     data = shop.store.get(KEY, 10**6)
     image = Image.open(io.BytesIO(data))
@@ -52,19 +52,19 @@ def test_a_rough_picture_is_stored_and_told_while_it_runs(shop: Workshop) -> Non
 def test_nobody_watches_bulk_or_a_job_without_a_place_for_it(shop: Workshop) -> None:
     shop.enqueue("try_1")
     shop.enqueue("bulk_1", lane=Lane.BULK, partial_key="pictures/bulk_1.partial.jpg")
-    with workshop.working(shop, Sketching(steps=5), courier(shop)):
+    with workshop.working(shop, DrawingPartials(steps=5), courier(shop)):
         shop.wait_until_settled()
     assert told(shop) == told(shop, "bulk_1") == [EventType.SUCCEEDED]
 
 
 class Late(TryOnCourier):
-    """Its store takes a sketch only after the picture was told."""
+    """Its store takes a partial only after the picture was told."""
 
     shop: Workshop
 
-    def sketch(self, job: Job, pixels: Pixels) -> str | None:
+    def store_partial(self, job: Job, pixels: Pixels) -> str | None:
         wait_for(lambda: EventType.SUCCEEDED in told(self.shop))
-        return super().sketch(job, pixels)
+        return super().store_partial(job, pixels)
 
 
 def test_a_rough_picture_that_comes_too_late_is_removed_and_not_told(shop: Workshop) -> None:
@@ -74,19 +74,19 @@ def test_a_rough_picture_that_comes_too_late_is_removed_and_not_told(shop: Works
     removed: list[Any] = []
     withdraw = late.withdraw
     late.withdraw = lambda job: removed.append(withdraw(job))  # type: ignore[method-assign]
-    with workshop.working(shop, Sketching(steps=5), late):
+    with workshop.working(shop, DrawingPartials(steps=5), late):
         shop.wait_until_settled()
         wait_for(lambda: removed)
     assert told(shop) == [EventType.SUCCEEDED]
     assert shop.store.metadata(KEY) is None
 
 
-class Hollow(Sketching):
-    def peek(self, sample: NullSample) -> Pixels:  # type: ignore[override]
+class Hollow(DrawingPartials):
+    def partial(self, sample: NullSample) -> Pixels:  # type: ignore[override]
         raise RuntimeError("no")
 
 
-def test_an_engine_that_fails_to_sketch_still_draws(shop: Workshop) -> None:
+def test_an_engine_that_fails_to_draw_a_partial_picture_still_draws(shop: Workshop) -> None:
     shop.enqueue("try_1", partial_key=KEY)
     with workshop.working(shop, Hollow(steps=5), courier(shop)):
         shop.wait_until_settled()

@@ -19,7 +19,7 @@ from gpu_worker.scheduling.run import Run
 log = logging.getLogger(__name__)
 
 
-class Mishaps:
+class Recovery:
     """`renew` gives an order as it was before an engine touched it. What returns False could not
     be mended: the one that it was about fails."""
 

@@ -22,24 +22,26 @@ if TYPE_CHECKING:
 LOCK_S = 3.0  # a dead one is followed within this and one turn
 
 _LUA = Path(__file__).with_name("lua")
-_TAKE, _PROCLAIM, _LEAVE = (contract.lua(_LUA, name) for name in ("take", "proclaim", "leave"))
+_ACQUIRE, _PUBLISH, _RELEASE = (
+    contract.lua(_LUA, name) for name in ("acquire", "publish", "release")
+)
 
 
-class Throne:
+class LeaderLock:
     """Every method raises `redis.RedisError` where Redis is away."""
 
     def __init__(self, connection: Redis, lock_s: float = LOCK_S):
         self.name = f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:8]}"
         self._lock_ms = round(lock_s * 1000)
-        self._take = connection.register_script(_TAKE)
-        self._proclaim = connection.register_script(_PROCLAIM)
-        self._leave = connection.register_script(_LEAVE)
+        self._acquire = connection.register_script(_ACQUIRE)
+        self._publish = connection.register_script(_PUBLISH)
+        self._release = connection.register_script(_RELEASE)
 
-    def take(self) -> bool:
+    def acquire(self) -> bool:
         """Whether we rule from now until the lock ends."""
-        return bool(self._take(keys=[contract.ARBITRATOR], args=[self.name, self._lock_ms]))
+        return bool(self._acquire(keys=[contract.ARBITRATOR], args=[self.name, self._lock_ms]))
 
-    def proclaim(
+    def publish(
         self,
         policies: Mapping[str, Mapping[str, str]],
         wanted: Mapping[str, int],
@@ -51,8 +53,8 @@ class Throne:
         words = [json.dumps(fields) for fields in policies.values()]
         written = [contract.policy_key(engine) for engine in policies]
         keys = [contract.ARBITRATOR, contract.SCALE, *written]
-        return bool(self._proclaim(keys=keys, args=[self.name, *lives, scale, *words]))
+        return bool(self._publish(keys=keys, args=[self.name, *lives, scale, *words]))
 
-    def leave(self) -> None:
+    def release(self) -> None:
         """Lets the next one rule at once."""
-        self._leave(keys=[contract.ARBITRATOR], args=[self.name])
+        self._release(keys=[contract.ARBITRATOR], args=[self.name])

@@ -59,13 +59,13 @@ def test_each_time_that_memory_runs_out_is_one_line(caplog: Told) -> None:
 
 
 class Hollow(RecordingEngine):
-    def peek(self, sample: NullSample) -> None:
+    def partial(self, sample: NullSample) -> None:
         raise RuntimeError("not now")
 
 
 def test_a_partial_picture_that_fails_is_one_line(caplog: Told) -> None:
     made = Runner(Hollow(steps=4), Scheduler(), lambda order: order)
-    made.add(Run("try_1", Lane.LIVE, "ada", order=order("try_1"), peeks=(0.5,)))
+    made.add(Run("try_1", Lane.LIVE, "ada", order=order("try_1"), partials=(0.5,)))
     assert isinstance(run(made)["try_1"].result, Picture)
     (record,) = caplog.records
     assert record.getMessage() == "job try_1: no partial picture: RuntimeError('not now')"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 
-class Rhythm:
+class Intervals:
     """For one thread."""
 
     def __init__(self) -> None:

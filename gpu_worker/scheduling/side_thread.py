@@ -40,7 +40,7 @@ class _Asked:
             self.ended = time.monotonic()
 
 
-class Beside:
+class SideThread:
     """Asked and heard by one thread; works in another, one call after the other."""
 
     def __init__(self) -> None:

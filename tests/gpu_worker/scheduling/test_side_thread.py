@@ -11,10 +11,10 @@ import pytest
 from gpu_worker.contract import Lane, Reason
 from gpu_worker.engine import DeviceLostError, Order, OutOfMemoryError, Picture, Refusal
 from gpu_worker.engines.null import NullSample, RecordingEngine
-from gpu_worker.scheduling.beside import Beside
 from gpu_worker.scheduling.loop import Finished, Runner
 from gpu_worker.scheduling.plan import Scheduler
 from gpu_worker.scheduling.run import Run
+from gpu_worker.scheduling.side_thread import SideThread
 from tests.gpu_worker.scheduling.test_loop import order
 from tests.waiting import wait_for
 
@@ -24,7 +24,7 @@ PATIENCE_S = 20
 class Aside(RecordingEngine):
     """Waits, where an order's name says so, until another one has stepped."""
 
-    works_beside = True
+    has_side_thread = True
 
     def __init__(self, steps: int = 3):
         super().__init__(a_ms=1, steps=steps)
@@ -58,7 +58,7 @@ class Aside(RecordingEngine):
 
 
 def test_what_is_done_takes_no_longer_because_nobody_asks_for_it() -> None:
-    beside, begun = Beside(), threading.Event()
+    beside, begun = SideThread(), threading.Event()
     began = time.monotonic()
     beside.ask("try_1", "admit", lambda event: event.set(), begun)
     assert begun.wait(PATIENCE_S)
@@ -223,10 +223,10 @@ def test_a_picture_that_never_finds_memory_fails_alone() -> None:
 def test_how_long_it_has_been_busy_beside_is_known() -> None:
     engine = Aside()
     made = runner(engine)
-    assert made.busy_beside_since == float("inf")
+    assert made.side_busy_since == float("inf")
     made.add(Run("slow to begin", Lane.LIVE, "ada", order=order("slow to begin")))
-    while made.busy_beside_since == float("inf"):
+    while made.side_busy_since == float("inf"):
         made.turn(8)
     engine.stepped.set()
     run(made)
-    assert made.busy_beside_since == float("inf")
+    assert made.side_busy_since == float("inf")

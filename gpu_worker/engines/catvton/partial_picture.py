@@ -1,4 +1,4 @@
-"""A rough picture of a sample under way: latents through a linear map, at the latents' own size.
+"""A partial picture of a sample under way: latents through a linear map, at the latents' own size.
 
 The map is fitted at warm-up, by least squares, on pictures that the VAE at hand has itself encoded;
 no table of numbers is taken from anywhere. Knows latents and pixels.
@@ -20,17 +20,17 @@ from gpu_worker.engines.catvton.model import Model
 FITTED_ON = 6  # pictures
 SIDE_PX = 128
 PATCH_PX = 16  # two latent cells: what lies between two patches is seen, too
-ENLARGED = 2  # a rough picture has this many px for each latent cell, either way
+ENLARGED = 2  # a partial picture has this many px for each latent cell, either way
 
 
-class RoughMap:
+class LatentsToRgb:
     """rgb in [-1, 1] = latents · slope + offset, cell by cell."""
 
     def __init__(self, weights: NDArray[np.float64]):
         self._slope, self._offset = weights[:-1], weights[-1]
 
     @classmethod
-    def fit(cls, model: Model) -> RoughMap:
+    def fit(cls, model: Model) -> LatentsToRgb:
         """Least squares over random patchworks, always the same."""
         dice = np.random.default_rng(0)
         seen, shown = [], []
@@ -67,12 +67,12 @@ def _averaged(picture: NDArray[np.float32]) -> NDArray[np.float32]:
     return averaged
 
 
-def in_frame(photo: Pixels, rough: Pixels, window: Window, paste: Pixels | None) -> Pixels:
-    """The rough window in the photo's own framing, as small as the window came."""
-    scale = min(1.0, ENLARGED * rough.shape[1] / window.width)
+def in_frame(photo: Pixels, drawn: Pixels, window: Window, paste: Pixels | None) -> Pixels:
+    """The drawn window in the photo's own framing, as small as the window came."""
+    scale = min(1.0, ENLARGED * drawn.shape[1] / window.width)
     size = (max(1, round(photo.shape[1] * scale)), max(1, round(photo.shape[0] * scale)))
     small = np.asarray(Image.fromarray(photo).resize(size, Image.Resampling.BILINEAR))
     mask = None
     if paste is not None:
         mask = np.asarray(Image.fromarray(paste).resize(size, Image.Resampling.NEAREST))
-    return lay_back(small, rough, window.scaled(scale), mask)
+    return lay_back(small, drawn, window.scaled(scale), mask)
