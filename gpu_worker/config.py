@@ -37,6 +37,7 @@ T = TypeVar("T")
 # What they do: gpu_worker/engines/catvton/switches.py.
 SWITCHES = ("fused_qkv", "channels_last", "compiled", "graphs")
 REQUIRED = frozenset({"redis_url", "s3_bucket"})
+OLD_NAMES = {"PROTEUS_PEEKS": "PROTEUS_PARTIALS"}  # read until 0.2
 _TIER = re.compile(r"([a-z][a-z0-9_]*):(\d{1,4}):(\d{2,4})x(\d{2,4})")
 
 
@@ -134,7 +135,7 @@ class Settings(BaseSettings):
     # None: the law's, and so many while nothing is learned.
     batch_size: int | None = Field(default=None, ge=1, le=64, validation_alias="PROTEUS_BATCH_SIZE")
     max_wait_ms: int = Field(default=100, ge=0, le=500, validation_alias="PROTEUS_MAX_WAIT_MS")
-    policy: Annotated[Law, BeforeValidator(_law)] = Field(
+    law: Annotated[Law, BeforeValidator(_law)] = Field(
         default=Law.LEARNED, validation_alias="PROTEUS_POLICY"
     )
     target_s: Finite = Field(default=10, ge=0.1, le=3600, validation_alias="PROTEUS_TARGET_S")
@@ -214,7 +215,7 @@ class Settings(BaseSettings):
     def terms(self) -> Terms:
         """The control law's numbers."""
         return Terms(
-            law=self.policy,
+            law=self.law,
             target_s=self.target_s,
             cold_start_s=self.cold_start_s,
             batch_size=self.batch_size or DEFAULT_BATCH_SIZE,
@@ -232,9 +233,10 @@ class Settings(BaseSettings):
         """
         source = EnvSettingsSource(cls, case_sensitive=True)
         names = setting_names()
+        env = {**{name: env[old] for old, name in OLD_NAMES.items() if env.get(old)}, **_set(env)}
         # By these names alone: the source would also look for a field's own, such as `log`.
-        source.env_vars = {name: env[name] for name in names.values() if env.get(name)}
-        missing = [name for field, name in names.items() if field in required and not env.get(name)]
+        source.env_vars = {name: env[name] for name in names.values() if name in env}
+        missing = [name for field, name in names.items() if field in required and name not in env]
         lines = [f"{name}: is not set" for name in missing]
         try:
             settings = cls(**source())
@@ -255,6 +257,11 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Only `from_env` reads the environment: what is made from arguments is made from them."""
         return (init_settings,)
+
+
+def _set(env: Mapping[str, str]) -> dict[str, str]:
+    """The variables that say something: an empty one counts as not set."""
+    return {name: text for name, text in env.items() if text}
 
 
 def setting_names() -> dict[str, str]:

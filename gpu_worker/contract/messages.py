@@ -233,7 +233,7 @@ def job_from_json(text: str | bytes) -> Job:
 
 
 class EventType(StrEnum):
-    """What happened. A try-on runs, previews, succeeds or fails; a photo or garment is
+    """What happened. A try-on runs, has a partial picture, succeeds or fails; a photo or garment is
     ready or rejected, a garment's picture may have to be fetched before."""
 
     RUNNING = "running"
@@ -244,6 +244,9 @@ class EventType(StrEnum):
     FETCHED = "fetched"
     READY = "ready"
     REJECTED = "rejected"
+
+
+_OLD_EVENT_TYPES = {"preview": "partial"}  # what workers before 0.1 say; read until 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -275,7 +278,7 @@ class Event:
             return cls(
                 subject=Subject(body["subject"]),
                 id=str(body["id"]),
-                type=EventType(body["type"]),
+                type=EventType(_OLD_EVENT_TYPES.get(body["type"], body["type"])),
                 at_ms=int(body["at_ms"]),
                 data=dict(body["data"]),
             )

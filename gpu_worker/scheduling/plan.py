@@ -201,9 +201,9 @@ class Scheduler:
         )
 
     def _bulks_turn(self, live: list[Run], beside: list[Run], slots: int) -> list[Run] | None:
-        """What bulk is owed: a step of its own where its next sample is of another batch class, else one
-        slot beside the live samples. A live sample that has begun makes place for it; a first
-        step does not, as long as bulk can wait."""
+        """What bulk is owed: a step of its own where its next sample is of another batch class,
+        else one slot beside the live samples. A live sample that has begun makes place for it; a
+        first step does not, as long as bulk can wait."""
         overdue = self._lanes.ahead(Lane.BULK) < -OVERDUE_MS
         may_wait = [run for run in live if overdue or run.started is not None]
         own = self._pick(Lane.BULK, slots)
@@ -251,7 +251,7 @@ class _Step:
 
 
 def _class_weights(runs: Iterable[Run]) -> dict[str, float]:
-    """Every merchant weighs one, divided among the batch_classes in which it has samples."""
+    """Every merchant weighs one, divided among the batch classes in which it has samples."""
     batch_classes: dict[str, set[str]] = defaultdict(set)
     for run in runs:
         batch_classes[run.merchant].add(run.batch_class)

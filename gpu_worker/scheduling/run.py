@@ -1,6 +1,6 @@
 """One request's way through the engine: what `plan` ranks it by, and how far `loop` has brought it.
 
-A value of this room: knows no queue and no wire. One thread at a time has it.
+Knows no queue and no wire. One thread at a time has it.
 """
 
 from __future__ import annotations
@@ -24,16 +24,14 @@ class Run:
     alone: bool = False
     started: int | None = None
     order: Any = None
-    partials: Sequence[
-        float
-    ] = ()  # fractions of its steps at which it will be looked at, ascending
+    partials: Sequence[float] = ()  # after which fractions of its steps one is drawn, ascending
     sample: Any = None
     steps_s: float = 0.0
     around_s: float = 0.0  # the engine's time before, between and after its steps, for it alone
 
     @property
     def batch_class(self) -> str:
-        """Samples of one room may share a forward pass."""
+        """Samples of one batch class may share a forward pass."""
         return f"{self.bucket} alone {self.id}" if self.alone else self.bucket
 
     @property

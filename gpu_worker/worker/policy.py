@@ -24,7 +24,7 @@ MAX_WAIT_MS = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class WorkerPolicy:
     """What of the contract's policy a worker acts on, within its engine's bounds."""
 
     slots: int
@@ -48,7 +48,7 @@ class PolicyReader:
         self._ours = contract.Policy(batch_size=batch_size, max_wait_ms=max_wait_ms)
         self.current = self._within_bounds(self._ours)  # until Redis was asked
 
-    def read(self, now: float) -> Policy:
+    def read(self, now: float) -> WorkerPolicy:
         """`now`: Unix seconds.
 
         Raises:
@@ -84,9 +84,9 @@ class PolicyReader:
             return view
         return replace(view, override=replace(view.override, batch_size=fixed))
 
-    def _within_bounds(self, policy: contract.Policy) -> Policy:
+    def _within_bounds(self, policy: contract.Policy) -> WorkerPolicy:
         known = {tier.name: tier for tier in self._settings.tiers}
-        return Policy(
+        return WorkerPolicy(
             slots=min(max(policy.batch_size, self._least_slots), self._engine.max_slots),
             max_wait_s=min(max(policy.max_wait_ms, 0), MAX_WAIT_MS) / 1000,
             tier=known.get(policy.tier, self._settings.tiers[0]),

@@ -40,16 +40,15 @@ def channels_of(row_id: str, owner: Owner, modes: Sequence[str] = ("live", "test
     kind = KINDS.of_id(row_id)
     if kind is None or kind.live is None:
         return []
-    channels: dict[Audience, list[str]] = {
+    by_audience: dict[Audience, list[str]] = {
         "merchant": [f"merchant:{owner.merchant_id}"],
         "site": [f"site:{owner.site_id}:{mode}" for mode in modes],
         "shopper": [f"shopper:{owner.shopper_id}"] if owner.shopper_id else [],
     }
     if owner.shopper_id and kind.model.hers_alone:
-        return channels["shopper"]
-    return [
-        channel for who, some in channels.items() if who in kind.live.audiences for channel in some
-    ]
+        return by_audience["shopper"]
+    heard = [channels for who, channels in by_audience.items() if who in kind.live.audiences]
+    return [channel for channels in heard for channel in channels]
 
 
 def by_id(session: Session, ids: Iterable[str]) -> dict[str, Row]:

@@ -43,7 +43,7 @@ class TryOn(Base):
     ready_at: Mapped[datetime | None]  # when its picture is expected
     step: Mapped[int] = mapped_column(default=0)
     steps: Mapped[int] = mapped_column(default=0)
-    partial_key: Mapped[str | None]  # the latest intermediate picture, while it runs
+    partial_key: Mapped[str | None]  # of the partial picture, while it runs
     partial_step: Mapped[int | None]  # and the step at which it was taken
     result_key: Mapped[str | None]
     width: Mapped[int | None]

@@ -35,6 +35,13 @@ def test_partial_pictures_are_taken_at_fractions(said: str, partials: tuple[floa
     assert Settings.from_env(GOOD | {"PROTEUS_PARTIALS": said}).partials == partials
 
 
+def test_a_name_of_the_version_before_is_read_unless_the_new_one_is_set() -> None:
+    old = GOOD | {"PROTEUS_PEEKS": "0.3"}
+    assert Settings.from_env(old).partials == (0.3,)
+    assert Settings.from_env(old | {"PROTEUS_PARTIALS": "0.6"}).partials == (0.6,)
+    assert Settings.from_env(old | {"PROTEUS_PARTIALS": ""}).partials == (0.3,)
+
+
 def test_the_laws_numbers_are_settings() -> None:
     said = {
         "PROTEUS_POLICY": "thresholds",

@@ -2,7 +2,7 @@
 
 The posterior's noise is fixed by the garment's pixels, so that a cached and a fresh encoding are
 the same bits and the try-on's seed alone decides the picture. Beside the memory there may be a
-shared that all workers share; what it is made of, this module does not know.
+store that all workers share; what it is made of, this module does not know.
 """
 
 from __future__ import annotations

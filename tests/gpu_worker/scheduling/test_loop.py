@@ -204,7 +204,7 @@ def test_a_lost_device_is_no_jobs_failure() -> None:
     assert len(made) == 2
 
 
-# --- partial pictures ------------------------------------------------------------------------------
+# --- partial pictures ---------------------------------------------------------------------------
 
 
 class DrawingPartials(RecordingEngine):

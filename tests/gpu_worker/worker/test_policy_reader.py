@@ -17,7 +17,7 @@ from gpu_worker.control import Override
 from gpu_worker.engines.null import NullEngine
 from gpu_worker.fetcher.fetcher import Fetcher
 from gpu_worker.queue.redis import redis_client
-from gpu_worker.worker.policy import Policy, PolicyReader
+from gpu_worker.worker.policy import PolicyReader, WorkerPolicy
 from server.infra.jobs import Jobs
 from tests.waiting import wait_for
 
@@ -68,7 +68,7 @@ def waiting(redis: Redis, count: int) -> None:
 
 def test_it_does_what_the_arbitrator_says(redis: Redis) -> None:
     say(redis, batch_size=3, max_wait_ms=20, tier="small")
-    assert reader(redis).read(time.time()) == Policy(3, 0.02, LADDER[-1])
+    assert reader(redis).read(time.time()) == WorkerPolicy(3, 0.02, LADDER[-1])
 
 
 WITHIN = [
@@ -84,18 +84,18 @@ def test_what_it_says_is_held_within_the_engines_bounds(
     redis: Redis, fields: dict[str, Any], slots: int
 ) -> None:
     say(redis, **fields)
-    assert reader(redis).read(time.time()) == Policy(slots, 0.1, LADDER[0])
+    assert reader(redis).read(time.time()) == WorkerPolicy(slots, 0.1, LADDER[0])
 
 
 def test_before_anything_is_known_the_default_holds(redis: Redis) -> None:
-    assert reader(redis).current == Policy(4, 0.1, LADDER[0])
+    assert reader(redis).current == WorkerPolicy(4, 0.1, LADDER[0])
     assert reader(redis, max_slots=2).read(time.time()).slots == 2
 
 
 def test_alone_it_applies_the_same_law_to_what_it_sees(redis: Redis) -> None:
     measured(redis)
     made = reader(redis)
-    assert made.read(time.time()) == Policy(1, 0.1, LADDER[0])
+    assert made.read(time.time()) == WorkerPolicy(1, 0.1, LADDER[0])
     waiting(redis, 40)
     assert made.read(time.time()).tier.name == "small"
 
@@ -112,7 +112,7 @@ def test_a_tier_whose_policy_went_does_not_stick(redis: Redis) -> None:
 def test_alone_it_obeys_the_operator(redis: Redis) -> None:
     measured(redis)
     set_override(redis, "null", Override(batch_size=5, tier="steps_20"), for_s=60)
-    assert reader(redis).read(time.time()) == Policy(5, 0.1, LADDER[2])
+    assert reader(redis).read(time.time()) == WorkerPolicy(5, 0.1, LADDER[2])
 
 
 def test_a_batch_size_that_is_set_holds_while_nobody_rules(redis: Redis) -> None:

@@ -8,7 +8,7 @@ from server.app import create_app
 from server.infra.services import EXTENSION
 from server.rendering import csp
 from server.web.api import docs
-from server.web.widget import csp
+from server.web.widget import csp as widget_csp
 from tests.server.actors import settings
 from tests.services import S3Settings
 

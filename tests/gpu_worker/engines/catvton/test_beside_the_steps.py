@@ -56,7 +56,7 @@ class SideStream:
         self.depth = 0
 
     @contextmanager
-    def at_work(self) -> Iterator[None]:
+    def use(self) -> Iterator[None]:
         self.depth += 1
         yield
         self.depth -= 1

@@ -19,7 +19,7 @@ from tests.workshop import Workshop
 LATENTS = torch.arange(24, dtype=torch.float32).reshape(4, 2, 3)
 
 
-class WeightFiles:
+class SharedInMemory:
     """A dict for a store."""
 
     def __init__(self) -> None:
@@ -32,12 +32,12 @@ class WeightFiles:
         self.kept[key] = data
 
 
-def engine(weights: Path, shared_store: WeightFiles | None = None) -> CatvtonEngine:
+def engine(weights: Path, shared_store: SharedInMemory | None = None) -> CatvtonEngine:
     return engine_of(tiny_model(weights), garments=GarmentCache(4, shared_store))
 
 
 def test_the_picture_does_not_depend_on_where_the_garment_came_from(tiny_weights: Path) -> None:
-    shared_store = WeightFiles()
+    shared_store = SharedInMemory()
     first = engine(tiny_weights, shared_store)
     fresh, remembered = (first.admit(order(1)).conditions for _ in range(2))
     assert len(shared_store.kept) == 1
@@ -48,7 +48,7 @@ def test_the_picture_does_not_depend_on_where_the_garment_came_from(tiny_weights
 
 
 def test_it_is_taken_from_the_shared_store_indeed(tiny_weights: Path) -> None:
-    shared_store = WeightFiles()
+    shared_store = SharedInMemory()
     engine(tiny_weights, shared_store).admit(order(1))
     (key,) = shared_store.kept
     latents = unpack(shared_store.kept[key], (4, 12, 8))
@@ -59,7 +59,7 @@ def test_it_is_taken_from_the_shared_store_indeed(tiny_weights: Path) -> None:
 
 
 def test_each_size_and_each_encoder_has_its_own(tiny_weights: Path) -> None:
-    shared_store = WeightFiles()
+    shared_store = SharedInMemory()
     first = engine(tiny_weights, shared_store)
     for tier in (RUNG, SMALL_RUNG):
         first.admit(order(1, tier=tier))

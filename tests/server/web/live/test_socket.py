@@ -52,7 +52,7 @@ def test_sam_sees_her_picture_come(house: Stage) -> None:
     running = ear.until("running", row)
     assert (running["step"], running["steps"]) == (1, 4)
     house.change(row, partial_key=f"pictures/{row.id}-partial.jpg")
-    assert ear.until("preview", row)["url"].startswith("http")
+    assert ear.until("partial", row)["url"].startswith("http")
     house.change(row, status=TryOnStatus.SUCCEEDED, result_key=f"pictures/{row.id}.jpg")
     done = ear.until("succeeded", row)
     assert done["result_url"].startswith("http")

@@ -13,6 +13,7 @@ from gpu_worker.contract import GarmentStatus, PhotoStatus, Reason, TryOnStatus
 from server.models import Garment, Photo, Shopper, Site, TryOn, now
 from server.rendering.fragments import CONSENT_VERSION
 from server.rendering.widget_states import STATES
+from server.web.widget import csp as widget_csp
 from tests.server.actors import SERVER, Actor, World
 
 
