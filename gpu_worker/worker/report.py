@@ -1,4 +1,4 @@
-"""What the step loop did, as the carrying threads tell it: begun, half-done, ended.
+"""What the step loop did, as the carrying threads tell it: begun, a partial picture, ended.
 
 Called by the step loop's thread alone. Knows the book; no Redis, no engine.
 """

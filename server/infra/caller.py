@@ -55,7 +55,7 @@ class Caller:
 
 def sees_picture(kind: CallerKind, row: Photo | TryOn) -> bool:
     """Whether a caller of this kind, whose row it is, gets what shows the person on it: photo,
-    boxes, picture and half-done picture. The one place that decides it.
+    boxes, picture and partial picture. The one place that decides it.
 
     What a secret key made itself has no shopper, and is its own. A dashboard's people see what
     was shared and nothing else.

@@ -121,7 +121,7 @@ def _partial_url(row: TryOn, links: Links) -> str | None:
 
 
 def partial(row: TryOn, links: Links, *, oob: bool = False) -> str:
-    """The picture half done, where there is one yet."""
+    """The partial picture, where there is one yet."""
     return render("partial.html", try_on=row, partial_url=_partial_url(row, links), oob=oob)
 
 

@@ -12,8 +12,9 @@ from tests.house.source import ROOT, sources, tracked
 
 STATUSES = {str(status) for kind in (TryOnStatus, PhotoStatus, GarmentStatus) for status in kind}
 STATUS = re.compile(r"""status['"]?\]?\s*(?:={1,3}|!==?)\s*['"]([a-z_]+)['"]""")
-# Words that the design replaced by others.
-REPLACED = ["tenant", "weaver", "vton", "outfit", "cloth_image", "human_image", "tryon_id"]
+ROW = re.compile(r"^\| (?!word|-)([^|`]+) \| ([^|]+) \| ([^|]+) \| `([^|`]+)` \|$", re.MULTILINE)
+REPLACED = re.compile(r"^\| `([^|`]+)` \| [^|]+ \|$", re.MULTILINE)
+MOST_WORDS = 60
 NAMES = {"utils", "helpers", "manager", "common", "util", "helper", "misc"}
 WIDGET = ROOT / "widget" / "static" / "messages.js"
 
@@ -36,10 +37,25 @@ def test_the_screen_knows_no_other_status(suffix: str) -> None:
         assert set(STATUS.findall(path.read_text())) <= STATUSES, path
 
 
-@pytest.mark.parametrize("word", REPLACED)
+def words() -> str:
+    return (ROOT / "docs" / "words.md").read_text()
+
+
+def test_every_word_has_one_row_and_is_at_home_where_that_says() -> None:
+    rows = ROW.findall(words())
+    table = words().partition("## Not")[0]
+    assert len(rows) == table.count("\n| ") - 1, "a row lacks a cell"  # but for the head
+    assert 0 < len(rows) <= MOST_WORDS
+    names = [name for row in rows for name in row[0].split(", ")]
+    assert sorted(names) == sorted(set(names))
+    assert [where for *_, where in rows if not (ROOT / where).exists()] == []
+
+
+@pytest.mark.parametrize("word", REPLACED.findall(words()))
 def test_a_replaced_word_is_not_used(word: str) -> None:
-    for suffix in (".py", ".js", ".html", ".css"):
-        for path in sources(suffix, "server", "gpu_worker", "embed", "widget"):
+    rooms = ("server", "gpu_worker", "embed", "widget", "local", "bench")
+    for suffix in (".py", ".js", ".html", ".css", ".lua"):
+        for path in sources(suffix, *rooms):
             assert not re.search(rf"\b{word}s?\b", path.read_text(), re.I), path
 
 

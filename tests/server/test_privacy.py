@@ -65,7 +65,7 @@ class Hers:
             "the photo with several people": self.crowd.clean_key,
             "her upload": self.upload_key,
             "her picture": picture_key(self.done.id),
-            "the half-done picture": partial_key(self.running.id),
+            "the partial picture": partial_key(self.running.id),
             **{f"box number {n}": str(n) for box in BOXES for n in box},
         }
 
@@ -344,7 +344,7 @@ def test_no_listener_but_she_hears_what_is_hers(hers: Hers) -> None:
     world = hers.world
     ears = Listeners(hers)
     state = ears.take()
-    assert {"her picture", "the half-done picture"} <= hers.found_in(state["sam"])
+    assert {"her picture", "the partial picture"} <= hers.found_in(state["sam"])
     assert f'"{hers.done.id}"' in state["backend"]
     changed = ears.tell(*(_change(world, row) for row in (hers.photo, hers.done, hers.running)))
     for row in (hers.photo, hers.crowd, hers.done, hers.running):

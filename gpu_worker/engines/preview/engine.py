@@ -64,7 +64,7 @@ class PreviewEngine:
             sample.step = 1
 
     def partial(self, _sample: PreviewSample) -> None:
-        """One step: there is no half-done picture."""
+        """One step: there is no partial picture."""
 
     def finish(self, sample: PreviewSample) -> Picture:
         """Checks what was drawn.

@@ -1,5 +1,5 @@
 """A try-on knows when its picture is expected (seconds left follow from the clock), and how old its
-half-done picture is."""
+partial picture is."""
 
 from __future__ import annotations
 
