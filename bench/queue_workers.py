@@ -19,7 +19,7 @@ from rq import Queue, SimpleWorker, Worker
 from rq.serializers import JSONSerializer
 
 from gpu_worker.config import Settings
-from gpu_worker.contract import EventType, Job, Reason
+from gpu_worker.contract import EventData, EventType, Job, Reason
 from gpu_worker.engine import Order, Picture, Pixels, SeededNoise
 from gpu_worker.engines.null import NullEngine, NullSample
 from gpu_worker.queue.redis import redis_client
@@ -87,7 +87,7 @@ class NoCourier:
     def deliver(self, _job: Job, _product: Picture, model_ms: int) -> Outcome:
         return Outcome(EventType.SUCCEEDED, {"model_ms": model_ms})
 
-    def refused(self, _job: Job, reason: Reason, _data: dict[str, Any], retryable: bool) -> Outcome:
+    def refused(self, _job: Job, reason: Reason, _data: EventData, retryable: bool) -> Outcome:
         return Outcome(EventType.FAILED, {"code": reason.value, "retryable": retryable})
 
     def tidy(self, _job: Job) -> None:

@@ -7,25 +7,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gpu_worker.contract import Category, Options, Reason, Tier
+from gpu_worker.contract import Category, EventData, Options, Reason, Tier
 
 Pixels = NDArray[np.uint8]
-Parts = Mapping[str, NDArray[Any]]
+Array = NDArray[np.generic]  # of any type: what is kept, or made floats of
+Parts = Mapping[str, Array]
 
 
 class Refusal(Exception):  # noqa: N818 - a refusal is no error
     """This input cannot become an honest picture. It fails alone; its batch-mates go on."""
 
-    def __init__(self, reason: Reason, detail: str = "", data: Mapping[str, Any] | None = None):
+    def __init__(self, reason: Reason, detail: str = "", data: EventData | None = None):
         super().__init__(f"{reason.value}: {detail}" if detail else reason.value)
         self.reason = reason
         self.detail = detail
-        self.data = dict(data or {})
+        self.data: EventData = data or {}
 
 
 class OutOfMemoryError(Exception):

@@ -349,7 +349,7 @@ def event(row: Any, kind: EventType, at: datetime | None = None, **data: Any) ->
         EventType.REJECTED: {"reasons": ["nobody_found"], "people": []},
     }  # fmt: skip
     at_ms = round((at or now()).timestamp() * 1000)
-    body = {**agreed.get(kind, {}), **data}
+    body: Any = {**agreed.get(kind, {}), **data}
     return Event(subject=subject, id=row.id, type=kind, at_ms=at_ms, data=body)
 
 

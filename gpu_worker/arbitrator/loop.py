@@ -10,7 +10,7 @@ import signal
 import threading
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from redis.exceptions import RedisError
 
@@ -18,6 +18,7 @@ from gpu_worker import contract
 from gpu_worker.arbitrator.leader_lock import LOCK_S, LeaderLock
 from gpu_worker.contract import Policy
 from gpu_worker.control import Memory, Terms, decide, wanted_workers
+from gpu_worker.queue.redis import read_set
 from gpu_worker.queue.snapshot import EngineSnapshots, engines_of
 
 if TYPE_CHECKING:
@@ -69,8 +70,8 @@ class Arbitrator:
         if now - self._engines_at < ENGINES_EVERY_S / self._hurry:
             return
         self._engines_at = now
-        queues: Any = self._connection.smembers(contract.RQ_QUEUES)
-        workers: Any = self._connection.smembers(contract.RQ_WORKERS)
+        queues = read_set(self._connection, contract.RQ_QUEUES)
+        workers = read_set(self._connection, contract.RQ_WORKERS)
         names = {key.decode().split(":")[2] for key in queues if key.count(b":") >= 4}
         for engine in (names | engines_of(self._connection, workers)) - self._snapshots.keys():
             self._snapshots[engine] = EngineSnapshots(self._connection, engine, self._terms.tiers)

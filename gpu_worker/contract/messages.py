@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Any, ClassVar, Self, TypedDict, TypeVar
 
 from gpu_worker.contract.names import FETCHER, TAILOR
 from gpu_worker.contract.options import OPTION_NAMES, Options
@@ -13,6 +13,7 @@ from gpu_worker.contract.words import Category, Lane
 
 VERSION = 1
 
+_Body = dict[str, Any]  # a message as it came: nothing in it is checked yet
 _Word = TypeVar("_Word", bound=StrEnum)
 
 
@@ -20,7 +21,7 @@ class ContractError(ValueError):
     """A message that does not speak this vocabulary: wrong version, kind, field or type."""
 
 
-def _decode(text: str | bytes) -> dict[str, Any]:
+def _decode(text: str | bytes) -> _Body:
     try:
         body = json.loads(text)
     except ValueError as error:
@@ -70,7 +71,7 @@ class _Job:
         return json.dumps({"version": VERSION, "kind": self.KIND, **asdict(self)})
 
     @classmethod
-    def _fields(cls, body: dict[str, Any]) -> dict[str, Any]:
+    def _fields(cls, body: _Body) -> _Body:
         return _known(cls, body)
 
     @classmethod
@@ -84,7 +85,7 @@ class _Job:
             raise ContractError(f"{cls.KIND}: {error}") from error
 
 
-def _known(kind: type[_Job], body: dict[str, Any]) -> dict[str, Any]:
+def _known(kind: type[_Job], body: _Body) -> _Body:
     """The fields that this side knows; what a later release adds is left out."""
     names = {field.name for field in fields(kind)}
     return {name: value for name, value in body.items() if name in names}
@@ -114,7 +115,7 @@ class TryOnJob(_Job):
         object.__setattr__(self, "category", _word(Category, self.category))
 
     @classmethod
-    def _fields(cls, body: dict[str, Any]) -> dict[str, Any]:
+    def _fields(cls, body: _Body) -> _Body:
         """Options by name; of a server of the release before, they lie beside the other fields."""
         given = body.get("options", body)
         if not isinstance(given, dict):
@@ -249,6 +250,27 @@ class EventType(StrEnum):
 _OLD_EVENT_TYPES = {"preview": "partial"}  # what workers before 0.1 say; read until 0.2
 
 
+class EventData(TypedDict, total=False):
+    """What an event may say; which of it, `Event` tells by type. Who reads it checks what came."""
+
+    step: int
+    steps: int
+    tier: str
+    key: str
+    width: int
+    height: int
+    engine: str
+    is_preview: bool
+    seed: int
+    model_ms: int
+    carry_ms: int
+    code: str
+    retryable: bool
+    people: list[list[float]]
+    hints: list[str]
+    reasons: list[str]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """One hint from a worker that a row changed.
@@ -266,7 +288,7 @@ class Event:
     id: str
     type: EventType
     at_ms: int
-    data: dict[str, Any] = field(default_factory=dict)
+    data: EventData = field(default_factory=EventData)
 
     def to_json(self) -> str:
         return json.dumps({"version": VERSION, **asdict(self)})
@@ -280,7 +302,7 @@ class Event:
                 id=str(body["id"]),
                 type=EventType(_OLD_EVENT_TYPES.get(body["type"], body["type"])),
                 at_ms=int(body["at_ms"]),
-                data=dict(body["data"]),
+                data=body["data"] | {},  # TypeError where it is no object
             )
         except (KeyError, TypeError, ValueError) as error:
             raise ContractError(f"event: {error}") from error

@@ -6,7 +6,6 @@ Knows the children's limits and what they may answer. What decoding is, is `visi
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
@@ -98,13 +97,13 @@ def _decoded(answer: Answer, max_side_px: int) -> Decoded:
     return Decoded(flat[: 3 * size].reshape(high, wide, 3), alpha, kind)
 
 
-def _refusal(said: Any, detail: Any) -> Refusal:
-    if said not in list(Reason):
+def _refusal(said: object, detail: object) -> Refusal:
+    if not isinstance(said, str) or said not in list(Reason):
         raise BadAnswerError(f"a reason {said!r}")
     return Refusal(Reason(said), str(detail))
 
 
-def _side(said: Any, max_side_px: int) -> int:
+def _side(said: object, max_side_px: int) -> int:
     if type(said) is not int or not 1 <= said <= max_side_px:
         raise BadAnswerError(f"a side of {said!r} px")
     return said

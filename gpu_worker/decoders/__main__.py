@@ -6,19 +6,19 @@ from __future__ import annotations
 
 import io
 import warnings
-from typing import Any
 
 import numpy as np
 from PIL import Image, MpoImagePlugin, TiffImagePlugin  # noqa: F401 Pillow imports these when it meets them
 
 from gpu_worker.confined.child import serve
+from gpu_worker.confined.wire import Head
 from gpu_worker.engine import Refusal
 from gpu_worker.vision import images
 
-Found = tuple[dict[str, Any], bytes | memoryview]
+Found = tuple[Head, bytes | memoryview]
 
 
-def decode(asked: dict[str, Any], data: bytes) -> Found:
+def decode(asked: Head, data: bytes) -> Found:
     images.limit_pixels(asked["max_pixels"])
     try:
         found = images.decode(data, asked["min_side_px"], asked["max_side_px"])

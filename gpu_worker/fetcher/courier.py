@@ -7,10 +7,10 @@ Knows store and contract; no picture. Wall time is what a fetch costs its mercha
 from __future__ import annotations
 
 import hashlib
-from typing import Any
 
 from gpu_worker.confined import Limits, NoAnswerError, OverrunError, Pool
-from gpu_worker.contract import EventType, FetchJob, Job, Reason
+from gpu_worker.confined.wire import Head
+from gpu_worker.contract import EventData, EventType, FetchJob, Job, Reason
 from gpu_worker.engine import Pixels, Refusal
 from gpu_worker.fetcher.download import Bounds
 from gpu_worker.fetcher.fetcher import Fetched
@@ -83,7 +83,7 @@ class FetchCourier:
         self._store.put(job.fetched_key, product.data, "application/octet-stream", mark)
         return _told(job)
 
-    def refused(self, job: Job, reason: Reason, data: dict[str, Any], retryable: bool) -> Outcome:
+    def refused(self, job: Job, reason: Reason, data: EventData, retryable: bool) -> Outcome:
         return Outcome(EventType.REJECTED, {"reasons": [reason.value], "people": []})
 
     def tidy(self, job: Job) -> None:
@@ -92,7 +92,7 @@ class FetchCourier:
     def close(self) -> None:
         self._pool.close()
 
-    def _asked(self, job: FetchJob) -> dict[str, Any]:
+    def _asked(self, job: FetchJob) -> Head:
         return {
             "address": job.image_url,
             "max_bytes": self._bounds.max_bytes,

@@ -6,10 +6,10 @@ Knows the stream. An event is a hint: what counts was stored before it was sent.
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gpu_worker import contract
-from gpu_worker.contract import Event, EventType, Subject
+from gpu_worker.contract import Event, EventData, EventType, Subject
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -24,7 +24,7 @@ class Events:
     def __init__(self, connection: Redis):
         self._connection = connection
 
-    def send(self, subject: Subject, about: str, kind: EventType, data: dict[str, Any]) -> None:
+    def send(self, subject: Subject, about: str, kind: EventType, data: EventData) -> None:
         event = Event(
             subject=subject, id=about, type=kind, at_ms=round(time.time() * 1000), data=data
         )

@@ -8,10 +8,10 @@ as its lease key lives, by Redis's own clock.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from gpu_worker import contract
@@ -63,8 +63,9 @@ class Claim:
         return self.losses >= ALONE_FROM
 
     @classmethod
-    def from_redis(cls, row: Sequence[Any], charged_ms: float = 0.0) -> Claim:
-        return cls(row[0].decode(), row[1].decode(), row[2].decode(), int(row[3]), charged_ms)
+    def from_redis(cls, row: tuple[bytes, bytes, bytes, int], charged_ms: float = 0.0) -> Claim:
+        job_id, execution_id, queue, losses = row
+        return cls(job_id.decode(), execution_id.decode(), queue.decode(), int(losses), charged_ms)
 
 
 @dataclass(frozen=True, slots=True)

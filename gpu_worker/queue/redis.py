@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from redis import Redis
 from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
+from redis.typing import EncodableT, FieldT
 
 
 def redis_client(url: str) -> Redis:
@@ -16,3 +20,22 @@ def redis_client(url: str) -> Redis:
         retry=Retry(ExponentialBackoff(cap=0.2, base=0.05), 2),
         health_check_interval=15,
     )
+
+
+def fields_of(words: Mapping[str, str | float]) -> dict[FieldT, EncodableT]:
+    """A hash to be written, in redis-py's own type, which is invariant."""
+    return dict(words.items())
+
+
+def read_hash(connection: Redis, key: str) -> dict[bytes, bytes]:
+    """All of a hash; redis-py's own type allows for a client that decodes, and ours never does."""
+    found: Any = connection.hgetall(key)
+    fields: dict[bytes, bytes] = found
+    return fields
+
+
+def read_set(connection: Redis, key: str) -> set[bytes]:
+    """All of a set."""
+    found: Any = connection.smembers(key)
+    members: set[bytes] = found
+    return members

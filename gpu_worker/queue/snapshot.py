@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gpu_worker import contract
 from gpu_worker.contract import Lane, Mode, Tier
 from gpu_worker.control import Curve, Override, Seen, View
+from gpu_worker.queue.redis import fields_of, read_hash
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -92,7 +93,7 @@ class EngineSnapshots:
                 pipe.llen(key)
                 pipe.lindex(key, 0)
                 pipe.lindex(key, -1)
-            answers: list[Any] = pipe.execute()
+            answers = pipe.execute()
         triples = zip(answers[::3], answers[1::3], answers[2::3], strict=True)
         return [
             (lane, length, [first.decode(), last.decode()])
@@ -156,14 +157,14 @@ class Curves:
 
     def _curve(self, device: str, size: str) -> Curve:
         if (device, size) not in self._known:
-            hash_: Any = self._connection.hgetall(self._key(device, size))
-            self._known[device, size] = Curve.from_redis(hash_)
+            learned = read_hash(self._connection, self._key(device, size))
+            self._known[device, size] = Curve.from_redis(learned)
         return self._known[device, size]
 
     def save(self) -> None:
         with self._connection.pipeline(transaction=False) as pipe:
             for device, size in self._changed:
-                fields: Any = self._known[device, size].to_redis()
+                fields = fields_of(self._known[device, size].to_redis())
                 if fields:
                     pipe.hset(self._key(device, size), mapping=fields)
             pipe.execute()

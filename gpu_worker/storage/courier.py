@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from gpu_worker.contract import EventType, Job, Reason, TryOnJob
+from gpu_worker.contract import EventData, EventType, Job, Reason, TryOnJob
 from gpu_worker.engine import Order, Parts, Picture, Pixels, Refusal, SeededNoise
 from gpu_worker.storage.store import ObjectMissingError, ObjectTooLargeError, Store
 from gpu_worker.vision import images
@@ -29,7 +29,7 @@ class Outcome:
     """How a job ended, as its event will say."""
 
     type: EventType
-    data: dict[str, Any]
+    data: EventData
 
     def to_metadata(self) -> dict[str, str]:
         return {OUTCOME: json.dumps({"type": self.type, "data": self.data})}
@@ -74,7 +74,7 @@ class Courier(Protocol):
         """Stores what the engine made."""
         ...
 
-    def refused(self, job: Any, reason: Reason, data: dict[str, Any], retryable: bool) -> Outcome:
+    def refused(self, job: Any, reason: Reason, data: EventData, retryable: bool) -> Outcome:
         """The outcome of a job that cannot be done."""
         ...
 
@@ -150,7 +150,7 @@ class TryOnCourier:
         self._store.put(job.result_key, data, "image/jpeg", outcome.to_metadata())
         return outcome
 
-    def refused(self, job: Job, reason: Reason, data: dict[str, Any], retryable: bool) -> Outcome:
+    def refused(self, job: Job, reason: Reason, data: EventData, retryable: bool) -> Outcome:
         return Outcome(EventType.FAILED, {"code": reason.value, "retryable": retryable})
 
     def tidy(self, job: Job) -> None:

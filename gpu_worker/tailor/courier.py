@@ -9,12 +9,11 @@ from __future__ import annotations
 import hashlib
 import io
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gpu_worker.contract import EventType, GarmentJob, Job, PhotoJob, Reason
+from gpu_worker.contract import EventData, EventType, GarmentJob, Job, PhotoJob, Reason
 from gpu_worker.decoders import Decoders
 from gpu_worker.engine import Parts, Pixels, Refusal
 from gpu_worker.storage.courier import Charge, Outcome, read_object
@@ -82,8 +81,8 @@ class TailorCourier:
     def withdraw(self, _job: Job) -> None:
         """There is none."""
 
-    def refused(self, job: Job, reason: Reason, data: dict[str, Any], retryable: bool) -> Outcome:
-        said = {"reasons": [reason.value], "people": data.get("people", [])}
+    def refused(self, job: Job, reason: Reason, data: EventData, retryable: bool) -> Outcome:
+        said: EventData = {"reasons": [reason.value], "people": data.get("people", [])}
         return Outcome(EventType.REJECTED, said)
 
     def tidy(self, job: Job) -> None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gpu_worker.contract import Category, EventType
+from gpu_worker.contract import Category, EventData, EventType
 from gpu_worker.engine import Parts, Pixels
 
 
@@ -38,7 +37,7 @@ class Fitted:
     the cut-out for the screen, uint8 (h, w, 4)."""
 
     type: EventType
-    data: dict[str, Any]
+    data: EventData
     pixels: Pixels
     parts: Parts = field(default_factory=dict)
     cutout: NDArray[np.uint8] | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gpu_worker.contract import EventType, Reason
+from gpu_worker.contract import EventData, EventType, Reason
 from gpu_worker.engine import Refusal
 from gpu_worker.tailor.hints import hints_of
 from gpu_worker.tailor.orders import Fitted, PhotoOrder
@@ -23,12 +23,20 @@ def check_photo(order: PhotoOrder) -> Fitted:
     except Refusal as refusal:
         if refusal.reason is not Reason.SEVERAL_PEOPLE:
             raise
-        people = refusal.data.get("people", [])
-        reasons = [Reason.SEVERAL_PEOPLE.value]
-        said = {"reasons": reasons, "people": people, "width": width, "height": height}
-        return Fitted(EventType.REJECTED, said, order.pixels)
+        several: EventData = {
+            "reasons": [Reason.SEVERAL_PEOPLE.value],
+            "people": refusal.data.get("people", []),
+            "width": width,
+            "height": height,
+        }
+        return Fitted(EventType.REJECTED, several, order.pixels)
     hints = [hint.value for hint in hints_of(order.pixels, person)]
-    said = {"width": width, "height": height, "people": _people(order), "hints": hints}
+    said: EventData = {
+        "width": width,
+        "height": height,
+        "people": _people(order),
+        "hints": hints,
+    }
     return Fitted(EventType.READY, said, order.pixels, person.to_parts())
 
 

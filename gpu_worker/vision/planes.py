@@ -5,34 +5,34 @@ Shared by pose, cutout and preview. Knows arrays only: no people, no garments, n
 
 from __future__ import annotations
 
-from typing import Any
-
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+
+from gpu_worker.engine import Array
 
 Floats = NDArray[np.float32]
 Bytes = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
-Numbers = NDArray[Any]  # of any float type: what a function takes, never what it gives
+Numbers = NDArray[np.floating]  # what a function takes, never what it gives
 
 _SMALLEST_LEVEL_PX = 4
 _DISC_PX = 5.0  # a larger disc is slower than a distance
 
 
-def floats(plane: Any) -> Floats:
+def floats(plane: ArrayLike) -> Floats:
     """The same values as contiguous float32."""
     return np.asarray(plane, dtype=np.float32, order="C")
 
 
-def blur(plane: NDArray[Any], sigma: float) -> Floats:
+def blur(plane: Array, sigma: float) -> Floats:
     """Gaussian blur, sigma in px. float32 of the plane's shape."""
     if sigma < 0.2:
         return floats(plane)
     return floats(cv2.GaussianBlur(floats(plane), (0, 0), sigma, borderType=cv2.BORDER_REPLICATE))
 
 
-def resize(plane: NDArray[Any], width: int, height: int) -> Floats:
+def resize(plane: Array, width: int, height: int) -> Floats:
     """Resamples to (height, width): by area when shrinking, linearly when growing."""
     shrinking = width < plane.shape[1] or height < plane.shape[0]
     how = cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR
@@ -136,20 +136,20 @@ def lab(pixels: Bytes) -> Floats:
     return floats(cv2.cvtColor(floats(pixels) * np.float32(1 / 255), cv2.COLOR_RGB2LAB))
 
 
-def remap(plane: NDArray[Any], xs: Floats, ys: Floats) -> Floats:
+def remap(plane: Array, xs: Floats, ys: Floats) -> Floats:
     """plane at (xs, ys), px centres at integers, linear; 0 outside."""
     return floats(
         cv2.remap(floats(plane), xs, ys, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
     )
 
 
-def smoothstep(low: float, high: float, x: Any) -> Any:
+def smoothstep(low: float, high: float, x: ArrayLike) -> Numbers:
     """0 at `low`, 1 at `high`, smooth between; `low` may be above `high`."""
-    t = np.clip((np.asarray(x, dtype=np.float32) - low) / (high - low), 0, 1)
+    t: Numbers = np.clip((np.asarray(x, dtype=np.float32) - low) / (high - low), 0, 1)
     return t * t * (3 - 2 * t)
 
 
-def polygon(shape: tuple[int, ...], points: NDArray[Any]) -> Mask:
+def polygon(shape: tuple[int, ...], points: Array) -> Mask:
     """The px inside a polygon, points (n, 2) as x, y in px."""
     plane = np.zeros(shape[:2], dtype=np.uint8)
     cv2.fillPoly(plane, [np.round(np.asarray(points)).astype(np.int32)], 1)
@@ -199,7 +199,7 @@ def to_segment(
     return distance, along
 
 
-def membrane(values: NDArray[Any], weight: NDArray[Any]) -> Floats:
+def membrane(values: Array, weight: Array) -> Floats:
     """Pull-push: values (h, w, c) where weight (h, w) is 1, smoothly continued where it is 0.
 
     Premultiplied pyramid down until a level is about 4 px, then up, where each level's own value
@@ -210,7 +210,7 @@ def membrane(values: NDArray[Any], weight: NDArray[Any]) -> Floats:
     return floats(_pull_push(level)[..., :-1])
 
 
-def coarse_membrane(values: NDArray[Any], known: Mask) -> Floats:
+def coarse_membrane(values: Array, known: Mask) -> Floats:
     """`membrane` made at half size: for what is far from the known px, or smooth. Known px keep
     their own values."""
     height, width = known.shape

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from huggingface_hub import try_to_load_from_cache
 
@@ -20,30 +20,46 @@ from gpu_worker.weights.sources import SOURCES, Kind, Source, WeightsError
 CHUNK_BYTES = 1 << 20
 
 
+class Fingerprint(TypedDict):
+    """Of one file."""
+
+    sha256: str
+    size_bytes: int
+
+
+class Fetched(TypedDict):
+    """Of one repository: its files by name."""
+
+    revision: str
+    licence: str
+    files: dict[str, Fingerprint]
+
+
 @dataclass(frozen=True, slots=True)
 class Lock:
-    """What was fetched: repository -> {revision, files: {name: {sha256, size_bytes}}}."""
+    """What was fetched, by repository, as JSON."""
 
     path: Path
 
-    def read(self) -> dict[str, Any]:
-        return json.loads(self.path.read_text()) if self.path.exists() else {}
+    def read(self) -> dict[str, Fetched]:
+        kept: dict[str, Fetched] = json.loads(self.path.read_text()) if self.path.exists() else {}
+        return kept
 
     def record(self, source: Source, revision: str, files: dict[str, Path]) -> None:
         """Adds a repository, replacing the file in one move so that no crash leaves half."""
-        entry = {"revision": revision, "licence": source.licence, "files": {}}
-        entry["files"] = {name: fingerprint(path) for name, path in files.items()}
+        prints = {name: fingerprint(path) for name, path in files.items()}
+        entry: Fetched = {"revision": revision, "licence": source.licence, "files": prints}
         self.path.parent.mkdir(parents=True, exist_ok=True)
         fresh = self.path.with_suffix(".new")
         fresh.write_text(json.dumps({**self.read(), source.repository: entry}, indent=1) + "\n")
         fresh.replace(self.path)
 
     def revision(self, source: Source) -> str | None:
-        revision = self.read().get(source.repository, {}).get("revision")
-        return str(revision) if revision else None
+        entry = self.read().get(source.repository)
+        return (entry.get("revision") or None) if entry else None
 
 
-def fingerprint(path: Path) -> dict[str, Any]:
+def fingerprint(path: Path) -> Fingerprint:
     """SHA-256 and size of a file, read in chunks."""
     digest = hashlib.sha256()
     with path.open("rb") as file:

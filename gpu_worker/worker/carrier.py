@@ -12,11 +12,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from redis.exceptions import RedisError
 
-from gpu_worker.contract import EventType, Job, Reason
+from gpu_worker.contract import EventData, EventType, Job, Reason
 from gpu_worker.engine import Pixels, Refusal
 from gpu_worker.queue.events import Events
 from gpu_worker.queue.leases import Leases
@@ -91,7 +91,7 @@ class Carrier:
         self._tell(request, lambda: ending)
 
     def say_running(self, request: Request, progress: Progress) -> None:
-        said: dict[str, Any] = {"step": progress.step, "steps": progress.steps}
+        said: EventData = {"step": progress.step, "steps": progress.steps}
         if request.tier is not None and progress.steps > 1:  # an engine of one step knows no rungs
             said["tier"] = request.tier.name
         with suppress(RedisError), request.telling:  # the next one says it too
@@ -186,7 +186,7 @@ class Carrier:
         log.info("job %s: %s", request.id, ending.failed or ending.outcome.type.value)
 
     def _announce(self, request: Request, outcome: Outcome) -> None:
-        data = {**outcome.data, "carry_ms": round(request.carry_s * 1000)}
+        data: EventData = {**outcome.data, "carry_ms": round(request.carry_s * 1000)}
         with request.telling:
             self._insist(lambda: self._send(request.job, outcome.type, data))
 
@@ -220,5 +220,5 @@ class Carrier:
                     raise
                 time.sleep(0.1)
 
-    def _send(self, job: Job, kind: EventType, data: dict[str, Any]) -> None:
+    def _send(self, job: Job, kind: EventType, data: EventData) -> None:
         self._events.send(job.SUBJECT, job.row_id, kind, data)

@@ -10,7 +10,6 @@ import os
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
 
 from redis.exceptions import RedisError
 
@@ -18,6 +17,7 @@ from gpu_worker import contract
 from gpu_worker.config import Settings
 from gpu_worker.contract import Lane
 from gpu_worker.queue.leases import Leases
+from gpu_worker.queue.redis import fields_of
 from gpu_worker.scheduling.loop import Runner, Steps
 from gpu_worker.worker.bill import Bill
 from gpu_worker.worker.book import Book
@@ -129,13 +129,13 @@ class Keeper:
 
     def _say_about(self) -> None:
         """The heartbeat. The arbitrator reads it as often as it decides."""
-        key, about = contract.worker_key(self.rq.name), self._about()
+        key, about = contract.worker_key(self.rq.name), fields_of(self._about())
         with self.rq.connection.pipeline() as pipeline:
             pipeline.hset(key, mapping=about)
             pipeline.expire(key, contract.WORKER_TTL_S)
             pipeline.execute()
 
-    def _about(self) -> dict[Any, Any]:
+    def _about(self) -> dict[str, str | float]:
         policy = self.reader.current
         return {
             **self._expected_steps(),

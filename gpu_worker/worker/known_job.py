@@ -5,8 +5,6 @@ Knows RQ 2.12's insides. Saves ten of the twelve round trips of RQ's own settlin
 
 from __future__ import annotations
 
-from typing import Any
-
 from redis import Redis
 from rq import Queue
 from rq.executions import Execution, ExecutionRegistry
@@ -44,5 +42,5 @@ class KnownJob(RqJob):
 class KnownQueue(Queue):
     """A queue whose jobs nobody depends on: the server enqueues none that do."""
 
-    def enqueue_dependents(self, *_args: Any, **_options: Any) -> None:
+    def enqueue_dependents(self, *_args: object, **_options: object) -> None:
         """There are none."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 from redis import Redis
 from redis.client import Pipeline, PubSub, PubSubWorkerThread
@@ -142,7 +141,7 @@ class RqSide(SimpleWorker):
 
     # --- RQ's commands ---------------------------------------------------------------------------
 
-    def handle_payload(self, message: dict[str, Any]) -> None:
+    def handle_payload(self, message: dict[str, object]) -> None:
         payload = parse_payload(message)
         is_stop = payload.get("command") == "stop-job"
         if is_stop and self._stop_job(str(payload.get("job_id"))):

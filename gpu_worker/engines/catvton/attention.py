@@ -8,7 +8,6 @@ every tensor is checked: a silent mismatch would give plausible, wrong pictures.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 import torch
 from diffusers import UNet2DConditionModel
@@ -27,7 +26,7 @@ PREFIXES = ("", "to_q.", "to_k.", "to_v.", "to_out.", "to_out.0.")
 class Bypass(nn.Module):
     """Cross-attention with nothing to attend to: gives back its (normalised) input."""
 
-    def forward(self, hidden_states: Tensor, *_: Any, **__: Any) -> Tensor:
+    def forward(self, hidden_states: Tensor, *_: object, **__: object) -> Tensor:
         return hidden_states
 
 

@@ -10,7 +10,6 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from gpu_worker.config import Settings
 from gpu_worker.weights.disk import WeightFiles, check, weight_files_of
@@ -36,7 +35,7 @@ def main(argv: list[str]) -> int:
     return act(asked)
 
 
-def _add_weights(acts: Any) -> None:
+def _add_weights(acts: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     for name, act, summary in (
         ("fetch", _fetch, "download the weights of a pipeline"),
         ("check", _check, "compare the files on disk with the lock file"),

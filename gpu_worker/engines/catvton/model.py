@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Protocol, Self, TypeVar
 
 import torch
 from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
@@ -27,6 +27,18 @@ from gpu_worker.engines.catvton.switches import Switches
 from gpu_worker.weights.sources import Kind, WeightsError
 
 log = logging.getLogger(__name__)
+
+
+class _Pretrained(Protocol):
+    """What diffusers reads from a folder, and what it says of the tensors that it found there."""
+
+    @classmethod
+    def from_pretrained(
+        cls, folder: Path, *, local_files_only: bool, output_loading_info: bool, **how: torch.dtype
+    ) -> tuple[Self, Mapping[str, Sequence[str]]]: ...
+
+
+_P = TypeVar("_P", bound=_Pretrained)
 
 
 @dataclass(slots=True)
@@ -160,7 +172,7 @@ def _unet(folder: Path, layout: Layout, dtype: torch.dtype) -> UNet2DConditionMo
     return unet
 
 
-def _whole(kind: Any, folder: Path, **how: Any) -> Any:
+def _whole(kind: type[_P], folder: Path, **how: torch.dtype) -> _P:
     """diffusers only warns of tensors that a file lacks, and leaves them as they fell."""
     try:
         model, told = kind.from_pretrained(

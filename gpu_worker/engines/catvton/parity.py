@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import NotRequired, TypedDict, TypeVar
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from gpu_worker.contract import Category, Options
-from gpu_worker.engine import Order
+from gpu_worker.engine import Order, Pixels
 from gpu_worker.engines.catvton.engine import CatvtonEngine
 from gpu_worker.engines.catvton.model import assemble
 from gpu_worker.engines.catvton.sample import CatvtonSample, Size
@@ -30,7 +30,29 @@ from gpu_worker.weights.sources import Kind
 LATENTS_LIMIT = 2e-5  # relative, Euclidean
 PICTURE_LIMIT = 1  # of 255
 DRAWS = ("latents0", "posterior_person", "posterior_garment")
-RESULTS = ("final_latents", "images")
+T = TypeVar("T")
+Floats = NDArray[np.float32]
+
+
+class Case(TypedDict):
+    """`case.json`. What a case says of its samples is one value for all, or a list."""
+
+    kind: str
+    models: str
+    width: int
+    height: int
+    num_inference_steps: int | list[int]
+    guidance_scale: float | list[float]
+    eta: NotRequired[float]
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """`case.npz`: the draws by name, and what the reference made of them."""
+
+    draws: Mapping[str, Floats]
+    final_latents: Floats
+    images: Pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +69,7 @@ class RecordedNoise:
     """The draws of one sample of a case, in the order they were made. Without eta there is no
     `step_noise`, and none is asked for."""
 
-    def __init__(self, draws: Mapping[str, NDArray[np.float32]], index: int):
+    def __init__(self, draws: Mapping[str, Floats], index: int):
         self._draws = {
             "latents": draws["latents0"][index][None],
             "step": draws["step_noise"][index] if "step_noise" in draws else (),
@@ -71,26 +93,27 @@ def run_case(
 
     Returns: the larger error of all samples, for latents (relative) and pictures (levels).
     """
-    case = json.loads((folder / "case.json").read_text())
-    draws = _recorded(folder / "case.npz", case.get("eta", ETA))
+    case: Case = json.loads((folder / "case.json").read_text())
+    recorded = _recorded(folder / "case.npz", case.get("eta", ETA))
     torch.backends.cudnn.allow_tf32 = False  # float32 means float32 here, on a GPU too
     engine = _engine(folder, case, device or torch.device("cpu"), switches)
-    count = len(draws["latents0"])
-    samples = [engine.admit(_order(folder, case, draws, n)) for n in range(count)]
+    count = len(recorded.draws["latents0"])
+    samples = [engine.admit(_order(folder, case, recorded.draws, n)) for n in range(count)]
     while left := [sample for sample in samples if sample.step < sample.steps]:
         engine.step(left)
-    return _worst(engine, samples, draws)
+    return _worst(engine, samples, recorded)
 
 
-def _recorded(path: Path, eta: float) -> dict[str, NDArray[Any]]:
-    """Draws and results; without eta nobody draws, whatever the file holds for `step_noise`."""
-    names = [*DRAWS, *RESULTS, *(["step_noise"] if eta else [])]
-    with np.load(path) as recorded:
-        return {name: recorded[name] for name in names}
+def _recorded(path: Path, eta: float) -> Recorded:
+    """Without eta nobody draws, whatever the file holds for `step_noise`."""
+    names = [*DRAWS, *(["step_noise"] if eta else [])]
+    with np.load(path) as file:
+        draws = {name: file[name] for name in names}
+        return Recorded(draws, file["final_latents"], file["images"])
 
 
 def _engine(
-    folder: Path, case: Mapping[str, Any], device: torch.device, switches: Switches | None
+    folder: Path, case: Case, device: torch.device, switches: Switches | None
 ) -> CatvtonEngine:
     models = folder / case["models"]
     model = assemble(
@@ -100,7 +123,7 @@ def _engine(
     return CatvtonEngine(model, sizes=[size], eta=case.get("eta", ETA), reads_photos=False)
 
 
-def _order(folder: Path, case: Mapping[str, Any], draws: Mapping[str, Any], n: int) -> Order:
+def _order(folder: Path, case: Case, draws: Mapping[str, Floats], n: int) -> Order:
     mask = folder / f"mask_{n}.png"
     return Order(
         id=str(n),
@@ -116,8 +139,7 @@ def _order(folder: Path, case: Mapping[str, Any], draws: Mapping[str, Any], n: i
     )
 
 
-def _of(value: Any, n: int) -> Any:
-    """A case says one value for all of its samples, or a list."""
+def _of(value: T | list[T], n: int) -> T:
     return value[n] if isinstance(value, list) else value
 
 
@@ -126,13 +148,13 @@ def _pixels(path: Path, mode: str) -> NDArray[np.uint8]:
         return np.asarray(picture.convert(mode))
 
 
-def _worst(engine: CatvtonEngine, samples: list[CatvtonSample], draws: Mapping[str, Any]) -> Errors:
+def _worst(engine: CatvtonEngine, samples: list[CatvtonSample], recorded: Recorded) -> Errors:
     latents = [
-        _relative(sample.latents.cpu().numpy(), draws["final_latents"][n])
+        _relative(sample.latents.cpu().numpy(), recorded.final_latents[n])
         for n, sample in enumerate(samples)
     ]
     pictures = [
-        int(np.abs(engine.draw(sample).astype(int) - draws["images"][n]).max())
+        int(np.abs(engine.draw(sample).astype(int) - recorded.images[n]).max())
         for n, sample in enumerate(samples)
     ]
     return Errors(float(np.max(latents)), max(pictures))  # numpy's: not a number stays so

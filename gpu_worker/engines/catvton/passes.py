@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from gpu_worker.engines.catvton.denoiser import Denoiser
 from gpu_worker.engines.catvton.switches import Switches
+
+if TYPE_CHECKING:
+    from torch.cuda import _POOL_HANDLE
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +41,7 @@ class Passes:
         self._switches = switches
         self._rows: tuple[int, ...] = ()
         self._captured: dict[tuple[int, ...], CapturedPass] = {}
-        self._pool: Any = None
+        self._pool: _POOL_HANDLE | None = None
         self._compute: Compute = _compiled(denoiser, backend) if switches.compiled else denoiser
 
     def limit(self, max_slots: int) -> None:
@@ -78,7 +81,9 @@ class CapturedPass:
     holds until the next call. All passes share one memory pool, as only one runs at a time.
     """
 
-    def __init__(self, compute: Compute, example: Sequence[Tensor], pool: Any) -> None:
+    def __init__(
+        self, compute: Compute, example: Sequence[Tensor], pool: _POOL_HANDLE | None
+    ) -> None:
         self._inputs = [tensor.clone() for tensor in example]
         device = self._inputs[0].device
         warm = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
@@ -94,7 +99,7 @@ class CapturedPass:
         log.info("captured a pass of %s", tuple(self._inputs[0].shape))
 
     @property
-    def pool(self) -> Any:
+    def pool(self) -> _POOL_HANDLE:
         return self._graph.pool()
 
     def __call__(self, tensors: Sequence[Tensor]) -> Tensor:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -80,8 +79,7 @@ class CatvtonSample:
     def fresh(self) -> NDArray[np.float32]:
         """The coming step's noise: drawn once, however often the step is tried."""
         if self._fresh is None:
-            shape: Any = tuple(self.latents.shape)
-            self._fresh = self.noise.draw("step", shape)
+            self._fresh = self.noise.draw("step", tuple(self.latents.shape))
         return self._fresh
 
     def move(self, latents: Tensor, original: Tensor) -> None:

@@ -5,15 +5,12 @@ Knows the garment's picture and category. The arrays are plain, so that they can
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gpu_worker.contract import Category, Reason
-from gpu_worker.engine import Pixels, Refusal
+from gpu_worker.engine import Array, Parts, Pixels, Refusal
 from gpu_worker.vision.cutout.ground import cut
 from gpu_worker.vision.cutout.shape import Shape, describe
 from gpu_worker.vision.planes import Floats, floats
@@ -36,7 +33,7 @@ class Garment:
     size: tuple[int, int]
     shape: Shape
 
-    def to_parts(self) -> dict[str, NDArray[Any]]:
+    def to_parts(self) -> dict[str, Array]:
         shape = self.shape
         scalars = {name: np.array([getattr(shape, name)]) for name in _SCALARS}
         points = {name: floats(getattr(shape, name)) for name in _POINTS}
@@ -54,15 +51,24 @@ class Garment:
         }
 
     @classmethod
-    def from_parts(cls, parts: Mapping[str, NDArray[Any]]) -> Garment:
+    def from_parts(cls, parts: Parts) -> Garment:
         a, b, c, d = (bool(value) for value in parts["limbed"])
-        fields: dict[str, Any] = {name: float(parts[name][0]) for name in _SCALARS}
-        fields |= {name: floats(parts[name]) for name in _POINTS}
+        axis, top, hem, neck_depth = (float(parts[name][0]) for name in _SCALARS)
+        half, pit, shoulder, neck, seams, edges = (floats(parts[name]) for name in _POINTS)
         shape = Shape(
+            axis=axis,
+            top=top,
+            hem=hem,
+            half=half,
+            pit=pit,
+            shoulder=shoulder,
+            neck=neck,
             limbed=(a, b, c, d),
+            seams=seams,
+            edges=edges,
             limbs=np.asarray(parts["limbs"], dtype=np.uint8),
             back=parts["back"].astype(bool),
-            **fields,
+            neck_depth=neck_depth,
         )
         return cls(
             category=_CATEGORIES[int(parts["category"][0])],
@@ -73,7 +79,7 @@ class Garment:
         )
 
 
-def fits(parts: Mapping[str, NDArray[Any]], pixels: Pixels, category: Category) -> bool:
+def fits(parts: Parts, pixels: Pixels, category: Category) -> bool:
     """Whether these parts were read by this version from a picture of this size and category."""
     if "garment_version" not in parts or int(parts["garment_version"][0]) != VERSION:
         return False
@@ -82,7 +88,7 @@ def fits(parts: Mapping[str, NDArray[Any]], pixels: Pixels, category: Category) 
     return tuple(int(n) for n in parts["garment_size"]) == (pixels.shape[1], pixels.shape[0])
 
 
-def read_garment(pixels: Pixels, category: Category) -> dict[str, NDArray[Any]]:
+def read_garment(pixels: Pixels, category: Category) -> dict[str, Array]:
     """Cuts a garment out and finds its parts.
 
     pixels: uint8 (h, w, 3) RGB.

@@ -87,7 +87,8 @@ def legs_of(mask: Mask, fork: Floats) -> Legs:
     """Both legs of a mask whose torso ends at the fork's row."""
     row = round(float(fork[1]))
     first, last = run(mask[row - 1], float(fork[0]))
-    seams = floats([[[first, row], fork], [[last, row], fork]])
+    left, right = floats([first, row]), floats([last, row])
+    seams = floats([[left, fork], [right, fork]])
     return Legs(seams, (_leg(mask, seams[0]), _flipped_leg(mask, seams[1])))
 
 

@@ -7,14 +7,21 @@ shoulder landmarks, and `tl`, from the middle of the shoulders to the middle of 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from gpu_worker.engine import Pixels
-from gpu_worker.vision.planes import Bytes, Floats, coordinates, floats, resize, resize_bytes
+from gpu_worker.engine import Array, Pixels
+from gpu_worker.vision.planes import (
+    Bytes,
+    Floats,
+    Numbers,
+    coordinates,
+    floats,
+    resize,
+    resize_bytes,
+)
 
 SW_PX = 160  # the canvas's scale: one sw is this many px, whatever the photo's size
 
@@ -56,7 +63,7 @@ class Frame:
         return np.array(box, dtype=np.int32)
 
     @classmethod
-    def from_array(cls, array: NDArray[Any]) -> Frame:
+    def from_array(cls, array: Array) -> Frame:
         return cls(*(int(value) for value in array))
 
     def crop(self, pixels: Pixels) -> Bytes:
@@ -64,17 +71,17 @@ class Frame:
         box = pixels[self.y : self.y + self.high, self.x : self.x + self.wide]
         return resize_bytes(box, self.width, self.height)
 
-    def to_canvas(self, points: NDArray[Any]) -> Floats:
+    def to_canvas(self, points: Numbers) -> Floats:
         """Photo px (n, 2) to canvas px."""
         scale = np.array([self.width / self.wide, self.height / self.high])
         return floats((points - (self.x, self.y) + 0.5) * scale - 0.5)
 
-    def to_photo_px(self, points: NDArray[Any]) -> Floats:
+    def to_photo_px(self, points: Numbers) -> Floats:
         """Canvas px (n, 2) to photo px."""
         scale = np.array([self.width / self.wide, self.height / self.high])
         return floats((points + 0.5) / scale - 0.5 + (self.x, self.y))
 
-    def to_photo(self, plane: NDArray[Any]) -> Floats:
+    def to_photo(self, plane: Array) -> Floats:
         """A canvas's plane at the size of its box in the photo."""
         return resize(plane, self.wide, self.high)
 

@@ -5,15 +5,12 @@ Knows the photo alone. The arrays are plain, so that the tailor can keep them as
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gpu_worker.contract import Reason
-from gpu_worker.engine import Pixels, Refusal
+from gpu_worker.engine import Array, Parts, Pixels, Refusal
 from gpu_worker.vision.planes import Bytes, Floats, Mask, floats, lab
 from gpu_worker.vision.pose.body import SHOULDERS, Body, Frame, frame_of, warp_to_canvas
 from gpu_worker.vision.pose.detect import Found, find_people
@@ -52,7 +49,7 @@ class Person:
         """v in tl of the photo's lower end, or of what lies below the feet."""
         return (self.frame.height - float(self.body.mid(SHOULDERS)[1])) / self.body.tl
 
-    def to_parts(self) -> dict[str, NDArray[Any]]:
+    def to_parts(self) -> dict[str, Array]:
         return {
             "photo_version": np.array([VERSION], dtype=np.int32),
             "photo_size": np.array(self.size, dtype=np.int32),
@@ -67,7 +64,7 @@ class Person:
         }
 
     @classmethod
-    def from_parts(cls, parts: Mapping[str, NDArray[Any]]) -> Person:
+    def from_parts(cls, parts: Parts) -> Person:
         left, right = (bool(value) for value in parts["bare"])
         return cls(
             frame=Frame.from_array(parts["frame"]),
@@ -81,14 +78,14 @@ class Person:
         )
 
 
-def fits(parts: Mapping[str, NDArray[Any]], pixels: Pixels) -> bool:
+def fits(parts: Parts, pixels: Pixels) -> bool:
     """Whether these parts were read by this version from a photo of this size."""
     if "photo_version" not in parts or int(parts["photo_version"][0]) != VERSION:
         return False
     return tuple(int(n) for n in parts["photo_size"]) == (pixels.shape[1], pixels.shape[0])
 
 
-def read_photo(pixels: Pixels, person: int | None = None) -> dict[str, NDArray[Any]]:
+def read_photo(pixels: Pixels, person: int | None = None) -> dict[str, Array]:
     """Finds the one person of a photo and what is skin, hair, upper and lower.
 
     pixels: uint8 (h, w, 3) RGB, upright. person: which of several, by index into the boxes.
@@ -101,7 +98,7 @@ def read_photo(pixels: Pixels, person: int | None = None) -> dict[str, NDArray[A
     return parts if person is None else {**parts, _PICKED: np.array([person], dtype=np.int32)}
 
 
-def person_of(parts: Mapping[str, NDArray[Any]], pixels: Pixels) -> Person:
+def person_of(parts: Parts, pixels: Pixels) -> Person:
     """What `read_photo` read. Where another version of it did, the photo is read anew, and who was
     picked of several stays picked.
 
