@@ -16,7 +16,7 @@ from redis.exceptions import RedisError
 
 from gpu_worker import contract
 from gpu_worker.config import Settings
-from gpu_worker.contract import Lane
+from gpu_worker.contract import Backoff, Lane, forever
 from gpu_worker.queue.leases import Leases
 from gpu_worker.scheduling.loop import Runner, Steps
 from gpu_worker.worker.bill import Bill
@@ -56,14 +56,13 @@ class Keeper:
     intervals: Intervals = field(default_factory=Intervals)
 
     def keep_loop(self) -> None:
-        while not self.signals.ended.wait(WATCH_S):
-            self._end_if_hung()
-            try:
-                self._watch()
-            except RedisError as error:
-                log.warning("keeping: %s", error)
-            except Exception:
-                log.exception("keeping")
+        backoff = Backoff(log, (RedisError,), "keeping: %(error)s", WATCH_S, WATCH_S, "keeping")
+        forever(self.keep_turn, backoff, self.signals.ended, every_s=WATCH_S)
+
+    def keep_turn(self) -> None:
+        """Raises RedisError."""
+        self._end_if_hung()
+        self._watch()
 
     def say_hello(self) -> None:
         """Registers us, before the first job. Raises RedisError: Redis is not there."""
