@@ -9,12 +9,13 @@ from __future__ import annotations
 import logging
 import secrets
 import threading
-import time
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from redis.exceptions import RedisError
+
+from gpu_worker.contract import Backoff, forever
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -119,9 +120,6 @@ class Seats:
         threading.Thread(target=self._renew_for_ever, daemon=True).start()
 
     def _renew_for_ever(self) -> None:
-        while True:
-            time.sleep(RENEW_S)
-            try:
-                self.renew()
-            except RedisError as error:
-                log.warning("sockets' seats are renewed later: %s", error)
+        says = "sockets' seats are renewed later: %(error)s"
+        backoff = Backoff(log, (RedisError,), says, 0.0, 0.0, "sockets' seats are not renewed")
+        forever(self.renew, backoff, every_s=RENEW_S)
