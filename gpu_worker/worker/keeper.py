@@ -54,6 +54,7 @@ class Keeper:
     runner: Runner
     reader: PolicyReader
     intervals: Intervals = field(default_factory=Intervals)
+    counted: dict[str, int] = field(default_factory=dict)  # what our engine's hash has of ours
 
     def keep_loop(self) -> None:
         backoff = Backoff(log, (RedisError,), "keeping: %(error)s", WATCH_S, WATCH_S, "keeping")
@@ -76,6 +77,7 @@ class Keeper:
         with suppress(RedisError):
             self.leases.hand_back([request.claim for request in self.book.all()])
             self._settle_the_bill()
+            self._say_about()  # or what was counted last is lost
             self.rq.connection.delete(contract.worker_key(self.rq.name))
             self.rq.say_goodbye()
 
@@ -129,10 +131,15 @@ class Keeper:
     def _say_about(self) -> None:
         """The heartbeat. The arbitrator reads it as often as it decides."""
         key, about = contract.worker_key(self.rq.name), self._about()
+        counts = self.runner.metrics.counts()
         with self.rq.connection.pipeline() as pipeline:
             pipeline.hset(key, mapping=about)
             pipeline.expire(key, contract.WORKER_TTL_S)
+            for event, number in counts.items():
+                if by := number - self.counted.get(event, 0):
+                    pipeline.hincrby(contract.counts_key(self.engine.name), event, by)
             pipeline.execute()
+        self.counted = counts
 
     def _about(self) -> dict[Any, Any]:
         policy = self.reader.current
