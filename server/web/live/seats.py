@@ -11,11 +11,12 @@ import secrets
 import threading
 from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from redis.exceptions import RedisError
 
-from gpu_worker.contract import Backoff, forever
+from gpu_worker.contract import Backoff, forever, lua
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -25,21 +26,9 @@ log = logging.getLogger(__name__)
 RENEW_S = 5.0
 SEAT_TTL_S = 20  # by Redis's own clock
 
-# KEYS: of one caller. ARGV: seat, most, TTL. Returns whether there was room.
-_TAKE = """
-local now = tonumber(redis.call('TIME')[1])
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
-if redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[2]) then return 0 end
-redis.call('ZADD', KEYS[1], now + tonumber(ARGV[3]), ARGV[1])
-redis.call('EXPIRE', KEYS[1], ARGV[3])
-return 1
-"""
-# KEYS: of one caller. ARGV: TTL, then its seats here. A Redis that was emptied learns them anew.
-_RENEW = """
-local till = tonumber(redis.call('TIME')[1]) + tonumber(ARGV[1])
-for i = 2, #ARGV do redis.call('ZADD', KEYS[1], till, ARGV[i]) end
-redis.call('EXPIRE', KEYS[1], ARGV[1])
-"""
+_LUA = Path(__file__).with_name("lua")
+_TAKE = lua(_LUA, "take_seat")
+_RENEW = lua(_LUA, "renew_seats")
 
 
 @dataclass(frozen=True, slots=True)
