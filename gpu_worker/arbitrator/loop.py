@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import signal
-import threading
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, NoReturn
@@ -16,7 +15,7 @@ from redis.exceptions import RedisError
 
 from gpu_worker import contract
 from gpu_worker.arbitrator.leader_lock import LOCK_S, LeaderLock
-from gpu_worker.contract import Policy
+from gpu_worker.contract import Backoff, Policy, forever
 from gpu_worker.control import Memory, Terms, decide, wanted_workers
 from gpu_worker.queue.redis import read_set
 from gpu_worker.queue.snapshot import EngineSnapshots, engines_of
@@ -143,16 +142,6 @@ def _end(_signal: int, _frame: object) -> NoReturn:
 
 
 def _turns(arbitrator: Arbitrator) -> None:
-    pause_s, asleep = TURN_S, threading.Event()
-    while True:
-        began = time.monotonic()
-        try:
-            arbitrator.loop(time.time())
-            pause_s = TURN_S
-        except RedisError as error:
-            log.warning("Redis is away, asking again in %.1f s: %s", pause_s, error)
-            asleep.wait(pause_s)
-            pause_s = min(pause_s * 2, MAX_PAUSE_S)
-        except Exception:
-            log.exception("a turn failed")
-        asleep.wait(max(0.0, TURN_S - (time.monotonic() - began)))
+    away_says = "Redis is away, asking again in %(rest_s).1f s: %(error)s"
+    backoff = Backoff(log, (RedisError,), away_says, TURN_S, MAX_PAUSE_S)
+    forever(lambda: arbitrator.loop(time.time()), backoff, every_s=TURN_S)

@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 
 import gpu_worker
@@ -48,24 +49,24 @@ class Process:
         theirs, ours = os.pipe()
         self._life = os.fdopen(ours, "wb", buffering=0)  # closed when we end: then it ends too
         fds = {"parent_fd": theirs, "shared_fd": shared_fd, "shared_bytes": shared_bytes}
-        try:
-            argv = [sys.executable, "-m", module, json.dumps({**terms, **fds})]
-            self._popen = subprocess.Popen(
-                argv,
-                bufsize=0,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                cwd=ROOT,
-                env={**ENVIRONMENT, **env},
-                pass_fds=(theirs, shared_fd),
-            )
-        except BaseException:
-            self._shared.close()
-            self._life.close()
-            raise
-        finally:
-            os.close(theirs)
-            os.close(shared_fd)
+        with ExitStack() as if_none_starts:
+            if_none_starts.callback(self._shared.close)
+            if_none_starts.callback(self._life.close)
+            try:
+                argv = [sys.executable, "-m", module, json.dumps({**terms, **fds})]
+                self._popen = subprocess.Popen(
+                    argv,
+                    bufsize=0,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    cwd=ROOT,
+                    env={**ENVIRONMENT, **env},
+                    pass_fds=(theirs, shared_fd),
+                )
+            finally:
+                os.close(theirs)
+                os.close(shared_fd)
+            if_none_starts.pop_all()
         self._pipes = [self._life, *filter(None, (self._popen.stdin, self._popen.stdout))]
         self._in, self._out = (pipe.fileno() for pipe in self._pipes[1:])
         for fd in (self._in, self._out):

@@ -1,10 +1,12 @@
-"""The one vocabulary of server and worker: words, Redis names, messages, the policy.
+"""The one vocabulary of server and worker: words, Redis names, messages, the policy; and the little
+code that both need: `loops`, `scripts`, `settings`.
 
 Standard library only (a test holds its imports against `sys.stdlib_module_names`): the server
-imports this package and nothing else of `gpu_worker`. Everything here goes over the wire as JSON.
+imports this package and nothing else of `gpu_worker`. What goes over the wire, goes as JSON.
 """
 
 from gpu_worker.contract.addresses import address_fault
+from gpu_worker.contract.loops import Backoff, each_alone, forever, tried
 from gpu_worker.contract.messages import (
     JOBS,
     VERSION,
@@ -48,6 +50,7 @@ from gpu_worker.contract.names import (
     arrivals_key,
     bell_key,
     cancel_key,
+    counts_key,
     curve_key,
     lease_key,
     override_key,
@@ -112,6 +115,7 @@ __all__ = [
     "VERSION",
     "WORKER_COUNTS",
     "WORKER_TTL_S",
+    "Backoff",
     "Category",
     "ContractError",
     "Event",
@@ -140,8 +144,11 @@ __all__ = [
     "arrivals_key",
     "bell_key",
     "cancel_key",
+    "counts_key",
     "curve_key",
+    "each_alone",
     "fetch_id",
+    "forever",
     "function_name",
     "job_from_json",
     "lease_key",
@@ -156,6 +163,7 @@ __all__ = [
     "rq_worker_key",
     "setting_lines",
     "shares_key",
+    "tried",
     "turn_of",
     "turns_key",
     "worker_key",

@@ -17,7 +17,7 @@ FETCHER = "fetcher"  # the same for fetch jobs
 DEFAULT_BATCH_SIZE = 4
 POLICY_TTL_S = 5
 WORKER_TTL_S = 10
-# What a worker counts of itself since it started, in the hash by which it says that it lives.
+# What workers count, each by event in its engine's `counts_key`.
 WORKER_COUNTS = ("finished", "refused", "out_of_memory", "batches_parted", "partials_failed")
 STEWARD_TTL_S = 10
 ARBITRATOR = "proteus:arbitrator"  # lock: which arbitrator rules
@@ -105,9 +105,14 @@ def worker_key(worker_id: str) -> str:
     device, max_slots, slots and tier in force, held (claimed), live (of those, the live lane's),
     running (given to the engine's loop); and what it measured, medians all: `step_ms:<size>:<b>`,
     a step of b samples, `around_ms:<size>`, a picture's engine time outside its steps, and
-    `steps:<tier>`, how many a picture took, or will take before one was drawn; and its
-    `WORKER_COUNTS`, where they are not 0."""
+    `steps:<tier>`, how many a picture took, or will take before one was drawn."""
     return f"proteus:worker:{worker_id}"
+
+
+def counts_key(engine: str) -> str:
+    """Redis hash: `WORKER_COUNTS` of all workers that this engine ever had; each adds its own with
+    its heartbeat."""
+    return f"proteus:counts:{engine}"
 
 
 def cancel_key(job_id: str) -> str:

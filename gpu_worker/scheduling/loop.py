@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from gpu_worker.contract import Tier
+from gpu_worker.contract import Tier, tried
 from gpu_worker.engine import DeviceLostError, OutOfMemoryError, Pixels, Refusal
 from gpu_worker.scheduling.metrics import Metrics
 from gpu_worker.scheduling.plan import Scheduler
@@ -158,7 +158,8 @@ class Runner:
         self._on_last_step([run.id for run in batch if run.is_at_last_step])
         self.at_work = [run.id for run in batch]
         began = time.monotonic()
-        error = _tried(self._engine.step, [run.sample for run in batch])
+        samples = [run.sample for run in batch]
+        error = tried(lambda: self._engine.step(samples), ends=(DeviceLostError,))
         if isinstance(error, Exception):
             self._mend(batch, error, turn)
             return False
@@ -229,7 +230,7 @@ class Runner:
         """Something the engine does for one alone: what it returned, or what it raised."""
         self.at_work = [run.id]
         began = time.monotonic()
-        answer = _tried(work, argument)
+        answer = tried(lambda: work(argument), ends=(DeviceLostError,))
         self._note_around(run, time.monotonic() - began, turn)
         return answer
 
@@ -263,17 +264,3 @@ class Runner:
         self._scheduler.spend([run.id for run in runs], took_s * 1000)
         for run in runs:
             turn.spent[run.id] += took_s * 1000 / len(runs)
-
-
-def _tried(work: Callable[[Any], Any], argument: Any) -> Any:
-    """What the engine returned, or what it raised: its samples' end, not ours.
-
-    Raises:
-        DeviceLostError: the end of them all.
-    """
-    try:
-        return work(argument)
-    except DeviceLostError:
-        raise
-    except Exception as error:  # noqa: BLE001 whatever an engine raises is told with whose it was
-        return error

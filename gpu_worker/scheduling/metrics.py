@@ -46,14 +46,19 @@ class Metrics:
         with self._lock:
             return {b: median(t) for (of, b), t in self._step_ms.items() if of == size}
 
+    def counts(self) -> dict[str, int]:
+        """By event, since the worker started."""
+        with self._lock:
+            return dict(self._counts)
+
     def snapshot(self) -> dict[str, str | int]:
-        """Flat words for a Redis hash: counts, and medians in ms: `step_ms:<size>:<b>`,
+        """Flat words for a Redis hash: medians, in ms `step_ms:<size>:<b>` and
         `around_ms:<size>`; and `steps:<tier>`."""
         with self._lock:
             steps = {f"step_ms:{of}:{b}": _ms(t) for (of, b), t in self._step_ms.items()}
             around = {f"around_ms:{of}": _ms(t) for of, t in self._around_ms.items()}
             many = {f"steps:{tier}": round(median(n)) for tier, n in self._steps.items()}
-            return {**self._counts, **steps, **around, **many}
+            return {**steps, **around, **many}
 
 
 def _ms(times: deque[float]) -> str:

@@ -19,6 +19,7 @@ from types import FrameType
 from redis.exceptions import RedisError
 
 from gpu_worker.config import Settings
+from gpu_worker.contract import Backoff
 from gpu_worker.engine import DeviceLostError
 from gpu_worker.queue.leases import Leases
 from gpu_worker.scheduling.loop import Runner, Steps
@@ -103,15 +104,14 @@ class BatchWorker:
 
     def _reach_redis(self) -> bool:
         """Knocks, ever more slowly, until Redis lets us register or we are told to stop."""
-        pause = 0.1
+        away_says = "Redis is not there yet, waiting %(rest_s).1f s: %(error)s"
+        backoff = Backoff(log, (RedisError,), away_says, 0.1, 5.0)
         while not self.signals.stopping.is_set():
             try:
                 self.keeper.say_hello()
                 return True
             except RedisError as error:
-                log.warning("Redis is not there yet, waiting %.1f s: %s", pause, error)
-                self.signals.stopping.wait(pause)
-                pause = min(pause * 2, 5)
+                self.signals.stopping.wait(backoff.pause_s(error))
         return False
 
     def _step_loop(self) -> None:

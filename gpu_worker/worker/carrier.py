@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from redis.exceptions import RedisError
 
-from gpu_worker.contract import EventData, EventType, Job, Reason
+from gpu_worker.contract import EventData, EventType, Job, Reason, tried
 from gpu_worker.engine import Pixels, Refusal
 from gpu_worker.queue.events import Events
 from gpu_worker.queue.leases import Leases
@@ -81,6 +81,10 @@ class Carrier:
         """The engine is through with it: a picture, or the reason why there is none."""
         self._tell(request, partial(self._concluded, request, finished))
 
+    def fail(self, request: Request, doing: str, error: Exception) -> None:
+        """It broke on its way to the engine, in nobody's hands."""
+        self._tell(request, lambda: self._refused(request, doing, error))
+
     def cancel(self, request: Request) -> None:
         self._tell(request, lambda: Ending(Outcome(EventType.CANCELLED, {})))
 
@@ -137,12 +141,8 @@ class Carrier:
 
     def _attempt(self, request: Request, doing: str, work: Callable[[], T]) -> T | Ending:
         """Whatever a picture or a decoder does to us ends that request, and no other."""
-        try:
-            return work()
-        except StoreAwayError:
-            raise
-        except Exception as error:  # noqa: BLE001 it is told, logged, and the request's own
-            return self._refused(request, doing, error)
+        found = tried(work, ends=(StoreAwayError,))
+        return self._refused(request, doing, found) if isinstance(found, Exception) else found
 
     def _refused(self, request: Request, doing: str, error: Exception) -> Ending:
         if isinstance(error, Refusal):

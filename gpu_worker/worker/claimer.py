@@ -8,14 +8,15 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from redis.exceptions import RedisError
 from rq.job import Job as RqJob
 
 from gpu_worker import contract
-from gpu_worker.contract import ContractError
+from gpu_worker.contract import Backoff, ContractError, each_alone, forever, tried
 from gpu_worker.queue.leases import Claim, Leases
 from gpu_worker.worker.bill import Bill
 from gpu_worker.worker.book import Book
@@ -30,6 +31,7 @@ from gpu_worker.worker.tasks import Tasks
 log = logging.getLogger(__name__)
 
 BELL_S = 0.25
+REST_S = 0.5
 
 
 @dataclass(eq=False, slots=True)
@@ -50,33 +52,28 @@ class Claimer:
     listens: threading.Event = field(default_factory=threading.Event)
 
     def claim_loop(self) -> None:
-        stopping = self.signals.stopping
-        while not stopping.is_set():
-            try:
-                if self.intervals.is_due("recover", self.maintenance_s):
-                    self._recover()
-                if self.signals.may_claim:
-                    self._claim()
-                else:
-                    stopping.wait(BELL_S)
-            except RedisError as error:
-                log.warning("claiming: %s", error)
-                stopping.wait(0.5)
-            except Exception:
-                log.exception("claiming")
-                stopping.wait(0.5)
+        forever(self.claim_turn, _backoff("claiming: %(error)s", "claiming"), self.signals.stopping)
         log.info("told to stop: claims no more, %d jobs in hand", len(self.book))
 
     def bell_loop(self) -> None:
-        """Hears the bell for the claiming thread, which at the same time waits for room. A worker
-        that could claim nothing leaves the bell to the others."""
-        while not self.signals.stopping.is_set():
-            try:
-                if self.listens.wait(BELL_S) and self.leases.wait_for_bell(BELL_S):
-                    self.listens.clear()
-                    self.book.ring()
-            except RedisError:
-                self.signals.stopping.wait(0.5)  # the claiming thread says so
+        """Hears the bell for the claiming thread, which at the same time waits for room."""
+        silent = _backoff(None, "hearing the bell")  # that Redis is away, the claiming thread says
+        forever(self.bell_turn, silent, self.signals.stopping)
+
+    def claim_turn(self) -> None:
+        """Raises RedisError."""
+        if self.intervals.is_due("recover", self.maintenance_s):
+            self._recover()
+        if self.signals.may_claim:
+            self._claim()
+        else:
+            self.signals.stopping.wait(BELL_S)
+
+    def bell_turn(self) -> None:
+        """A worker that could claim nothing leaves the bell to the others. Raises RedisError."""
+        if self.listens.wait(BELL_S) and self.leases.wait_for_bell(BELL_S):
+            self.listens.clear()
+            self.book.ring()
 
     def _claim(self) -> None:
         suspect = self.book.take_suspect()
@@ -109,17 +106,32 @@ class Claimer:
 
     def _begin(self, those: Sequence[Request]) -> None:
         """From here on they are `started`: whoever dies with them suspects them."""
-        if not those:
-            return
+        waiting = list(those)
         try:
-            self.rq.start([request.rq_job for request in those])
-        except RedisError:
-            for request in those:  # their leases run out and they come back
+            for request, error in self._start(those):
+                self._go_on(request, error)
+                waiting.remove(request)
+        finally:
+            for request in waiting:  # their leases run out and they come back
                 if self.book.start_leaving(request):
                     self.book.forget(request)
-            raise
-        for request in those:
+
+    def _start(self, those: Sequence[Request]) -> Iterable[tuple[Request, Exception | None]]:
+        """Together, or each alone where RQ trips over one of them. Raises RedisError."""
+        if not those:
+            return []
+        rq_jobs = [request.rq_job for request in those]
+        error = tried(partial(self.rq.start, rq_jobs), ends=(RedisError,))
+        if error is None:
+            return [(request, None) for request in those]
+        log.warning("%d jobs do not start together", len(those), exc_info=error)
+        return each_alone(those, lambda one: self.rq.start([one.rq_job]), ends=(RedisError,))
+
+    def _go_on(self, request: Request, error: Exception | None) -> None:
+        if error is None:
             self.tasks.submit(self.carrier.fetch, request)
+        elif self.book.start_leaving(request):
+            self.tasks.submit(self.carrier.fail, request, "starting", error)
 
     def _read(self, claim: Claim, rq_job: RqJob) -> Request | None:
         stage = Stage.SUSPECT if claim.runs_alone else Stage.FETCHING
@@ -140,3 +152,7 @@ class Claimer:
                 self.book.add(request)
                 self.book.start_leaving(request)
                 self.tasks.submit(self.carrier.give_up, request)
+
+
+def _backoff(away_says: str | None, fault_says: str) -> Backoff:
+    return Backoff(log, (RedisError,), away_says, REST_S, REST_S, fault_says, REST_S)

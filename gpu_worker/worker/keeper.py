@@ -15,7 +15,7 @@ from redis.exceptions import RedisError
 
 from gpu_worker import contract
 from gpu_worker.config import Settings
-from gpu_worker.contract import Lane
+from gpu_worker.contract import Backoff, Lane, forever
 from gpu_worker.queue.leases import Leases
 from gpu_worker.queue.redis import fields_of
 from gpu_worker.scheduling.loop import Runner, Steps
@@ -54,16 +54,16 @@ class Keeper:
     runner: Runner
     reader: PolicyReader
     intervals: Intervals = field(default_factory=Intervals)
+    counted: dict[str, int] = field(default_factory=dict)  # what our engine's hash has of ours
 
     def keep_loop(self) -> None:
-        while not self.signals.ended.wait(WATCH_S):
-            self._end_if_hung()
-            try:
-                self._watch()
-            except RedisError as error:
-                log.warning("keeping: %s", error)
-            except Exception:
-                log.exception("keeping")
+        backoff = Backoff(log, (RedisError,), "keeping: %(error)s", WATCH_S, WATCH_S, "keeping")
+        forever(self.keep_turn, backoff, self.signals.ended, every_s=WATCH_S)
+
+    def keep_turn(self) -> None:
+        """Raises RedisError."""
+        self._end_if_hung()
+        self._watch()
 
     def say_hello(self) -> None:
         """Registers us, before the first job. Raises RedisError: Redis is not there."""
@@ -77,6 +77,7 @@ class Keeper:
         with suppress(RedisError):
             self.leases.hand_back([request.claim for request in self.book.all()])
             self._settle_the_bill()
+            self._say_about()  # or what was counted last is lost
             self.rq.connection.delete(contract.worker_key(self.rq.name))
             self.rq.say_goodbye()
 
@@ -130,10 +131,15 @@ class Keeper:
     def _say_about(self) -> None:
         """The heartbeat. The arbitrator reads it as often as it decides."""
         key, about = contract.worker_key(self.rq.name), fields_of(self._about())
+        counts = self.runner.metrics.counts()
         with self.rq.connection.pipeline() as pipeline:
             pipeline.hset(key, mapping=about)
             pipeline.expire(key, contract.WORKER_TTL_S)
+            for event, number in counts.items():
+                if by := number - self.counted.get(event, 0):
+                    pipeline.hincrby(contract.counts_key(self.engine.name), event, by)
             pipeline.execute()
+        self.counted = counts
 
     def _about(self) -> dict[str, str | float]:
         policy = self.reader.current

@@ -8,10 +8,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Concatenate, ParamSpec
 
 from structlog.contextvars import bound_contextvars
 
+from gpu_worker.contract import tried
 from gpu_worker.worker.request import Request
 
 log = logging.getLogger(__name__)
@@ -35,11 +37,11 @@ class Tasks:
     ) -> None:
         def run() -> None:
             with bound_contextvars(job=request.id):
-                try:
-                    task(request, *args, **options)
-                except Exception:
+                error = tried(partial(task, request, *args, **options))
+                if error is not None:
                     name = getattr(task, "__name__", "a task")
-                    log.exception("job %s: %s failed, in stage %s", request.id, name, request.stage)
+                    told = request.id, name, request.stage
+                    log.error("job %s: %s failed, in stage %s", *told, exc_info=error)
 
         self._pool.submit(run)
 

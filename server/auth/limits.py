@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import wraps
+from pathlib import Path
 from typing import Any, Literal, TypeVar, cast
 
 from flask import Flask, g, request
@@ -16,6 +17,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
+from gpu_worker.contract import lua
 from server.auth.network import network_of
 from server.config import Settings
 from server.infra.errors import Code, Problem
@@ -25,14 +27,7 @@ from server.infra.services import current_services
 View = TypeVar("View", bound=Callable[..., Any])
 Budget = Literal["uploads", "photos", "try-ons"]
 WINDOW_S = 60
-# KEYS: a hash that lives for a window, how often each address asked, and under '' all together.
-# ARGV: the address, the window. Returns both counts, how many addresses, how long it still lives.
-_COUNT_AT_SITE = """
-local all = redis.call('HINCRBY', KEYS[1], '', 1)
-if all == 1 then redis.call('EXPIRE', KEYS[1], ARGV[2]) end
-local mine = redis.call('HINCRBY', KEYS[1], ARGV[1], 1)
-return {all, mine, redis.call('HLEN', KEYS[1]) - 1, redis.call('TTL', KEYS[1])}
-"""
+_COUNT_AT_SITE = lua(Path(__file__).with_name("lua"), "count_at_site")
 
 
 def network() -> str:

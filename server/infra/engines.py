@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from redis import Redis
 
@@ -53,10 +53,16 @@ def workers(redis: Redis) -> dict[str, dict[str, str]]:
     return {key.removeprefix(prefix): words for key, words in zip(keys, said, strict=True) if words}
 
 
-def counts(words: Mapping[str, str]) -> dict[str, int]:
-    """What a worker has counted since it started; what it does not name has not happened."""
-    said = {name: words.get(name, "") for name in contract.WORKER_COUNTS}
-    return {name: int(text) if text.isdecimal() else 0 for name, text in said.items()}
+def counts(redis: Redis, engine: str) -> dict[str, int]:
+    """What all workers of an engine have counted; what is not named has not happened.
+
+    Raises:
+        redis.RedisError: Redis is away.
+    """
+    answer: Any = redis.hgetall(contract.counts_key(engine))
+    said = _text(answer)
+    words = {event: said.get(event, "") for event in contract.WORKER_COUNTS}
+    return {event: int(word) if word.isdecimal() else 0 for event, word in words.items()}
 
 
 def _text(answer: dict[bytes, bytes]) -> dict[str, str]:

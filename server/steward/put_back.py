@@ -7,7 +7,7 @@ row did not change, so that one which is just being settled is left alone.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,13 +17,14 @@ from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from gpu_worker.contract import queue_name
+from gpu_worker.contract import each_alone, queue_name
 from server.infra.errors import Unavailable
 from server.infra.kinds import KINDS, AnyKind, Jobs, Place
 from server.infra.services import Services
 
 log = logging.getLogger(__name__)
 
+AWAY = (RedisError, Unavailable, SQLAlchemyError)
 LOCK = "proteus:steward:put-back"
 LOCK_MS = 5000
 
@@ -72,16 +73,14 @@ class PutBack:
         missing = [row for row in rows if not row.job_ids & standing]
         lost = [row for row in missing if (row.id, row.version) in self._missed]
         self._missed = {(row.id, row.version) for row in missing}
-        return sum(self._try_to_return(row, now) for row in lost)
+        return sum(self._return_each(lost, now))
 
-    def _try_to_return(self, seen: Unfinished, now: datetime) -> bool:
-        try:
-            return self._return(seen, now)
-        except (RedisError, Unavailable, SQLAlchemyError):
-            raise
-        except Exception:
-            log.exception("%s cannot be put back", seen.id)  # and must not keep the others
-            return False
+    def _return_each(self, lost: Sequence[Unfinished], now: datetime) -> Iterator[bool]:
+        for seen, is_back in each_alone(lost, lambda one: self._return(one, now), AWAY):
+            if isinstance(is_back, Exception):
+                log.error("%s cannot be put back", seen.id, exc_info=is_back)
+            else:
+                yield is_back
 
     def _return(self, seen: Unfinished, now: datetime) -> bool:
         """The row first, so that a worker that is quick finds it queued."""

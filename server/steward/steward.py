@@ -19,7 +19,7 @@ from typing import Any
 from redis.exceptions import RedisError
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
-from gpu_worker.contract import STEWARD, STEWARD_TTL_S, Event
+from gpu_worker.contract import STEWARD, STEWARD_TTL_S, Backoff, Event, each_alone, tried
 from server.infra import nudges
 from server.infra.errors import Unavailable
 from server.infra.services import Services
@@ -56,7 +56,9 @@ class Steward:
         self._put_back = PutBack(services, lost_after_s)
         self._moved: set[str] = set()
         self._placed: dict[str, datetime] = {}  # when one looked last, by engine
-        self._rest_s = 0.0
+        says = "settling waits %(rest_s).1f s: %(error)s"
+        rests_s = FIRST_REST_S, LONGEST_REST_S
+        self._backoff = Backoff(log, AWAY, says, *rests_s, "a turn fails", LONGEST_REST_S)
         self._is_behind = False
         self._chores = [
             Chore("claim", 1.0, self._claim),
@@ -72,42 +74,22 @@ class Steward:
     def loop(self, now: datetime, wait_ms: int = WAIT_MS) -> float:
         """Exactly one turn. Waits up to `wait_ms` for events; returns the seconds to rest after
         a failure, 0 when all is well."""
-        now = self._turn(now, wait_ms)
-        for chore in self._chores:
-            if chore.is_due(now):
-                self._run(chore, now)
-        return self._rest_s
-
-    def _turn(self, now: datetime, wait_ms: int) -> datetime:
-        """Settles what came. Returns when that was: waiting takes time, and what came meanwhile
-        is not ahead of us."""
         began = time.monotonic()
-        try:
-            mail = self._inbox.read(wait_ms)
-            now += timedelta(seconds=time.monotonic() - began)
-            self._is_behind = mail.is_full
-            self._settle(mail, now)
-            self._places(now)
-            self._rest_s = 0.0
-        except AWAY as error:
-            self._rest_s = min(LONGEST_REST_S, max(FIRST_REST_S, self._rest_s * 2))
-            log.warning("settling waits %.1f s: %s", self._rest_s, error)
-        except Exception:
-            self._rest_s = LONGEST_REST_S
-            log.exception("a turn fails")
-        return now
+        rest_s = self._backoff.take(lambda: self._turn(now, wait_ms))
+        now += timedelta(seconds=time.monotonic() - began)
+        due = (chore for chore in self._chores if chore.is_due(now))
+        for chore, error in each_alone(due, lambda one: one.run(now)):
+            _note(chore, error, now)
+        return rest_s
 
-    def _run(self, chore: Chore, now: datetime) -> None:
-        try:
-            chore.run(now)
-        except AWAY as error:
-            chore.failed(now)
-            log.warning("%s failed %d times: %s", chore.name, chore.failures, error)
-        except Exception:
-            chore.failed(now)
-            log.exception("%s fails", chore.name)
-        else:
-            chore.succeeded(now)
+    def _turn(self, now: datetime, wait_ms: int) -> None:
+        """Settles what came. Waiting takes time, and what came meanwhile is not ahead of us."""
+        began = time.monotonic()
+        mail = self._inbox.read(wait_ms)
+        now += timedelta(seconds=time.monotonic() - began)
+        self._is_behind = mail.is_full
+        self._settle(mail, now)
+        self._places(now)
 
     # --- events ----------------------------------------------------------------------------------
 
@@ -126,30 +108,29 @@ class Steward:
         self.counts["unreadable"] += mail.unreadable + settled.unreadable
 
     def _commit(self, events: list[Event], now: datetime) -> Settled:
-        try:
-            with self._services.database.session_scope() as session:
-                return settle_events(session, events, now)
-        except AWAY as error:
-            if not isinstance(error, POISON):
-                raise
-        except Exception:
-            log.exception("a batch of %d events cannot be settled together", len(events))
+        settled = tried(lambda: self._commit_all(events, now), AWAY, unless=POISON)
+        if isinstance(settled, Settled):
+            return settled
+        if not isinstance(settled, POISON):
+            told = "a batch of %d events cannot be settled together"
+            log.error(told, len(events), exc_info=settled)
         return self._one_by_one(events, now)
 
     def _one_by_one(self, events: list[Event], now: datetime) -> Settled:
         """The way around an event that no database takes, or that our rules trip over."""
         total = Settled()
-        for event in events:
-            try:
-                with self._services.database.session_scope() as session:
-                    settled = settle_events(session, [event], now)
-            except Exception as error:
-                if isinstance(error, AWAY) and not isinstance(error, POISON):
-                    raise
-                log.exception("unreadable event for %s", event.id)
-                settled = Settled(unreadable=1)
-            total.add(settled)
+        alone = each_alone(events, lambda one: self._commit_all([one], now), AWAY, unless=POISON)
+        for event, settled in alone:
+            if isinstance(settled, Settled):
+                total.add(settled)
+            else:
+                log.error("unreadable event for %s", event.id, exc_info=settled)
+                total.add(Settled(unreadable=1))
         return total
+
+    def _commit_all(self, events: list[Event], now: datetime) -> Settled:
+        with self._services.database.session_scope() as session:
+            return settle_events(session, events, now)
 
     def _claim(self, now: datetime) -> None:
         self._settle(self._inbox.claim(), now)
@@ -189,3 +170,14 @@ class Steward:
             self.counts[word] += act(self._services, now)
 
         return run
+
+
+def _note(chore: Chore, error: Exception | None, now: datetime) -> None:
+    if error is None:
+        chore.succeeded(now)
+        return
+    chore.failed(now)
+    if isinstance(error, AWAY):
+        log.warning("%s failed %d times: %s", chore.name, chore.failures, error)
+    else:
+        log.error("%s fails", chore.name, exc_info=error)

@@ -126,12 +126,14 @@ class Figures(Collector):
     def _counts(self) -> Metric:
         counted = CounterMetricFamily(
             "proteus_worker_events",
-            "What a worker counted since it started: pictures by end, and what went wrong.",
-            labels=["engine", "worker", "event"],
+            "What an engine's workers counted: pictures by end, and what went wrong.",
+            labels=["engine", "event"],
         )
-        for worker, words in engines.workers(self._services.redis).items():
-            for event, number in engines.counts(words).items():
-                counted.add_metric([words.get("engine", ""), worker, event], number)
+        living = engines.workers(self._services.redis).values()
+        names = {words["engine"] for words in living if "engine" in words}
+        for engine in sorted({*self._engines, *names}):
+            for event, number in engines.counts(self._services.redis, engine).items():
+                counted.add_metric([engine, event], number)
         return counted
 
     def _of_rows(self) -> Iterator[Metric]:

@@ -73,6 +73,7 @@ def test_it_tells_every_code() -> None:
         contract.bell_key("<engine>"),
         contract.policy_key("<engine>"),
         contract.worker_key("<id>"),
+        contract.counts_key("<engine>"),
         contract.override_key("<engine>"),
         contract.arrivals_key("<engine>"),
         contract.curve_key("<device>", "<model>", "<size>"),

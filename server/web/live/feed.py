@@ -18,7 +18,7 @@ from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from gpu_worker.contract import ContractError, Nudge
+from gpu_worker.contract import Backoff, ContractError, Nudge, each_alone, forever
 from server.domain import audiences
 from server.infra.errors import Unavailable
 from server.infra.kinds import KINDS, Row
@@ -69,22 +69,12 @@ class Feed:
                 return
             self._started = True
         for turn in (self.listen, self.tell):
-            threading.Thread(target=self._for_ever, args=(turn,), daemon=True).start()
-
-    def _for_ever(self, turn: Callable[[], None]) -> None:
-        with self._surround():
-            self._repeat(turn)
+            threading.Thread(target=self._repeat, args=(turn,), daemon=True).start()
 
     def _repeat(self, turn: Callable[[], None]) -> None:
-        while True:
-            try:
-                turn()
-            except AWAY as error:
-                log.warning("live feed waits: %s", error)
-                time.sleep(REST_S)
-            except Exception:
-                log.exception("live feed")
-                time.sleep(REST_S)
+        says = "live feed waits: %(error)s"
+        with self._surround():
+            forever(turn, Backoff(log, AWAY, says, REST_S, REST_S, "live feed", REST_S))
 
     # --- hearing ---------------------------------------------------------------------------------
 
@@ -142,13 +132,13 @@ class Feed:
             return
         with self._services.read() as session:
             found = audiences.by_id(session, heeded)
-            for row_id, (nudge, channels) in heeded.items():
-                try:
-                    self._tell_one(session, found.get(row_id), nudge, channels)
-                except AWAY:
-                    raise
-                except Exception:
-                    log.exception("cannot tell of %s", row_id)
+
+            def tell(row_id: str) -> None:
+                self._tell_one(session, found.get(row_id), *heeded[row_id])
+
+            for row_id, error in each_alone(heeded, tell, AWAY):
+                if error is not None:
+                    log.error("cannot tell of %s", row_id, exc_info=error)
 
     def _tell_one(
         self, session: Session, row: Row | None, nudge: Nudge, channels: list[str]

@@ -9,12 +9,14 @@ from __future__ import annotations
 import logging
 import secrets
 import threading
-import time
 from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from redis.exceptions import RedisError
+
+from gpu_worker.contract import Backoff, forever, lua
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -24,21 +26,9 @@ log = logging.getLogger(__name__)
 RENEW_S = 5.0
 SEAT_TTL_S = 20  # by Redis's own clock
 
-# KEYS: of one caller. ARGV: seat, most, TTL. Returns whether there was room.
-_TAKE = """
-local now = tonumber(redis.call('TIME')[1])
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
-if redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[2]) then return 0 end
-redis.call('ZADD', KEYS[1], now + tonumber(ARGV[3]), ARGV[1])
-redis.call('EXPIRE', KEYS[1], ARGV[3])
-return 1
-"""
-# KEYS: of one caller. ARGV: TTL, then its seats here. A Redis that was emptied learns them anew.
-_RENEW = """
-local till = tonumber(redis.call('TIME')[1]) + tonumber(ARGV[1])
-for i = 2, #ARGV do redis.call('ZADD', KEYS[1], till, ARGV[i]) end
-redis.call('EXPIRE', KEYS[1], ARGV[1])
-"""
+_LUA = Path(__file__).with_name("lua")
+_TAKE = lua(_LUA, "take_seat")
+_RENEW = lua(_LUA, "renew_seats")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +109,6 @@ class Seats:
         threading.Thread(target=self._renew_for_ever, daemon=True).start()
 
     def _renew_for_ever(self) -> None:
-        while True:
-            time.sleep(RENEW_S)
-            try:
-                self.renew()
-            except RedisError as error:
-                log.warning("sockets' seats are renewed later: %s", error)
+        says = "sockets' seats are renewed later: %(error)s"
+        backoff = Backoff(log, (RedisError,), says, 0.0, 0.0, "sockets' seats are not renewed")
+        forever(self.renew, backoff, every_s=RENEW_S)

@@ -299,6 +299,19 @@ def test_the_worker_says_that_it_lives_and_what_it_measures(shop: Workshop) -> N
     assert not shop.redis.exists(key)
 
 
+def test_workers_of_an_engine_count_together_and_no_end_takes_it_back(shop: Workshop) -> None:
+    """Also what the last heartbeat before a good-bye could not tell yet."""
+    told = []
+    for names in (("try_1", "try_2"), ("tight_1",), ("try_3",)):
+        shop.enqueue(*names, num_inference_steps=1)
+        with working(shop, Picky()):
+            shop.wait_until_settled()
+        counted: Any = shop.redis.hgetall(contract.counts_key("null"))
+        told.append({event.decode(): int(number) for event, number in counted.items()})
+    both = {"finished": 2, "refused": 1}
+    assert told == [{"finished": 2}, both, both | {"finished": 3}]
+
+
 class Watchful(RecordingEngine):
     """Remembers the tier of every order that it stepped."""
 
@@ -342,6 +355,7 @@ def test_nothing_is_left_behind_in_redis(shop: Workshop) -> None:
     expected = {
         contract.EVENTS,
         contract.arrivals_key("null"),
+        contract.counts_key("null"),
         "rq:queues",
         "rq:failed:null:live:mer_ada",
     }

@@ -46,9 +46,11 @@ def test_how_it_stands_can_be_scraped(world: World) -> None:
     policy = Policy(batch_size=3).to_redis()
     services.redis.hset(contract.policy_key("preview"), mapping=policy)  # type: ignore[arg-type]
     services.redis.hset(contract.SCALE, "preview", 2)
-    said: dict[Any, Any] = {"engine": "preview", "finished": 7, "out_of_memory": 2}
-    services.redis.hset(contract.worker_key("one"), mapping=said)
-    services.redis.hset(contract.worker_key("odd"), mapping={"engine": "?", "finished": "many"})
+    services.redis.hset(contract.worker_key("one"), mapping={"engine": "preview"})
+    services.redis.hset(contract.worker_key("odd"), mapping={"engine": "?"})
+    said: dict[Any, Any] = {"finished": 7, "out_of_memory": 2}
+    services.redis.hset(contract.counts_key("preview"), mapping=said)
+    services.redis.hset(contract.counts_key("?"), mapping={"finished": "many"})
 
     answer = inside(world, "/metrics")
     assert answer.content_type.startswith("text/plain")
@@ -58,10 +60,10 @@ def test_how_it_stands_can_be_scraped(world: World) -> None:
     assert told["proteus_workers", "preview"] == 1
     assert told["proteus_workers_wanted", "preview"] == 2
     counted = {
-        event: told["proteus_worker_events_total", "preview", event, "one"]
+        event: told["proteus_worker_events_total", "preview", event]
         for event in contract.WORKER_COUNTS
     }
-    assert told["proteus_worker_events_total", "?", "finished", "odd"] == 0
+    assert told["proteus_worker_events_total", "?", "finished"] == 0
     assert (counted["finished"], counted["out_of_memory"], counted["batches_parted"]) == (7, 2, 0)
     assert told["proteus_batch_size", "preview", "vip"] == 3
     assert told["proteus_try_ons", "preview", "queued"] == 1
