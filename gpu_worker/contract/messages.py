@@ -300,7 +300,7 @@ class Event:
             return cls(
                 subject=Subject(body["subject"]),
                 id=str(body["id"]),
-                type=EventType(_OLD_EVENT_TYPES.get(body["type"], body["type"])),
+                type=EventType(_OLD_EVENT_TYPES.get(str(body["type"]), str(body["type"]))),
                 at_ms=int(body["at_ms"]),
                 data=body["data"] | {},  # TypeError where it is no object
             )
