@@ -43,7 +43,7 @@ POISON = 666  # a seed: the broken workers know by it whom to trip over
 SETTLED_WITHIN_S = 90  # the longest a loaded machine may take; the promise is checked apart
 PROMISED_S = 30
 BROKEN = ("-m", "tests.faults.broken_worker")
-# The lease of service, for workers that lose nothing: a busy machine may keep a lease of 3 s too late.
+# The lease of service, for workers that lose nothing: a busy machine keeps one of 3 s too late.
 UNHURRIED = {"PROTEUS_LEASE_S": "20"}
 
 _WRITE_DOWN_ENDS = """
