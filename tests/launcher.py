@@ -19,6 +19,7 @@ from local.children import free_port
 from tests import marks
 
 UP_WITHIN_S = 90  # on a machine that does other things too
+FEW = {"PROTEUS_WEB_WORKERS": "1", "PROTEUS_FETCHES": "2"}  # each is a process
 
 
 class Launcher:
@@ -47,11 +48,24 @@ class Launcher:
         return (self.home / "stderr").read_text()
 
     def end(self) -> None:
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-            self.process.wait(30)
         assert self.process.stdout
-        self.process.stdout.close()
+        with self.process.stdout:
+            if self.process.poll() is None:
+                self.end_by(signal.SIGTERM)
+
+    def end_by(self, number: signal.Signals) -> None:
+        """The signal ends all that runs, and tells nothing on standard output."""
+        everybody = self.everybody()
+        self.process.send_signal(number)
+        assert self.process.wait(30) == 0, self.logs()
+        assert all_gone(everybody), everybody
+        assert not (self.home / "demo.json").exists()
+        assert self.process.stdout
+        assert self.process.stdout.read() == b"", "one line and no more on standard output"
+
+
+def all_gone(processes: list[psutil.Process]) -> bool:
+    return not any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in processes)
 
 
 def _launch(
@@ -65,7 +79,7 @@ def _launch(
             [sys.executable, "-m", "local", "--parent", str(os.getpid())],
             stdout=subprocess.PIPE,
             stderr=errors,
-            env={**_neutral_environment(), "PROTEUS_WEB_WORKERS": "1", **own, **env},
+            env={**_neutral_environment(), **FEW, **own, **env},
         )
 
 

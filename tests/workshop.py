@@ -178,7 +178,7 @@ class Workshop:
             **os.environ,
             **self.s3.env(),
             "REDIS_URL": self.redis_url,
-            "PROTEUS_LEASE_S": "3",
+            "PROTEUS_LEASE_S": "20",
             "PROTEUS_MAINTENANCE_S": "1",
             "PROTEUS_MAX_WAIT_MS": "300",
             "PROTEUS_GRACE_S": "6",

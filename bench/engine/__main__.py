@@ -21,9 +21,9 @@ import torch
 from bench.engine.measure import idle_share, memory_of, per_second, step_ms, try_on_s
 from bench.engine.rival import rival_of, seconds
 from bench.engine.subjects import MODES, Subject, order
-from gpu_worker.engines.catvton.build import keep_compiled
 from gpu_worker.engines.catvton.device import choose_device, choose_dtype, name_of
 from gpu_worker.engines.catvton.engine import CatvtonEngine
+from gpu_worker.engines.catvton.passes import keep_compiled
 from gpu_worker.engines.catvton.sample import Size
 
 BATCHES = (1, 2, 4, 8)

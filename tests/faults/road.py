@@ -43,6 +43,8 @@ POISON = 666  # a seed: the broken workers know by it whom to trip over
 SETTLED_WITHIN_S = 90  # the longest a loaded machine may take; the promise is checked apart
 PROMISED_S = 30
 BROKEN = ("-m", "tests.faults.broken_worker")
+# The lease of service, for workers that lose nothing: a busy machine keeps one of 3 s too late.
+UNHURRIED = {"PROTEUS_LEASE_S": "20"}
 
 _WRITE_DOWN_ENDS = """
 CREATE TABLE ends (try_on_id text, became text);
@@ -82,7 +84,8 @@ class Road:
         return child
 
     def work(self, *module: str, **changes: str) -> Child:
-        """A worker; `module` replaces `-m gpu_worker work null`. It is not waited for."""
+        """A worker; `module` replaces `-m gpu_worker work null`. It is not waited for. Its lease is
+        short, for tests that wait for its end."""
         env = {
             "PROTEUS_NULL_CURVE": "20,5,10",
             "PROTEUS_LEASE_S": "3",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gpu_worker.contract import Law
-from tests.faults.road import Road
+from tests.faults.road import UNHURRIED, Road
 from tests.waiting import wait_for
 
 pytestmark = pytest.mark.faults
@@ -19,7 +19,7 @@ def test_the_arbitrator_is_killed_and_another_follows(road: Road) -> None:
     road.order(EIGHT)
     doomed = road.arbitrate()
     wait_for(lambda: road.law() == Law.LEARNED)
-    worker = road.work(PROTEUS_NULL_CURVE="20,10,40", **THE_LAWS)
+    worker = road.work(PROTEUS_NULL_CURVE="20,10,40", **THE_LAWS, **UNHURRIED)
     wait_for(road.is_running)
     assert "applies the law alone" not in road.logs()
     road.kill(doomed)

@@ -11,7 +11,7 @@ import pytest
 
 from gpu_worker.contract import Reason
 from gpu_worker.worker import EXIT_HUNG
-from tests.faults.road import BROKEN, POISON, PROMISED_S, Road
+from tests.faults.road import BROKEN, POISON, PROMISED_S, UNHURRIED, Road
 from tests.waiting import wait_for
 
 pytestmark = pytest.mark.faults
@@ -47,7 +47,7 @@ def test_one_of_eight_kills_the_process(road: Road, place: int) -> None:
         doomed = road.work(*BROKEN, "one kills", PROTEUS_NULL_CURVE="5,2,4")
         assert doomed.wait(90) == -signal.SIGKILL, road.logs()
         road.struck()
-    road.work(*BROKEN, "one kills", PROTEUS_NULL_CURVE="5,2,4")
+    road.work(*BROKEN, "one kills", PROTEUS_NULL_CURVE="5,2,4", **UNHURRIED)
     counts = road.tell(4, f"process killer at place {place} of eight")
     assert (counts.succeeded, counts.failed) == (7, {Reason.WORKER_LOST: 1})
     assert road.rows()[poisoned].error_code == Reason.WORKER_LOST

@@ -7,7 +7,7 @@ import signal
 import pytest
 
 from gpu_worker.contract import EventType
-from tests.faults.road import BROKEN, Road
+from tests.faults.road import BROKEN, UNHURRIED, Road
 from tests.waiting import wait_for
 
 pytestmark = pytest.mark.faults
@@ -41,7 +41,7 @@ def test_asked_to_go_while_the_batch_fills(road: Road) -> None:
     """The store is slow: the inputs of four are on their way when it is asked."""
     road.house.steward()
     road.order(EIGHT)
-    worker = road.work(*BROKEN, "slow store")
+    worker = road.work(*BROKEN, "slow store", **UNHURRIED)
     wait_for(road.has_leases)
     road.struck()
     worker.send_signal(signal.SIGTERM)
@@ -54,7 +54,8 @@ def test_asked_to_go_while_the_batch_fills(road: Road) -> None:
 def test_asked_to_go_in_mid_batch_it_finishes_what_runs(road: Road) -> None:
     road.house.steward()
     road.order(EIGHT)
-    worker = road.work(PROTEUS_NULL_CURVE="40,0,30", PROTEUS_GRACE_S="60", PROTEUS_BATCH_SIZE="4")
+    options = {"PROTEUS_GRACE_S": "60", "PROTEUS_BATCH_SIZE": "4"}
+    worker = road.work(PROTEUS_NULL_CURVE="40,0,30", **options, **UNHURRIED)
     wait_for(road.is_running)
     road.struck()
     worker.send_signal(signal.SIGTERM)
@@ -71,7 +72,7 @@ def test_asked_to_go_in_mid_batch_it_finishes_what_runs(road: Road) -> None:
 def test_asked_twice_it_hands_everything_back_at_once(road: Road) -> None:
     road.house.steward()
     road.order(EIGHT)
-    worker = road.work(PROTEUS_NULL_CURVE="50,0,4000", PROTEUS_GRACE_S="600")
+    worker = road.work(PROTEUS_NULL_CURVE="50,0,4000", PROTEUS_GRACE_S="600", **UNHURRIED)
     wait_for(road.is_running)
     road.struck()
     worker.send_signal(signal.SIGTERM)
@@ -87,7 +88,7 @@ def test_asked_twice_it_hands_everything_back_at_once(road: Road) -> None:
 def test_asked_with_too_little_grace_it_hands_back(road: Road) -> None:
     road.house.steward()
     road.order(EIGHT)
-    worker = road.work(PROTEUS_NULL_CURVE="50,0,4000", PROTEUS_GRACE_S="1")
+    worker = road.work(PROTEUS_NULL_CURVE="50,0,4000", PROTEUS_GRACE_S="1", **UNHURRIED)
     wait_for(road.is_running)
     road.struck()
     worker.send_signal(signal.SIGTERM)

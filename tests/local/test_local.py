@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from local.children import free_port, wait_until
-from tests.launcher import UP_WITHIN_S, Launcher, launched
+from tests.launcher import UP_WITHIN_S, Launcher, all_gone, launched
 from tests.services import S3Settings
 
 pytestmark = [pytest.mark.slow, pytest.mark.faults, pytest.mark.process]
@@ -32,10 +32,6 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launcher]:
         yield launcher
 
 
-def all_gone(processes: list[psutil.Process]) -> bool:
-    return not any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in processes)
-
-
 def test_it_tells_what_runs(stack: Launcher) -> None:
     demo = stack.demo()
     assert (stack.home / "demo.json").stat().st_mode & 0o777 == 0o600
@@ -47,6 +43,7 @@ def test_it_tells_what_runs(stack: Launcher) -> None:
     assert len(demo["garments"]) >= 6
     assert set(demo["processes"]) == set(PARTS)
     assert all(psutil.pid_exists(pid) for pid in demo["processes"].values())
+    assert len(stack.everybody()) >= len(PARTS)
 
 
 def test_what_it_tells_is_true(stack: Launcher) -> None:
@@ -92,9 +89,9 @@ def test_every_wrong_setting_is_named(tmp_path: Path) -> None:
 
 
 def test_a_setting_that_a_part_refuses_ends_the_stack(tmp_path: Path) -> None:
-    with launched(tmp_path / "home", PROTEUS_PHOTO_TTL_S="1") as launcher:
+    with launched(tmp_path / "home", PROTEUS_LEASE_S="0") as launcher:
         assert launcher.process.wait(UP_WITHIN_S) == 2
-        assert "PROTEUS_PHOTO_TTL_S: " in launcher.logs()
+        assert "PROTEUS_LEASE_S: " in launcher.logs()
 
 
 @pytest.mark.parametrize(
@@ -118,7 +115,7 @@ def _answers(url: str) -> bool:
 
 
 @pytest.mark.postgres
-def test_services_that_the_user_names_are_used(
+def test_services_that_the_user_names_are_used_and_ctrl_c_ends_the_rest(
     tmp_path: Path, redis_url: str, postgres_url: str, store: S3Settings
 ) -> None:
     own = {"REDIS_URL": redis_url, "DATABASE_URL": postgres_url, **store.env()}
@@ -127,23 +124,20 @@ def test_services_that_the_user_names_are_used(
         assert set(launcher.demo()["processes"]) == set(PARTS) - {"redis", "store"}
         assert not (launcher.home / "proteus.db").exists()
         assert "Contents" in store.client().list_objects_v2(Bucket=store.bucket)
+        launcher.end_by(signal.SIGINT)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_everything(tmp_path: Path, number: signal.Signals) -> None:
+def test_a_lost_terminal_ends_what_has_only_begun(tmp_path: Path) -> None:
+    """What is whole ends by SIGTERM wherever `launched` ends it, and by SIGINT above."""
     with launched(tmp_path / "home") as launcher:
-        launcher.line()
-        everybody = launcher.everybody()
-        assert len(everybody) >= len(PARTS)
-        launcher.process.send_signal(number)
-        assert launcher.process.wait(30) == 0
-        assert all_gone(everybody)
-        assert not (launcher.home / "demo.json").exists()
-        assert launcher.process.stdout
-        assert launcher.process.stdout.read() == b"", "one line and no more on standard output"
+        assert wait_until((launcher.home / "logs" / "worker.log").exists, within_s=60)
+        assert launcher.everybody()
+        launcher.end_by(signal.SIGHUP)
 
 
-def test_a_killed_launcher_leaves_nobody_and_the_next_start_works(tmp_path: Path) -> None:
+def test_a_killed_launcher_leaves_nobody_and_the_next_start_works_until_five_deaths(
+    tmp_path: Path,
+) -> None:
     with launched(tmp_path / "home") as launcher:
         launcher.line()
         before, everybody = launcher.demo(), launcher.everybody()
@@ -156,6 +150,7 @@ def test_a_killed_launcher_leaves_nobody_and_the_next_start_works(tmp_path: Path
         assert {name: again.demo()[name] for name in known} == {
             name: before[name] for name in known
         }
+        _five_deaths_in_a_minute_end_it(again)
 
 
 def test_it_ends_with_whoever_started_it(tmp_path: Path) -> None:
@@ -184,18 +179,16 @@ def test_it_does_not_start_for_somebody_who_is_gone(tmp_path: Path) -> None:
     assert not (tmp_path / "home").exists()
 
 
-def test_five_deaths_in_a_minute_end_it(tmp_path: Path) -> None:
-    with launched(tmp_path / "home") as launcher:
-        launcher.line()
-        everybody = launcher.everybody()
-        killed: set[int] = set()
-        deadline = time.monotonic() + UP_WITHIN_S
-        while launcher.process.poll() is None and time.monotonic() < deadline:
-            _kill_new(launcher, killed)
-        assert launcher.process.wait(60) == 1, launcher.logs()
-        assert len(killed) == 5
-        assert "store died 5 times in a minute; its last lines:" in launcher.logs()
-        assert all_gone(everybody)
+def _five_deaths_in_a_minute_end_it(launcher: Launcher) -> None:
+    everybody = launcher.everybody()
+    killed: set[int] = set()
+    deadline = time.monotonic() + UP_WITHIN_S
+    while launcher.process.poll() is None and time.monotonic() < deadline:
+        _kill_new(launcher, killed)
+    assert launcher.process.wait(60) == 1, launcher.logs()
+    assert len(killed) == 5
+    assert "store died 5 times in a minute; its last lines:" in launcher.logs()
+    assert all_gone(everybody)
 
 
 def _kill_new(launcher: Launcher, killed: set[int]) -> None:

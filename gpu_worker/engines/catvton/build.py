@@ -6,12 +6,10 @@ Knows settings and files; no queue and no store: what the shared garments' store
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from torch._inductor.runtime.cache_dir_utils import default_cache_dir
 
 from gpu_worker.config import Settings
 from gpu_worker.contract import SettingsError, Tier
@@ -19,6 +17,7 @@ from gpu_worker.engines.catvton.device import DeviceError, choose_device, choose
 from gpu_worker.engines.catvton.engine import CatvtonEngine
 from gpu_worker.engines.catvton.garments import GarmentCache, SharedGarments
 from gpu_worker.engines.catvton.layout import LATENT_SCALE
+from gpu_worker.engines.catvton.passes import keep_compiled
 from gpu_worker.engines.catvton.safety import SafetyChecker
 from gpu_worker.engines.catvton.sample import Size
 from gpu_worker.engines.catvton.switches import Switches
@@ -26,7 +25,6 @@ from gpu_worker.engines.catvton.weights import load
 from gpu_worker.weights.disk import WeightFiles, check, weight_files_of
 from gpu_worker.weights.sources import SOURCES, Kind, WeightsError
 
-COMPILE_CACHE = "TORCHINDUCTOR_CACHE_DIR"
 log = logging.getLogger(__name__)
 
 
@@ -95,10 +93,3 @@ def bound_memory(device: torch.device, share: float) -> None:
     """What goes beyond is an OutOfMemoryError of ours, not a neighbour's."""
     if device.type == "cuda":
         torch.cuda.set_per_process_memory_fraction(share, device)
-
-
-def keep_compiled(folder: Path) -> None:
-    """Where torch.compile keeps what it made, so that the next start finds it. An operator's own
-    TORCHINDUCTOR_CACHE_DIR wins; torch writes its default there when it is imported."""
-    if os.environ.get(COMPILE_CACHE) in (None, default_cache_dir()):
-        os.environ[COMPILE_CACHE] = str(folder.absolute())

@@ -7,20 +7,25 @@ to the next one. No samples, no pictures.
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
+from torch._inductor.runtime.cache_dir_utils import default_cache_dir
 
-from gpu_worker.engines.catvton.denoiser import Denoiser
 from gpu_worker.engines.catvton.switches import Switches
 
 if TYPE_CHECKING:
     from torch.cuda import _POOL_HANDLE
 
+    from gpu_worker.engines.catvton.denoiser import Denoiser
+
 log = logging.getLogger(__name__)
 
+COMPILE_CACHE = "TORCHINDUCTOR_CACHE_DIR"
 BATCHES = (1, 2, 4, 8)
 ROWS_PER_SAMPLE = 2  # a guided sample; one without guidance is padded like any other
 SHAPES_COMPILED = 64  # torch's own limit of 8 would send the ninth back to eager, silently
@@ -31,6 +36,13 @@ Compute = Callable[[Tensor, Tensor], Tensor]
 def batches_up_to(max_slots: int) -> tuple[int, ...]:
     """The batch sizes worth preparing: 1, 2, 4, 8 and the largest that may come."""
     return (*(batch for batch in BATCHES if batch < max_slots), max_slots)
+
+
+def keep_compiled(folder: Path) -> None:
+    """Where torch.compile keeps what it made, so that the next start finds it. An operator's own
+    TORCHINDUCTOR_CACHE_DIR wins; torch writes its default there when it is imported."""
+    if os.environ.get(COMPILE_CACHE) in (None, default_cache_dir()):
+        os.environ[COMPILE_CACHE] = str(folder.absolute())
 
 
 class Passes:
