@@ -12,7 +12,7 @@ import os
 import sys
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from gpu_worker import log
 from gpu_worker.arbitrator import commands as ruling
@@ -21,8 +21,9 @@ from gpu_worker.contract import SettingsError
 from gpu_worker.queue.redis import redis_client
 
 if TYPE_CHECKING:
-    from gpu_worker.scheduling.loop import Steps
-    from gpu_worker.storage.courier import Courier
+    from gpu_worker.scheduling.loop import AnySteps, Steps
+    from gpu_worker.scheduling.run import Stepped
+    from gpu_worker.storage.courier import AnyCourier, Courier
     from gpu_worker.storage.store import Store
 
 EXIT_SETTINGS = 2
@@ -30,7 +31,15 @@ BY_HAND = {
     "weights": "fetch, check or find CatVTON's weights",
     "parity": "run a recorded case through the CatVTON engine",
 }
-Parts: TypeAlias = "tuple[Steps, Courier]"
+Parts: TypeAlias = "tuple[AnySteps, AnyCourier]"
+O = TypeVar("O")
+S = TypeVar("S", bound="Stepped")
+P = TypeVar("P")
+
+
+def paired(engine: Steps[O, S, P], courier: Courier[O, P]) -> Parts:
+    """The courier fetches what the engine is given, and takes what it makes."""
+    return engine, courier
 
 
 def null_parts(settings: Settings, store: Store) -> Parts:
@@ -39,7 +48,7 @@ def null_parts(settings: Settings, store: Store) -> Parts:
 
     curve = settings.null_curve
     engine = NullEngine(curve.a_ms, curve.c_ms, curve.steps)
-    return engine, TryOnCourier(store, engine.name, engine.is_preview)
+    return paired(engine, TryOnCourier(store, engine.name, engine.is_preview))
 
 
 def preview_parts(_settings: Settings, store: Store) -> Parts:
@@ -47,7 +56,7 @@ def preview_parts(_settings: Settings, store: Store) -> Parts:
     from gpu_worker.storage.courier import TryOnCourier  # noqa: PLC0415
 
     engine = PreviewEngine()
-    return engine, TryOnCourier(store, engine.name, engine.is_preview)
+    return paired(engine, TryOnCourier(store, engine.name, engine.is_preview))
 
 
 def tailor_parts(settings: Settings, store: Store) -> Parts:
@@ -61,7 +70,7 @@ def tailor_parts(settings: Settings, store: Store) -> Parts:
     decoders = Decoders(
         settings.decoders, settings.decode_cpu_s, settings.decode_memory_bytes, settings.max_pixels
     )
-    return Tailor(), TailorCourier(store, decoders, limits)
+    return paired(Tailor(), TailorCourier(store, decoders, limits))
 
 
 def fetcher_parts(settings: Settings, store: Store) -> Parts:
@@ -72,7 +81,7 @@ def fetcher_parts(settings: Settings, store: Store) -> Parts:
     bounds = Bounds(settings.max_upload_bytes, HEAD_S, TOTAL_S, settings.allow_loopback_image_urls)
     pool = children(settings.fetches, bounds)
     engine = Fetcher(settings.fetches, settings.fetches_per_merchant)
-    return engine, FetchCourier(store, pool, bounds)
+    return paired(engine, FetchCourier(store, pool, bounds))
 
 
 def catvton_parts(pipeline: str, settings: Settings, store: Store) -> Parts:
@@ -88,7 +97,7 @@ def catvton_parts(pipeline: str, settings: Settings, store: Store) -> Parts:
         raise SettingsError(lines) from error
     garments = GarmentObjects(store) if settings.garment_objects else None
     engine = build(Kind(pipeline), settings, garments)
-    return engine, TryOnCourier(store, engine.name, engine.is_preview)
+    return paired(engine, TryOnCourier(store, engine.name, engine.is_preview))
 
 
 ENGINES: dict[str, Callable[[Settings, Store], Parts]] = {

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import secrets
 import time
-from typing import Any
 
 import structlog
 from apiflask import APIBlueprint, APIFlask
@@ -186,7 +185,7 @@ def _code_of(status: int) -> Code:
 
 def _invalid(error: HTTPError) -> Response:
     """What pydantic found at the door: the first wrong parameter, all of them in words."""
-    found: dict[str, Any] = next(iter(error.detail.values()), {}) if error.detail else {}
+    found: dict[str, list[str]] = next(iter(error.detail.values()), {}) if error.detail else {}
     if error.status_code != 422 or not found:
         return _problem(Problem(_BY_STATUS.get(error.status_code, Code.INTERNAL)))
     words = [f"{name}: {'; '.join(messages)}" for name, messages in found.items()]

@@ -36,8 +36,8 @@ from gpu_worker.contract import (
     TryOnJob,
 )
 from gpu_worker.queue.redis import redis_client
-from gpu_worker.scheduling.loop import Steps
-from gpu_worker.storage.courier import Courier
+from gpu_worker.scheduling.loop import AnySteps
+from gpu_worker.storage.courier import AnyCourier
 from gpu_worker.storage.store import Store, connect
 from gpu_worker.worker import BatchWorker, build_worker
 from local.children import Child, spawn, stop
@@ -211,7 +211,7 @@ class Workshop:
 
 @contextmanager
 def working(
-    shop: Workshop, engine: Steps, courier: Courier, **changes: Any
+    shop: Workshop, engine: AnySteps, courier: AnyCourier, **changes: Any
 ) -> Iterator[BatchWorker]:
     """A worker in a thread of this process; it is told to stop at the end."""
     settings = shop.settings.model_copy(update=changes)

@@ -10,15 +10,14 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 from gpu_worker.contract import Tier, tried
 from gpu_worker.engine import DeviceLostError, OutOfMemoryError, Pixels, Refusal
 from gpu_worker.scheduling.metrics import Metrics
 from gpu_worker.scheduling.plan import Scheduler
-from gpu_worker.scheduling.recovery import Recovery
-from gpu_worker.scheduling.run import Run
-from gpu_worker.scheduling.side_thread import SideThread
+from gpu_worker.scheduling.recovery import Recovery, Renew
+from gpu_worker.scheduling.run import Run, Stepped
 
 log = logging.getLogger(__name__)
 
@@ -26,8 +25,16 @@ ADMIT, FINISH = "admit", "finish"
 SIDE_WAIT_S = 0.02  # so long a turn without a step waits for what is done beside
 
 
-class Steps(Protocol):
+O_contra = TypeVar("O_contra", contravariant=True)
+S = TypeVar("S", bound=Stepped)
+P_co = TypeVar("P_co", covariant=True)
+A = TypeVar("A")
+R = TypeVar("R")
+
+
+class Steps(Protocol[O_contra, S, P_co]):
     """The part of an engine that the loop drives; try-on engines, tailor and fetcher all fit.
+    From an order it makes a sample, and of that a picture, each of a type of its own.
 
     One that waits more than it computes may say more: `least_slots`, below which no policy sets
     its slots, and `per_merchant`, how many jobs of one merchant are held at a time.
@@ -41,10 +48,13 @@ class Steps(Protocol):
 
     def warm_up(self) -> None: ...
     def steps_of(self, tier: Tier) -> int: ...
-    def admit(self, order: Any) -> Any: ...
-    def step(self, samples: Sequence[Any]) -> None: ...
-    def partial(self, sample: Any) -> Any: ...
-    def finish(self, sample: Any) -> Any: ...
+    def admit(self, order: O_contra) -> S: ...
+    def step(self, samples: Sequence[S]) -> None: ...
+    def partial(self, sample: S) -> Pixels | None: ...
+    def finish(self, sample: S) -> P_co: ...
+
+
+AnySteps: TypeAlias = Steps[Any, Any, Any]  # who serves all engines knows no order's type
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +77,7 @@ class Finished:
     """`result` is what the engine drew, or why it did not."""
 
     id: str
-    result: Any
+    result: object
     model_ms: int
 
 
@@ -89,9 +99,9 @@ class Runner:
 
     def __init__(
         self,
-        engine: Steps,
+        engine: AnySteps,
         scheduler: Scheduler,
-        renew: Callable[[Any], Any],
+        renew: Renew,
         on_last_step: Callable[[list[str]], None] = lambda _ids: None,
         on_start: Callable[[Progress], None] = lambda _progress: None,
         metrics: Metrics | None = None,
@@ -104,7 +114,7 @@ class Runner:
         self._on_last_step = on_last_step
         self._on_start = on_start
         self._runs: dict[str, Run] = {}
-        self._side_thread = SideThread() if getattr(engine, "has_side_thread", False) else None
+        self._side_thread = SideThread[Any]() if getattr(engine, "has_side_thread", False) else None
         self.metrics = metrics or Metrics()
         self._recovery = Recovery(scheduler, renew, self.metrics)
         self.at_work: Sequence[str] = ()
@@ -140,11 +150,11 @@ class Runner:
             self._welcome(run, self._ask(self._engine.admit, run.order, run, turn), turn)
         return run.sample is not None
 
-    def _welcome(self, run: Run, admitted: Any, turn: Turn) -> None:
+    def _welcome(self, run: Run, admitted: Stepped | BaseException, turn: Turn) -> None:
         """`admitted`: its sample, or what the engine raised instead."""
         if isinstance(admitted, OutOfMemoryError) and self._recovery.postpone(run, self._inside()):
             return
-        if isinstance(admitted, Exception):
+        if isinstance(admitted, BaseException):
             self._end(run, admitted, turn)
         else:
             run.sample = admitted
@@ -179,18 +189,20 @@ class Runner:
         self._recovery.fitted(batch)
 
     def _look_at(self, run: Run, turn: Turn) -> None:
-        if run.sample.step < run.sample.steps:
-            turn.progress.append(Progress(run.id, run.sample.step, run.sample.steps))
+        sample = run.admitted
+        if sample.step < sample.steps:
+            turn.progress.append(Progress(run.id, sample.step, sample.steps))
             self._note_partial(run, turn)
         else:
             self._finish(run, turn)
 
     def _note_partial(self, run: Run, turn: Turn) -> None:
-        due = [part for part in run.partials if run.sample.step >= part * run.sample.steps]
+        sample = run.admitted
+        due = [part for part in run.partials if sample.step >= part * sample.steps]
         if not due:
             return
         run.partials = run.partials[len(due) :]
-        partial = self._ask(self._engine.partial, run.sample, run, turn)
+        partial = self._ask(self._engine.partial, sample, run, turn)
         if isinstance(partial, Exception):  # nobody was promised one
             log.warning("job %s: no partial picture: %r", run.id, partial)
             self.metrics.count("partials_failed")
@@ -204,7 +216,7 @@ class Runner:
             self._scheduler.remove(run.id)  # its slot is free
             self._side_thread.ask(run.id, FINISH, self._engine.finish, run.sample)
 
-    def _conclude(self, run: Run, picture: Any, turn: Turn) -> None:
+    def _conclude(self, run: Run, picture: object, turn: Turn) -> None:
         """`picture`: the engine's, or what it raised instead."""
         if isinstance(picture, OutOfMemoryError) and self._makes_room(run):
             self._finish(run, turn)
@@ -219,14 +231,14 @@ class Runner:
     def _note_picture(self, run: Run) -> None:
         self.metrics.around(run.bucket, run.around_s * 1000)
         tier = getattr(run.order, "tier", None)  # what the tailor does has none
-        self.metrics.steps(tier.name if tier else run.bucket, run.sample.steps)
+        self.metrics.steps(tier.name if tier else run.bucket, run.admitted.steps)
 
-    def _end(self, run: Run, result: Any, turn: Turn) -> None:
+    def _end(self, run: Run, result: object, turn: Turn) -> None:
         turn.finished.append(Finished(run.id, result, run.model_ms))
         self.metrics.count("refused" if isinstance(result, Refusal) else "finished")
         self.remove(run.id)
 
-    def _ask(self, work: Callable[[Any], Any], argument: Any, run: Run, turn: Turn) -> Any:
+    def _ask(self, work: Callable[[A], R], argument: A, run: Run, turn: Turn) -> R | Exception:
         """Something the engine does for one alone: what it returned, or what it raised."""
         self.at_work = [run.id]
         began = time.monotonic()

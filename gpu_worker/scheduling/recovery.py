@@ -9,13 +9,13 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from gpu_worker.scheduling.ceiling import Ceiling
 from gpu_worker.scheduling.metrics import Metrics
 from gpu_worker.scheduling.plan import Scheduler
 from gpu_worker.scheduling.run import Run
 
+Renew = Callable[[object], object]
 log = logging.getLogger(__name__)
 
 
@@ -23,7 +23,7 @@ class Recovery:
     """`renew` gives an order as it was before an engine touched it. What returns False could not
     be mended: the one that it was about fails."""
 
-    def __init__(self, scheduler: Scheduler, renew: Callable[[Any], Any], metrics: Metrics):
+    def __init__(self, scheduler: Scheduler, renew: Renew, metrics: Metrics):
         self._scheduler = scheduler
         self._renew = renew
         self._metrics = metrics

@@ -7,9 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Protocol
 
 from gpu_worker.contract import Lane
+
+
+class Stepped(Protocol):
+    """What the loop sees of an engine's sample: `step` of `steps` are done."""
+
+    step: int
+
+    @property
+    def steps(self) -> int: ...
 
 
 @dataclass(slots=True, eq=False)
@@ -23,9 +32,9 @@ class Run:
     bucket: str = ""
     alone: bool = False
     started: int | None = None
-    order: Any = None
+    order: object = None
     partials: Sequence[float] = ()  # after which fractions of its steps one is drawn, ascending
-    sample: Any = None
+    sample: Stepped | None = None
     steps_s: float = 0.0
     around_s: float = 0.0  # the engine's time before, between and after its steps, for it alone
 
@@ -36,13 +45,20 @@ class Run:
 
     @property
     def is_at_last_step(self) -> bool:
-        return bool(self.sample.step >= self.sample.steps - 1)
+        return self.admitted.step >= self.admitted.steps - 1
+
+    @property
+    def admitted(self) -> Stepped:
+        """Its sample. Raises RuntimeError: it has none yet."""
+        if self.sample is None:
+            raise RuntimeError(f"{self.id} was not admitted")
+        return self.sample
 
     @property
     def model_ms(self) -> int:
         return round((self.steps_s + self.around_s) * 1000)
 
-    def begin_anew(self, order: Any) -> None:
+    def begin_anew(self, order: object) -> None:
         """Of what was drawn nothing counts; `order`: as it was before an engine touched it."""
         self.order, self.sample = order, None
         self.steps_s = self.around_s = 0.0

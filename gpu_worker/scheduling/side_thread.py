@@ -10,18 +10,20 @@ import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from typing import Any
+from typing import Generic, TypeVar
 
+A = TypeVar("A")
+R = TypeVar("R")
 _NEVER = float("inf")
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Generic[R]):
     """`result`: what the call returned or raised, `took_s` after it began."""
 
     run_id: str
     what: str
-    result: Any
+    result: R | BaseException
     took_s: float
 
 
@@ -32,7 +34,7 @@ class _Asked:
     began: float = _NEVER
     ended: float = _NEVER
 
-    def call(self, work: Callable[[Any], Any], argument: Any) -> Any:
+    def call(self, work: Callable[[A], R], argument: A) -> R:
         self.began = time.monotonic()
         try:
             return work(argument)
@@ -40,28 +42,28 @@ class _Asked:
             self.ended = time.monotonic()
 
 
-class SideThread:
+class SideThread(Generic[R]):
     """Asked and heard by one thread; works in another, one call after the other."""
 
     def __init__(self) -> None:
         self._worker = ThreadPoolExecutor(1, "beside")
-        self._asked: dict[Future[Any], _Asked] = {}
+        self._asked: dict[Future[R], _Asked] = {}
 
     def __len__(self) -> int:
         return len(self._asked)
 
-    def ask(self, run_id: str, what: str, work: Callable[[Any], Any], argument: Any) -> None:
+    def ask(self, run_id: str, what: str, work: Callable[[A], R], argument: A) -> None:
         asked = _Asked(run_id, what)
         self._asked[self._worker.submit(asked.call, work, argument)] = asked
 
-    def answers(self, within_s: float) -> list[Answer]:
+    def answers(self, within_s: float) -> list[Answer[R]]:
         """What is done by now, as it was asked; where nothing is, what is done first within this
         time."""
         wait(self._asked, within_s, FIRST_COMPLETED)
         done = [future for future in self._asked if future.done()]
         return [self._answer(future) for future in done]
 
-    def _answer(self, future: Future[Any]) -> Answer:
+    def _answer(self, future: Future[R]) -> Answer[R]:
         asked = self._asked.pop(future)
         result = future.exception() or future.result()
         return Answer(asked.run_id, asked.what, result, asked.ended - asked.began)

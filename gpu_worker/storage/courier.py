@@ -9,7 +9,7 @@ import io
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -43,14 +43,19 @@ class Outcome:
         return cls(EventType(body["type"]), body["data"])
 
 
-class Courier(Protocol):
-    """What the worker asks for each job, in this order."""
+O = TypeVar("O")
+P_contra = TypeVar("P_contra", contravariant=True)
 
-    def outcome(self, job: Any) -> Outcome | None:
+
+class Courier(Protocol[O, P_contra]):
+    """What the worker asks for each job, in this order. `O`: what it
+    fetches for the engine; `P_contra`: what the engine makes of it."""
+
+    def outcome(self, job: Job) -> Outcome | None:
         """How the job ended when an earlier worker had already stored its result."""
         ...
 
-    def fetch(self, job: Any, charge: Charge) -> Any:
+    def fetch(self, job: Job, charge: Charge) -> O:
         """The order for the engine. `charge` hears what getting it cost, also where it fails.
 
         Raises:
@@ -58,33 +63,36 @@ class Courier(Protocol):
         """
         ...
 
-    def renew(self, order: Any) -> Any:
+    def renew(self, order: O) -> O:
         """The same order as it was before an engine touched it."""
         ...
 
-    def store_partial(self, job: Any, pixels: Pixels) -> str | None:
+    def store_partial(self, job: Job, pixels: Pixels) -> str | None:
         """Stores a partial picture of a job under way. Its key; None where nobody looks at one."""
         ...
 
-    def withdraw(self, job: Any) -> None:
+    def withdraw(self, job: Job) -> None:
         """Removes the partial picture: it came too late to be told of."""
         ...
 
-    def deliver(self, job: Any, product: Any, model_ms: int) -> Outcome:
+    def deliver(self, job: Job, product: P_contra, model_ms: int) -> Outcome:
         """Stores what the engine made."""
         ...
 
-    def refused(self, job: Any, reason: Reason, data: EventData, retryable: bool) -> Outcome:
+    def refused(self, job: Job, reason: Reason, data: EventData, retryable: bool) -> Outcome:
         """The outcome of a job that cannot be done."""
         ...
 
-    def tidy(self, job: Any) -> None:
+    def tidy(self, job: Job) -> None:
         """After the event was sent: removes what must not linger."""
         ...
 
     def close(self) -> None:
         """At the worker's end."""
         ...
+
+
+AnyCourier: TypeAlias = Courier[Any, Any]  # the worker carries for each engine
 
 
 class TryOnCourier:

@@ -22,7 +22,7 @@ from gpu_worker.config import Settings
 from gpu_worker.contract import Backoff
 from gpu_worker.engine import DeviceLostError
 from gpu_worker.queue.leases import Leases
-from gpu_worker.scheduling.loop import Runner, Steps
+from gpu_worker.scheduling.loop import AnySteps, Runner
 from gpu_worker.worker.book import Book
 from gpu_worker.worker.claimer import BELL_S, Claimer
 from gpu_worker.worker.keeper import Keeper
@@ -43,7 +43,7 @@ class BatchWorker:
     """Serves one engine until told to stop. `build_worker` makes it; `rq`: what RQ sees of it."""
 
     rq: RqSide
-    engine: Steps
+    engine: AnySteps
     settings: Settings
     signals: Signals
     leases: Leases

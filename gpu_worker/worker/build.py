@@ -14,10 +14,10 @@ from redis import Redis
 from gpu_worker.config import Settings
 from gpu_worker.queue.events import Events
 from gpu_worker.queue.leases import ANY_NUMBER, Leases
-from gpu_worker.scheduling.loop import Runner, Steps
+from gpu_worker.scheduling.loop import AnySteps, Runner
 from gpu_worker.scheduling.metrics import Metrics
 from gpu_worker.scheduling.plan import Scheduler, bulk_in_spare_slots
-from gpu_worker.storage.courier import Courier
+from gpu_worker.storage.courier import AnyCourier
 from gpu_worker.worker.batch import BatchWorker
 from gpu_worker.worker.bill import Bill
 from gpu_worker.worker.book import Book
@@ -32,7 +32,7 @@ from gpu_worker.worker.tasks import Tasks
 
 
 def build_worker(
-    connection: Redis, engine: Steps, courier: Courier, settings: Settings
+    connection: Redis, engine: AnySteps, courier: AnyCourier, settings: Settings
 ) -> BatchWorker:
     """A worker that serves this engine once `work` or `serve` is called."""
     name = _name(engine.name)

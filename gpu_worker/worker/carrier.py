@@ -21,7 +21,7 @@ from gpu_worker.engine import Pixels, Refusal
 from gpu_worker.queue.events import Events
 from gpu_worker.queue.leases import Leases
 from gpu_worker.scheduling.loop import Finished, Progress
-from gpu_worker.storage.courier import Courier, Outcome
+from gpu_worker.storage.courier import AnyCourier, Outcome
 from gpu_worker.storage.store import StoreAwayError
 from gpu_worker.worker.book import Book
 from gpu_worker.worker.request import Request
@@ -47,7 +47,7 @@ class Carrier:
 
     def __init__(
         self,
-        courier: Courier,
+        courier: AnyCourier,
         book: Book,
         leases: Leases,
         events: Events,

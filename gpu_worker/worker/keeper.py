@@ -18,7 +18,7 @@ from gpu_worker.config import Settings
 from gpu_worker.contract import Backoff, Lane, forever
 from gpu_worker.queue.leases import Leases
 from gpu_worker.queue.redis import fields_of
-from gpu_worker.scheduling.loop import Runner, Steps
+from gpu_worker.scheduling.loop import AnySteps, Runner
 from gpu_worker.worker.bill import Bill
 from gpu_worker.worker.book import Book
 from gpu_worker.worker.carrier import Carrier
@@ -43,7 +43,7 @@ class Keeper:
     """`keep_loop` is its thread; `stop_job` may be called by another."""
 
     rq: RqSide
-    engine: Steps
+    engine: AnySteps
     settings: Settings
     signals: Signals
     leases: Leases

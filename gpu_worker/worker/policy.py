@@ -16,7 +16,7 @@ from gpu_worker.config import Settings
 from gpu_worker.contract import Law, Tier
 from gpu_worker.control import Memory, View, decide, remember
 from gpu_worker.queue.snapshot import EngineSnapshots, arrived
-from gpu_worker.scheduling.loop import Steps
+from gpu_worker.scheduling.loop import AnySteps
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ class WorkerPolicy:
 class PolicyReader:
     """Reads it every half second; one thread reads, all see `current`."""
 
-    def __init__(self, connection: Redis, engine: Steps, settings: Settings):
+    def __init__(self, connection: Redis, engine: AnySteps, settings: Settings):
         self._connection = connection
         self._engine = engine
         self._settings = settings

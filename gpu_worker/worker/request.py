@@ -10,11 +10,11 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any
 
 from rq.job import Job as RqJob
 
 from gpu_worker.contract import Job, Lane, Tier, TryOnJob
+from gpu_worker.engine import Order
 from gpu_worker.queue.leases import Claim
 from gpu_worker.scheduling.run import Run
 
@@ -68,7 +68,7 @@ class Request:
     rq_job: RqJob
     job: Job
     stage: Stage = Stage.FETCHING
-    order: Any = None
+    order: object = None
     tier: Tier | None = None  # the rung it was admitted on
     carry_s: float = 0.0  # spent on its pictures outside the engine: store, decode, encode
     spent_ms: float = 0.0  # what its merchant pays for: the engine's time, work on its inputs
@@ -108,6 +108,7 @@ class Request:
         Only a try-on has rungs. What the tailor does is kept apart by its kind."""
         if isinstance(self.job, TryOnJob):
             self.tier = tier
+        if isinstance(self.order, Order):
             self.order = replace(self.order, tier=tier)
         return Run(
             id=self.id,

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
-from typing import Any, Literal, TypeVar, cast
+from typing import Literal, TypeVar
 
 import jwt
 from flask import Response, g, request
@@ -26,6 +26,7 @@ from server.domain import shoppers
 from server.infra.caller import Caller, CallerKind
 from server.infra.credentials import hash_token
 from server.infra.errors import Code, Problem
+from server.infra.redis import take
 from server.infra.services import Services, current_services
 from server.models import SecretKey, Shopper, Site
 
@@ -41,7 +42,7 @@ AUDIENCE = "proteus:shopper"
 ALGORITHM = "HS256"
 
 ANYONE = "anyone"
-View = TypeVar("View", bound=Callable[..., Any])
+R = TypeVar("R")
 
 __all__ = ["Caller", "allow", "current_caller"]
 
@@ -53,24 +54,24 @@ def allow(
     *kinds: CallerKind | Literal["anyone"],
     role: Literal["owner"] | None = None,
     limited: bool = True,
-) -> Callable[[View], View]:
+) -> Callable[[Callable[..., R]], Callable[..., R]]:
     """States and checks who may call a view, and hands it the `caller` (not for `anyone`).
 
     `shopper` and `secret` come with `Authorization: Bearer`, `user` with the dashboard's login;
     `embed` proves itself inside the view, by key and Origin, and is only stated here.
     """
 
-    def decorate(view: View) -> View:
+    def decorate(view: Callable[..., R]) -> Callable[..., R]:
         rated = limits.limited(view) if limited else view
 
         @wraps(view)
-        def checked(*args: Any, **kwargs: Any) -> Any:
+        def checked(*args: object, **kwargs: object) -> R:
             if ANYONE not in kinds and "embed" not in kinds:
                 kwargs["caller"] = g.caller = _authenticate(kinds, role)
             return rated(*args, **kwargs)
 
         checked.callers = kinds  # type: ignore[attr-defined]
-        return cast(View, checked)
+        return checked
 
     return decorate
 
@@ -88,7 +89,8 @@ def address_mark(services: Services) -> str:
 
 def current_caller() -> Caller | None:
     """Who makes this request, once `allow` has found out."""
-    return cast(Caller | None, g.get("caller"))
+    caller: Caller | None = g.get("caller")
+    return caller
 
 
 def _authenticate(kinds: tuple[str, ...], role: str | None) -> Caller:
@@ -221,7 +223,7 @@ def _keep_once(services: Services, purpose: str, value: str, lifetime_s: int) ->
 
 
 def _take_once(services: Services, purpose: str, token: str) -> bytes | None:
-    return cast(bytes | None, services.redis.getdel(_once_key(purpose, token)))
+    return take(services.redis, _once_key(purpose, token))
 
 
 def _once_key(purpose: str, token: str) -> str:

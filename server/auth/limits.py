@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import Any, Literal, TypeVar, cast
+from typing import Literal, ParamSpec, TypeVar
 
 from flask import Flask, g, request
 from flask_limiter import Limiter
@@ -24,7 +24,8 @@ from server.infra.errors import Code, Problem
 from server.infra.jobs import TIMEOUT_S
 from server.infra.services import current_services
 
-View = TypeVar("View", bound=Callable[..., Any])
+P = ParamSpec("P")
+R = TypeVar("R")
 Budget = Literal["uploads", "photos", "try-ons"]
 WINDOW_S = 60
 _COUNT_AT_SITE = lua(Path(__file__).with_name("lua"), "count_at_site")
@@ -83,7 +84,7 @@ def _refuse_beyond_site(budget: Budget) -> None:
     key = f"proteus:site-budget:{g.caller.site_id}:{budget}"
     address = "backend" if _is_no_shopper() else network()
     try:
-        counted: Any = services.redis.eval(_COUNT_AT_SITE, 1, key, address, WINDOW_S)
+        counted: list[int] = services.redis.eval(_COUNT_AT_SITE, 1, key, address, WINDOW_S)
     except RedisError:
         return  # shoppers and addresses are then still counted, in memory
     everybody, mine, addresses, left_s = counted
@@ -105,22 +106,25 @@ def init_app(app: Flask, settings: Settings) -> None:
     limiter.init_app(app)
 
 
-def limited(view: View) -> View:
+def limited(view: Callable[P, R]) -> Callable[P, R]:
     """One budget a minute for everything that a caller does. `auth.allow` applies it."""
-    return cast(View, limiter.shared_limit(_per_minute, scope="all")(view))
+    rated: Callable[P, R] = limiter.shared_limit(_per_minute, scope="all")(view)
+    return rated
 
 
-def limited_strictly(view: View) -> View:
+def limited_strictly(view: Callable[P, R]) -> Callable[P, R]:
     """A fifth of that for what costs a row or a file."""
-    return cast(View, limiter.limit(_fewer_per_minute)(view))
+    rated: Callable[P, R] = limiter.limit(_fewer_per_minute)(view)
+    return rated
 
 
-def limited_by_address(view: View) -> View:
+def limited_by_address(view: Callable[P, R]) -> Callable[P, R]:
     """For the door by which new shoppers come: each of them is a new budget."""
-    return cast(View, limiter.limit(_boots, key_func=_address)(view))
+    rated: Callable[P, R] = limiter.limit(_boots, key_func=_address)(view)
+    return rated
 
 
-def budgeted(budget: Budget) -> Callable[[View], View]:
+def budgeted(budget: Budget) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """What costs a job: one budget for all doors of a noun, by shopper, by address, and by site.
 
     The innermost is asked first and refuses alone: what one shopper was refused does not count
@@ -128,9 +132,9 @@ def budgeted(budget: Budget) -> Callable[[View], View]:
     for itself, so that no few of them can spend it for all.
     """
 
-    def decorate(view: View) -> View:
+    def decorate(view: Callable[P, R]) -> Callable[P, R]:
         @wraps(view)
-        def within_site(*args: Any, **kwargs: Any) -> Any:
+        def within_site(*args: P.args, **kwargs: P.kwargs) -> R:
             _refuse_beyond_site(budget)
             return view(*args, **kwargs)
 
@@ -138,7 +142,8 @@ def budgeted(budget: Budget) -> Callable[[View], View]:
         by_address = limiter.shared_limit(
             _of_address, scope=budget, key_func=_address, exempt_when=_is_no_shopper
         )
-        return cast(View, by_address(by_caller(within_site)))
+        rated: Callable[P, R] = by_address(by_caller(within_site))
+        return rated
 
     return decorate
 

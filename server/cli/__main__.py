@@ -11,7 +11,7 @@ import json
 import os
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import TypeVar
 
 from redis.exceptions import RedisError
 
@@ -23,8 +23,12 @@ from server.infra import log, migrate
 from server.infra.caller import Caller
 from server.infra.errors import Code, Problem, Unavailable
 from server.infra.services import Services
-from server.models import Merchant, Site
+from server.models import Base, Merchant, Site
 from server.rendering.words import problems
+
+Answer = dict[str, object]  # said as JSON
+Command = Callable[[Services, argparse.Namespace], Answer | None]
+Row = TypeVar("Row", bound=Base)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -37,7 +41,7 @@ def main(argv: list[str] | None = None) -> int:
     log.configure(settings.log)
     services = Services.from_settings(settings)
     try:
-        run: Callable[[Services, argparse.Namespace], Any] = args.run
+        run: Command = args.run
         answer = run(services, args)
     except Problem as problem:
         print(f"{problem.code}: {problems.detail(problem)}", file=sys.stderr)
@@ -86,9 +90,9 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _adder(commands: Any) -> Callable[..., None]:
+def _adder(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Callable[..., None]:
     def add(
-        name: str, run: Any, words: str, needs: list[str] | None = None, many: str = ""
+        name: str, run: Command, words: str, needs: list[str] | None = None, many: str = ""
     ) -> None:
         parser = commands.add_parser(name, help=words, description=words)
         parser.set_defaults(run=run)
@@ -107,15 +111,15 @@ def _migrate(services: Services, _args: argparse.Namespace) -> None:
     migrate.to_head(services.database)
 
 
-def _demo(services: Services, _args: argparse.Namespace) -> dict[str, Any]:
+def _demo(services: Services, _args: argparse.Namespace) -> Answer:
     return demo.seed(services, shop_port=int(os.environ.get("SHOP_PORT", "8081")))
 
 
-def _merchant(services: Services, args: argparse.Namespace) -> dict[str, Any]:
+def _merchant(services: Services, args: argparse.Namespace) -> Answer:
     return {"merchant_id": sites.create_merchant(services, args.name).id}
 
 
-def _user(services: Services, args: argparse.Namespace) -> dict[str, Any]:
+def _user(services: Services, args: argparse.Namespace) -> Answer:
     _require(services, Merchant, args.merchant_id)
     user = sites.create_user(
         services, args.merchant_id, email=args.email, password=_told_password(), role=args.role
@@ -123,15 +127,15 @@ def _user(services: Services, args: argparse.Namespace) -> dict[str, Any]:
     return {"user_id": user.id, "email": user.email, "role": user.role}
 
 
-def _password(services: Services, args: argparse.Namespace) -> dict[str, Any]:
+def _password(services: Services, args: argparse.Namespace) -> Answer:
     return _ended(users.set_password(services, args.email, _told_password()))
 
 
-def _remove_user(services: Services, args: argparse.Namespace) -> dict[str, Any]:
+def _remove_user(services: Services, args: argparse.Namespace) -> Answer:
     return {"removed": True, **_ended(users.remove(services, args.email))}
 
 
-def _ended(ended: users.Ended) -> dict[str, Any]:
+def _ended(ended: users.Ended) -> Answer:
     user = ended.user
     return {"user_id": user.id, "email": user.email, "sessions_ended": ended.sessions}
 
@@ -140,20 +144,20 @@ def _told_password() -> str:
     return os.environ.get("PROTEUS_PASSWORD") or getpass.getpass()
 
 
-def _site(services: Services, args: argparse.Namespace) -> dict[str, Any]:
+def _site(services: Services, args: argparse.Namespace) -> Answer:
     _require(services, Merchant, args.merchant_id)
     site = sites.create(services, args.merchant_id, name=args.name, allowed_origins=args.origin)
     return {"site": site.id, "publishable_key": site.live_key, "test_key": site.test_key}
 
 
-def _key(services: Services, args: argparse.Namespace) -> dict[str, Any]:
+def _key(services: Services, args: argparse.Namespace) -> Answer:
     site = _require(services, Site, args.site_id)
     caller = Caller(kind="user", merchant_id=site.merchant_id, role="owner")
     made = sites.create_secret_key(services, caller, site.id, args.mode)
     return {"key_id": made.row.id, "secret_key": made.secret_key}
 
 
-def _retry(services: Services, args: argparse.Namespace) -> dict[str, Any]:
+def _retry(services: Services, args: argparse.Namespace) -> Answer:
     queued, refused = [], {}
     for try_on_id in args.try_on_id:
         try:
@@ -165,7 +169,7 @@ def _retry(services: Services, args: argparse.Namespace) -> dict[str, Any]:
     return {"queued": queued, "refused": refused}
 
 
-def _require(services: Services, model: Any, row_id: str) -> Any:
+def _require(services: Services, model: type[Row], row_id: str) -> Row:
     with services.read() as session:
         row = session.get(model, row_id)
     if row is None:

@@ -12,7 +12,7 @@ import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from sqlalchemy import select
 
@@ -29,6 +29,15 @@ OWNER, STAFF = "ada@example.com", "ben@example.com"
 MERCHANT = "Atelier Proteus"
 
 
+class Ware(TypedDict):
+    """A garment of the demo shop's file."""
+
+    sku: str
+    title: str
+    category: str
+    image: str
+
+
 @dataclass(frozen=True, slots=True)
 class Seeded:
     site: Site
@@ -36,11 +45,11 @@ class Seeded:
     secret_key: str
 
 
-def seed(services: Services, *, shop_port: int) -> dict[str, Any]:
+def seed(services: Services, *, shop_port: int) -> dict[str, object]:
     """Makes what is missing; answers what `.proteus/demo.json` tells tools and tests."""
     seeded = _people_and_site(services, f"http://127.0.0.1:{shop_port}")
     caller = Caller(kind="secret", merchant_id=seeded.site.merchant_id, site_id=seeded.site.id)
-    wares = json.loads((DEMO / "garments.json").read_text())
+    wares: list[Ware] = json.loads((DEMO / "garments.json").read_text())
     rows = [_garment(services, caller, ware) for ware in wares]
     return {
         "server_url": services.settings.server_url,
@@ -94,7 +103,7 @@ def _derived(services: Services, purpose: str, length_bytes: int) -> str:
     return hmac.digest(secret, f"demo {purpose}".encode(), "sha256")[:length_bytes].hex()
 
 
-def _garment(services: Services, caller: Caller, ware: dict[str, Any]) -> Garment:
+def _garment(services: Services, caller: Caller, ware: Ware) -> Garment:
     known = garments.find_by_sku(services, caller, ware["sku"])
     if known is not None:
         return known

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
@@ -16,6 +15,7 @@ from sqlalchemy.orm import Session
 from server.infra.caller import Caller
 from server.infra.kinds import KINDS, Audience, Row
 from server.infra.nudges import Owner, owner_of
+from server.models import Base
 
 STATE_ROWS = 100  # of each kind, the newest; a page shows no more
 
@@ -93,13 +93,14 @@ def is_gone(row: Row) -> bool:
     return getattr(row, "deleted_at", None) is not None
 
 
-def _in_channel(model: Any, channel: str) -> list[ColumnElement[bool]]:
+def _in_channel(model: type[Base], channel: str) -> list[ColumnElement[bool]]:
     kind, _, name = channel.partition(":")
+    columns = model.__table__.c
     if kind == "shopper":
-        return [model.shopper_id == name]
+        return [columns.shopper_id == name]
     if kind == "merchant":
-        return [model.merchant_id == name]
+        return [columns.merchant_id == name]
     site_id, _, mode = name.partition(":")
-    narrowed = [model.mode == mode] if hasattr(model, "mode") else []
-    narrowed += [model.shopper_id.is_(None)] if model.hers_alone else []
-    return [model.site_id == site_id, *narrowed]
+    narrowed = [columns.mode == mode] if "mode" in columns else []
+    narrowed += [columns.shopper_id.is_(None)] if model.hers_alone else []
+    return [columns.site_id == site_id, *narrowed]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, Self, TypeVar
+from typing import Literal, Self, TypeVar
 
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
@@ -67,15 +67,15 @@ def sees_picture(kind: CallerKind, row: Photo | TryOn) -> bool:
 
 def owned(query: Select[Row], model: type[Row], caller: Caller) -> Select[Row]:
     """Narrows a query to the caller's rows: a foreign id is as unknown as one that never was."""
-    columns: Any = model
+    columns = model.__table__.c
     query = query.where(columns.merchant_id == caller.merchant_id)
     if caller.site_id is not None:
         query = query.where(columns.site_id == caller.site_id)
-    if caller.kind == "shopper" and hasattr(model, "shopper_id"):
+    if caller.kind == "shopper" and "shopper_id" in columns:
         query = query.where(columns.shopper_id == caller.shopper_id)
     if caller.kind != "shopper" and model.hers_alone:
         query = query.where(columns.shopper_id.is_(None))
-    if caller.kind in ("shopper", "secret") and hasattr(model, "mode"):
+    if caller.kind in ("shopper", "secret") and "mode" in columns:
         query = query.where(columns.mode == caller.mode)
     return query
 
@@ -113,8 +113,7 @@ def get_owned(
     Raises:
         Problem: `missing` (404), for a foreign id as for an unknown one.
     """
-    columns: Any = model
-    query = owned(select(model).where(columns.id == row_id), model, caller)
+    query = owned(select(model).where(model.__table__.c.id == row_id), model, caller)
     row = session.scalar(query.with_for_update() if lock else query)
     if row is None:
         raise Problem(missing)

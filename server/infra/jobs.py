@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import cast
 
 from redis import Redis
 from redis.backoff import ConstantBackoff
@@ -23,6 +22,7 @@ from rq.serializers import JSONSerializer
 
 from gpu_worker import contract
 from gpu_worker.contract import Job, Lane, Policy
+from server.infra.redis import read_hash, read_list, read_set
 
 TIMEOUT_S = 1.0
 JOB_TIMEOUT_S = 600
@@ -161,12 +161,12 @@ class Jobs:
         return Line([(m, ids) for m, ids in waiting if ids])
 
     def _ring(self, engine: str, lane: Lane) -> list[str]:
-        members = cast(list[bytes], self._redis.lrange(contract.ring_key(engine, lane), 0, -1))
+        members = read_list(self._redis, contract.ring_key(engine, lane))
         return [member.decode() for member in members]
 
     def claimed(self, engine: str) -> set[str]:
         """Ids of an engine's jobs that workers hold: what they run, and what they fetch next."""
-        keys = cast(set[bytes], self._redis.smembers(Queue.redis_queues_keys))
+        keys = read_set(self._redis, Queue.redis_queues_keys)
         names = [key.decode().removeprefix(Queue.redis_queue_namespace_prefix) for key in keys]
         with self._redis.pipeline(transaction=False) as pipe:
             for name in names:
@@ -198,9 +198,7 @@ class Jobs:
 
     def policy(self, engine: str) -> Policy | None:
         """What the arbitrator wants of an engine; None where none rules."""
-        return Policy.from_redis(
-            cast(dict[bytes, bytes], self._redis.hgetall(contract.policy_key(engine)))
-        )
+        return Policy.from_redis(read_hash(self._redis, contract.policy_key(engine)))
 
     def _queue(self, name: str) -> Queue:
         return Queue(

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Generic, Literal, Protocol, TypeVar
+from typing import Any, Generic, Literal, Protocol, TypeAlias, TypeVar
 
 from sqlalchemy import ColumnElement
 from sqlalchemy.orm import InstrumentedAttribute, Session
@@ -35,6 +35,13 @@ class Row(Protocol):
     version: int
     merchant_id: str
     site_id: str
+
+
+class RowWithJob(Row, Protocol):
+    """One that has a job now or had one."""
+
+    status: StrEnum
+    queued_at: datetime
 
 
 @dataclass(slots=True)
@@ -133,7 +140,11 @@ class Kind(Generic[R]):
     live: Live[R] | None = None
 
 
-AnyKind = Kind[Any]  # each entry knows its own model; who reads the table knows none
+# Each entry knows its own model; who reads the table knows none.
+AnyKind: TypeAlias = Kind[Any]
+AnyJobs: TypeAlias = Jobs[Any]
+AnyLive: TypeAlias = Live[Any]
+AnyPage: TypeAlias = Page[Any]
 
 
 class Kinds:
@@ -162,19 +173,19 @@ class Kinds:
                 return kind
         raise LookupError(f"{type(row).__name__} has no entry in the registry")
 
-    def with_jobs(self) -> list[tuple[AnyKind, Jobs[Any]]]:
+    def with_jobs(self) -> list[tuple[AnyKind, AnyJobs]]:
         """Try-ons before photos and garments, the last entry first: whoever waits before a screen
         comes before a shop's garments, however many those are."""
         return [(kind, kind.jobs) for kind in reversed(list(self)) if kind.jobs is not None]
 
-    def of_subject(self, subject: Subject) -> tuple[AnyKind, Jobs[Any]]:
+    def of_subject(self, subject: Subject) -> tuple[AnyKind, AnyJobs]:
         """Raises LookupError where no noun has it."""
         for kind, jobs in self.with_jobs():
             if jobs.subject is subject:
                 return kind, jobs
         raise LookupError(f"{subject.value} has no entry in the registry")
 
-    def heard_by(self, audience: str) -> list[tuple[AnyKind, Live[Any]]]:
+    def heard_by(self, audience: str) -> list[tuple[AnyKind, AnyLive]]:
         lives = ((kind, kind.live) for kind in self if kind.live is not None)
         return [(kind, live) for kind, live in lives if audience in live.audiences]
 

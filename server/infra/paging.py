@@ -57,8 +57,7 @@ def page(
     Raises:
         Problem: bad_cursor.
     """
-    columns: Any = model
-
+    columns = model.__table__.c
     if cursor:
         created_at, row_id = decode(cursor)
         query = query.where(

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Self, cast
+from typing import Self
 
 import structlog
 from flask import current_app
@@ -142,4 +142,5 @@ class Services:
 
 def current_services() -> Services:
     """The services of the app that handles this request."""
-    return cast(Services, current_app.extensions[EXTENSION])
+    services: Services = current_app.extensions[EXTENSION]
+    return services

@@ -58,7 +58,8 @@ class Base(DeclarativeBase):
     type_annotation_map: ClassVar = {
         datetime: UtcDateTime,
         dict[str, Any]: JSON,
-        list[Any]: JSON,
+        list[str]: JSON,
+        list[list[float]]: JSON,
         # Words as they are on the wire, in a plain column: a new word needs no migration.
         enum.Enum: Enum(enum.Enum, native_enum=False, length=20, values_callable=_values),
     }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import ForeignKey, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
@@ -25,7 +24,7 @@ class Garment(Base):
     title: Mapped[str]
     category: Mapped[Category]
     status: Mapped[GarmentStatus] = mapped_column(default=GarmentStatus.CLEANING)
-    reasons: Mapped[list[Any]] = mapped_column(default=list)
+    reasons: Mapped[list[str]] = mapped_column(default=list)
     clean: Mapped[bool] = mapped_column(default=True)
     upload_key: Mapped[str | None]
     image_url: Mapped[str | None]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -61,7 +60,7 @@ class Site(Base):
     name: Mapped[str]
     live_key: Mapped[str] = mapped_column(unique=True)
     test_key: Mapped[str] = mapped_column(unique=True)
-    allowed_origins: Mapped[list[Any]] = mapped_column(default=list)
+    allowed_origins: Mapped[list[str]] = mapped_column(default=list)
     accent: Mapped[str] = mapped_column(default="#3b4cca")
     created_at: Mapped[datetime] = mapped_column(default=now)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
@@ -25,9 +24,9 @@ class Photo(Base):
     shopper_id: Mapped[str | None] = mapped_column(index=True)
     mode: Mapped[str] = mapped_column(default="live")
     status: Mapped[PhotoStatus] = mapped_column(default=PhotoStatus.CHECKING)
-    reasons: Mapped[list[Any]] = mapped_column(default=list)
-    hints: Mapped[list[Any]] = mapped_column(default=list)
-    people: Mapped[list[Any]] = mapped_column(default=list)
+    reasons: Mapped[list[str]] = mapped_column(default=list)
+    hints: Mapped[list[str]] = mapped_column(default=list)
+    people: Mapped[list[list[float]]] = mapped_column(default=list)
     person: Mapped[int | None]
     consent_version: Mapped[str]
     upload_key: Mapped[str]

@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from sqlalchemy import select
@@ -66,7 +66,7 @@ def _environment() -> Environment:
 _templates = _environment()
 
 
-def render(template: str, **context: Any) -> str:
+def render(template: str, **context: object) -> str:
     return _templates.get_template(template).render(**context)
 
 

@@ -11,17 +11,18 @@ import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import TypeVar
 
 from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.orm import Session
 
 from server.domain import dashboard_sessions, shoppers, uploads
 from server.infra.errors import Unavailable
-from server.infra.kinds import KINDS, Jobs
+from server.infra.kinds import KINDS, AnyJobs, RowWithJob
 from server.infra.services import Services, Work
-from server.models import DashboardSession, DoomedObject, IdempotencyKey, Shopper, Upload
+from server.models import Base, DashboardSession, DoomedObject, IdempotencyKey, Shopper, Upload
 
+R = TypeVar("R", bound=Base)
 log = logging.getLogger(__name__)
 
 AT_ONCE = 100
@@ -45,7 +46,7 @@ def end_overdue(services: Services, now: datetime) -> int:
     return overdue
 
 
-def _end(jobs: Jobs[Any], work: Work, row: Any) -> None:
+def _end(jobs: AnyJobs, work: Work, row: RowWithJob) -> None:
     jobs.end(work, row)
     work.nudge(row)
 
@@ -53,9 +54,9 @@ def _end(jobs: Jobs[Any], work: Work, row: Any) -> None:
 def _each_due(
     services: Services,
     now: datetime,
-    model: Any,
+    model: type[R],
     due: ColumnElement[bool],
-    act: Callable[[Work, Any], None],
+    act: Callable[[Work, R], None],
 ) -> int:
     """Looks first without a lock: SQLite lets one process write at a time."""
     with services.read() as session:
@@ -74,15 +75,20 @@ def _each_due(
 
 def expire(services: Services, now: datetime) -> int:
     """Deletes what may be kept no longer, as its owner would."""
-    lifetimes = [(kind.model, kind.lifetime) for kind in KINDS if kind.lifetime is not None]
-    due: list[tuple[Any, ColumnElement[bool], Callable[[Work, Any], None]]] = [
-        (Shopper, Shopper.expires_at <= now, shoppers.delete_with_objects),
-        *((model, life.is_over(now), life.delete) for model, life in lifetimes),
-        (Upload, Upload.expires_at <= now, uploads.delete_with_objects),
-        (IdempotencyKey, IdempotencyKey.created_at <= now - REPEATABLE_FOR, _forget),
-        (DashboardSession, dashboard_sessions.is_over(now), _forget),
-    ]
-    return sum(_each_due(services, now, *which) for which in due)
+    unrepeatable = IdempotencyKey.created_at <= now - REPEATABLE_FOR
+    over = dashboard_sessions.is_over(now)
+    expired = _each_due(
+        services, now, Shopper, Shopper.expires_at <= now, shoppers.delete_with_objects
+    )
+    for kind in KINDS:
+        if (life := kind.lifetime) is not None:
+            expired += _each_due(services, now, kind.model, life.is_over(now), life.delete)
+    expired += _each_due(
+        services, now, Upload, Upload.expires_at <= now, uploads.delete_with_objects
+    )
+    expired += _each_due(services, now, IdempotencyKey, unrepeatable, _forget)
+    expired += _each_due(services, now, DashboardSession, over, _forget)
+    return expired
 
 
 def _forget(work: Work, row: IdempotencyKey | DashboardSession) -> None:

@@ -7,15 +7,16 @@ or by another: at least once, never lost.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from redis import Redis
 from redis.exceptions import ResponseError
 
 from gpu_worker.contract import EVENTS, STEWARDS, ContractError, Event
 
+R = TypeVar("R")
 log = logging.getLogger(__name__)
 
 MOST_AT_ONCE = 500
@@ -67,7 +68,7 @@ class Inbox:
     def claim(self) -> Mail:
         """What a steward that is no more has read and left."""
         mail = Mail()
-        answer: Any = self._with_group(
+        answer = self._with_group(
             lambda: self._redis.xautoclaim(
                 EVENTS, STEWARDS, self._name, CLAIM_AFTER_MS, count=MOST_AT_ONCE
             )
@@ -83,7 +84,7 @@ class Inbox:
 
     def forget_the_dead(self) -> None:
         """Removes readers that owe nothing and have not been seen for an hour."""
-        readers: Any = self._with_group(lambda: self._redis.xinfo_consumers(EVENTS, STEWARDS))
+        readers = self._with_group(lambda: self._redis.xinfo_consumers(EVENTS, STEWARDS))
         for reader in readers:
             if reader["pending"] == 0 and reader["idle"] > FORGET_AFTER_MS:
                 self._redis.xgroup_delconsumer(EVENTS, STEWARDS, reader["name"])
@@ -98,7 +99,7 @@ class Inbox:
         for _, entries in streams:
             mail.add(entries)
 
-    def _with_group(self, ask: Any) -> Any:
+    def _with_group(self, ask: Callable[[], R]) -> R:
         """Asks, and founds the group where Redis has forgotten it or never knew it."""
         try:
             return ask()

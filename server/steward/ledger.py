@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from gpu_worker.contract import ContractError, Event, EventType, Nudge, Subject
 from server.domain.transitions import write
 from server.infra import nudges
-from server.infra.kinds import KINDS, AnyKind, Change, Jobs, Values
+from server.infra.kinds import KINDS, AnyJobs, AnyKind, Change, RowWithJob, Values
 from server.models import DoomedObject
 
 log = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ class Settled:
 
     nudges: list[Nudge] = field(default_factory=list)
     engines: set[str] = field(default_factory=set)
-    due: list[tuple[Jobs[Any], Any]] = field(default_factory=list)
+    due: list[tuple[AnyJobs, RowWithJob]] = field(default_factory=list)
     unreadable: int = 0
 
     def add(self, other: Settled) -> None:
@@ -77,7 +77,7 @@ def _settle_subject(
 ) -> None:
     kind, jobs = KINDS.of_subject(subject)
     for _ in range(TRIES):
-        rows = _read(session, kind.model, list(batches))
+        rows = _read(session, kind, list(batches))
         batches = {
             row_id: batch
             for row_id, batch in batches.items()
@@ -88,9 +88,10 @@ def _settle_subject(
     raise ContestedError(f"{subject.value} {', '.join(sorted(batches))}")
 
 
-def _read(session: Session, model: Any, ids: Sequence[str]) -> dict[str, Any]:
+def _read(session: Session, kind: AnyKind, ids: Sequence[str]) -> dict[str, RowWithJob]:
     """The rows, detached: rules may look at them, and only a compare-and-set changes one."""
-    found: dict[str, Any] = {}
+    found: dict[str, RowWithJob] = {}
+    model = kind.model
     for start in range(0, len(ids), 500):
         query = select(model).where(model.id.in_(ids[start : start + 500]))
         for row in session.scalars(query):
@@ -102,8 +103,8 @@ def _read(session: Session, model: Any, ids: Sequence[str]) -> dict[str, Any]:
 def _settle_row(
     session: Session,
     kind: AnyKind,
-    jobs: Jobs[Any],
-    row: Any,
+    jobs: AnyJobs,
+    row: RowWithJob | None,
     batch: list[Event],
     now: datetime,
     settled: Settled,
@@ -115,7 +116,7 @@ def _settle_row(
     seen = row.status, row.version
     change, unreadable = _together(jobs, row, batch, now)
     if change.values:
-        if not _compare_and_set(session, row, seen, change.values):
+        if not _compare_and_set(session, kind, row, seen, change.values):
             return False
         settled.nudges.append(nudges.of(row))
         if jobs.has_place and row.status is not seen[0]:
@@ -133,7 +134,9 @@ def _leftovers(kind: AnyKind, event: Event) -> list[str]:
     return [] if event.type is EventType.RUNNING else kind.keys(event.id)
 
 
-def _together(jobs: Jobs[Any], row: Any, batch: list[Event], now: datetime) -> tuple[Change, int]:
+def _together(
+    jobs: AnyJobs, row: RowWithJob, batch: list[Event], now: datetime
+) -> tuple[Change, int]:
     """What all events of a batch make of one row, and how many of them made no sense."""
     total, unreadable = Change(), 0
     for event in batch:
@@ -148,10 +151,12 @@ def _together(jobs: Jobs[Any], row: Any, batch: list[Event], now: datetime) -> t
     return total, unreadable
 
 
-def _compare_and_set(session: Session, row: Any, seen: tuple[object, int], values: Values) -> bool:
+def _compare_and_set(
+    session: Session, kind: AnyKind, row: RowWithJob, seen: tuple[object, int], values: Values
+) -> bool:
     status, version = seen
     row.version = version + 1
-    columns = type(row)
+    columns = kind.model
     change = (
         update(columns)
         .where(columns.id == row.id, columns.status == status, columns.version == version)

@@ -10,7 +10,6 @@ import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from redis.exceptions import RedisError
 from sqlalchemy import select
@@ -19,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from gpu_worker.contract import each_alone, queue_name
 from server.infra.errors import Unavailable
-from server.infra.kinds import KINDS, AnyKind, Jobs, Place
+from server.infra.kinds import KINDS, AnyJobs, AnyKind, Place
 from server.infra.services import Services
 
 log = logging.getLogger(__name__)
@@ -34,7 +33,7 @@ class Unfinished:
     """A row that must have a job, as it was seen. `places` and `job_ids`: as of its `Jobs`."""
 
     kind: AnyKind
-    jobs: Jobs[Any]
+    jobs: AnyJobs
     id: str
     version: int
     status: object
@@ -103,7 +102,7 @@ def _unfinished(session: Session, before: datetime) -> list[Unfinished]:
     return [row for kind, jobs in KINDS.with_jobs() for row in _of(session, kind, jobs, before)]
 
 
-def _of(session: Session, kind: AnyKind, jobs: Jobs[Any], before: datetime) -> Iterator[Unfinished]:
+def _of(session: Session, kind: AnyKind, jobs: AnyJobs, before: datetime) -> Iterator[Unfinished]:
     model = kind.model
     query = select(model.id, model.version, model.status, model.merchant_id, *jobs.columns)
     query = query.where(model.status.in_(jobs.unfinished), model.queued_at < before)

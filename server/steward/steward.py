@@ -14,7 +14,6 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
 
 from redis.exceptions import RedisError
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
@@ -22,6 +21,7 @@ from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 from gpu_worker.contract import STEWARD, STEWARD_TTL_S, Backoff, Event, each_alone, tried
 from server.infra import nudges
 from server.infra.errors import Unavailable
+from server.infra.redis import fields_of
 from server.infra.services import Services
 from server.steward import expiry, placing
 from server.steward.chores import Chore
@@ -154,9 +154,13 @@ class Steward:
             self.counts["put_back"] += self._put_back.run(now)
 
     def _heartbeat(self, now: datetime) -> None:
-        said: dict[str, Any] = {"name": self.name, "pid": os.getpid(), "ts": now.timestamp()}
+        said: dict[str, str | float] = {
+            "name": self.name,
+            "pid": os.getpid(),
+            "ts": now.timestamp(),
+        }
         with self._services.redis.pipeline() as pipe:
-            pipe.hset(STEWARD, mapping=said | self.counts)  # type: ignore[arg-type]
+            pipe.hset(STEWARD, mapping=fields_of({**said, **self.counts}))
             pipe.expire(STEWARD, STEWARD_TTL_S)
             pipe.execute()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from apiflask import APIBlueprint
 from flask import Flask
@@ -27,7 +26,7 @@ def healthz() -> dict[str, str]:
 
 
 @allow("anyone", limited=False)
-def readyz() -> tuple[dict[str, Any], int, dict[str, str]]:
+def readyz() -> tuple[dict[str, str | bool], int, dict[str, str]]:
     services = current_services()
     checks = {
         "database": _answers(services.database.ping),

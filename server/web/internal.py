@@ -6,8 +6,7 @@ Knows rows and Redis through the acts; no pixels, no people.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, cast
+from collections.abc import Iterator
 
 from apiflask import APIBlueprint
 from flask import Flask, Response, request
@@ -24,6 +23,7 @@ from server.config import Settings
 from server.domain import usage
 from server.infra import engines
 from server.infra.errors import Code, Problem, Unavailable
+from server.infra.redis import read_hash
 from server.infra.services import Services, current_services
 from server.models import now
 
@@ -43,7 +43,7 @@ def register(app: Flask, settings: Settings) -> None:
 
 def _came_in_by(port: int) -> bool:
     """By the socket that took the request: what a proxy forwards may be anybody's word."""
-    told: Mapping[str, Any] = request.environ.get("werkzeug.proxy_fix.orig", request.environ)
+    told = request.environ.get("werkzeug.proxy_fix.orig", request.environ)
     return str(told.get("SERVER_PORT")) == str(port)
 
 
@@ -65,7 +65,7 @@ def scale() -> dict[str, dict[str, int]]:
 
 def _wanted(services: Services) -> dict[str, int]:
     try:
-        told = cast(dict[bytes, bytes], services.redis.hgetall(contract.SCALE))
+        told = read_hash(services.redis, contract.SCALE)
     except RedisError as error:
         raise Unavailable("redis") from error
     return {engine.decode(): int(count) for engine, count in told.items()}
@@ -93,7 +93,7 @@ class Figures(Collector):
         yield from self._queues()
         yield from self._workers()
         yield self._counts()
-        steward = cast(dict[bytes, bytes], self._services.redis.hgetall(contract.STEWARD))
+        steward = read_hash(self._services.redis, contract.STEWARD)
         age_s = now().timestamp() - float(steward[b"ts"]) if b"ts" in steward else float("inf")
         yield GaugeMetricFamily(
             "proteus_steward_silent_seconds", "Since the steward last said that it lives.", age_s

@@ -19,12 +19,12 @@ from server.auth import (
 from server.auth.limits import limited_by_address
 from server.infra.services import current_services
 from server.rendering.json import Json
-from server.web.api.rules import Rule, add
+from server.web.api.rules import RouteOptions, Rule, add
 from server.web.api.schemas import BootIn, BootOut
 
 blueprint = APIBlueprint("boot", __name__, url_prefix="/v1", tag="Shoppers")
 PREFLIGHT_S = 600
-OWN_PREFLIGHT = {"provide_automatic_options": False}
+OWN_PREFLIGHT: RouteOptions = {"provide_automatic_options": False}
 
 
 @blueprint.before_request

@@ -4,6 +4,7 @@ from outside."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 from apiflask import APIFlask
@@ -15,6 +16,7 @@ from server.infra.errors import STATUSES
 from server.rendering import csp, problems
 from server.rendering.words.problems import words
 from server.web.api import schemas
+from server.web.api.openapi import Holder, Operation, Parameter, Schema, Spec
 
 blueprint = Blueprint(
     "docs", __name__, template_folder="templates", static_folder="static", url_prefix="/docs"
@@ -39,7 +41,7 @@ TAGS = {
     "Files": "Uploads and downloads, straight to and from the object store.",
     "Live": "Tickets for the live socket, which tells every change.",
 }
-IDEMPOTENCY_KEY = {
+IDEMPOTENCY_KEY: Parameter = {
     "name": "Idempotency-Key",
     "in": "header",
     "required": False,
@@ -70,11 +72,12 @@ def register(app: APIFlask, settings: Settings) -> None:
 # --- the description for programs ----------------------------------------------------------------
 
 
-def _finish(spec: Any) -> Any:
+def _finish(made: Any) -> Any:
     """States for each operation who may call it, and the one shape of every refusal."""
+    spec: Spec = made
     spec["tags"] = [{"name": name, "description": words} for name, words in TAGS.items()]
     spec["paths"].pop("/v1/live", None)  # a socket is nothing that OpenAPI can describe
-    schema = schemas.Problem.model_json_schema()
+    schema: Any = schemas.Problem.model_json_schema()
     spec["components"].setdefault("schemas", {})["Problem"] = schema
     for method, path, operation in _walk(spec):
         schemes = [kind for kind in _callers(method, path) if kind in ("shopper", "secret")]
@@ -87,7 +90,7 @@ def _finish(spec: Any) -> Any:
     return spec
 
 
-def _walk(spec: Any) -> Iterator[tuple[str, str, dict[str, Any]]]:
+def _walk(spec: Spec) -> Iterator[tuple[str, str, Operation]]:
     for path, item in spec["paths"].items():
         for method in METHODS:
             if method in item:
@@ -111,7 +114,7 @@ def _callers(method: str, path: str) -> tuple[str, ...]:
 def read_docs() -> Response:
     if PAGE not in current_app.extensions:  # it changes with the code only
         app: Any = current_app
-        spec = app.spec
+        spec: Spec = app.spec
         current_app.extensions[PAGE] = render_template(
             "api/docs.html",
             spec=spec,
@@ -123,61 +126,88 @@ def read_docs() -> Response:
     return response
 
 
-def _groups(spec: Any) -> dict[str, list[dict[str, Any]]]:
+@dataclass(frozen=True, slots=True)
+class Field:
+    name: str
+    type: str
+    required: bool
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An operation, as its template shows it. `example`: of a body."""
+
+    method: str
+    path: str
+    summary: str
+    description: str | None
+    callers: tuple[str, ...]
+    parameters: list[Field]
+    body: list[Field]
+    example: object
+    status: str
+    answer: list[Field]
+
+
+def _groups(spec: Spec) -> dict[str, list[Told]]:
     """Operations by tag, in the order in which a shopper meets them."""
-    groups: dict[str, list[dict[str, Any]]] = {name: [] for name in TAGS}
+    groups: dict[str, list[Told]] = {name: [] for name in TAGS}
     for method, path, operation in _walk(spec):
         groups[operation["tags"][0]].append(_told(spec, method, path, operation))
     return groups
 
 
-def _told(spec: Any, method: str, path: str, operation: dict[str, Any]) -> dict[str, Any]:
+def _told(spec: Spec, method: str, path: str, operation: Operation) -> Told:
     body = _schema(spec, operation.get("requestBody"))
     status = next(code for code in operation["responses"] if code != "default")
-    return {
-        "method": method.upper(),
-        "path": path,
-        "summary": operation["summary"].rstrip("."),
-        "description": operation.get("description"),
-        "callers": _callers(method, path),
-        "parameters": [
-            _field(spec, p["name"], p["schema"] | p, p.get("required"))
-            for p in operation.get("parameters", [])
-            if p["in"] != "path"
+    return Told(
+        method=method.upper(),
+        path=path,
+        summary=operation["summary"].rstrip("."),
+        description=operation.get("description"),
+        callers=_callers(method, path),
+        parameters=[
+            _parameter(spec, parameter)
+            for parameter in operation.get("parameters", [])
+            if parameter["in"] != "path"
         ],
-        "body": _fields(spec, body),
-        "example": next(iter(body.get("examples", [])), None),
-        "status": status,
-        "answer": [
-            field | {"required": False}  # an answer has all of them, always
+        body=_fields(spec, body),
+        example=next(iter(body.get("examples", [])), None),
+        status=status,
+        answer=[
+            replace(field, required=False)  # an answer has all of them, always
             for field in _fields(spec, _schema(spec, operation["responses"][status]))
         ],
-    }
+    )
 
 
-def _schema(spec: Any, holder: Any) -> dict[str, Any]:
-    content = (holder or {}).get("content", {})
+def _parameter(spec: Spec, parameter: Parameter) -> Field:
+    schema = parameter["schema"]
+    words = parameter.get("description", schema.get("description", ""))
+    return Field(parameter["name"], _type(spec, schema), parameter.get("required", False), words)
+
+
+def _schema(spec: Spec, holder: Holder | None) -> Schema:
+    content = holder.get("content", {}) if holder else {}
     return _resolved(spec, content.get("application/json", {}).get("schema", {}))
 
 
-def _resolved(spec: Any, schema: Any) -> dict[str, Any]:
+def _resolved(spec: Spec, schema: Schema) -> Schema:
     while "$ref" in schema:
         schema = spec["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]]
-    return dict(schema)
+    return schema
 
 
-def _fields(spec: Any, schema: dict[str, Any]) -> list[dict[str, Any]]:
+def _fields(spec: Spec, schema: Schema) -> list[Field]:
     required = schema.get("required", [])
-    properties = schema.get("properties", {})
-    return [_field(spec, name, inner, name in required) for name, inner in properties.items()]
+    return [
+        Field(name, _type(spec, inner), name in required, inner.get("description", ""))
+        for name, inner in schema.get("properties", {}).items()
+    ]
 
 
-def _field(spec: Any, name: str, schema: Any, required: bool | None) -> dict[str, Any]:
-    words = schema.get("description", "")
-    return {"name": name, "type": _type(spec, schema), "required": required, "description": words}
-
-
-def _type(spec: Any, schema: Any) -> str:
+def _type(spec: Spec, schema: Schema) -> str:
     schema = _resolved(spec, schema)
     if "anyOf" in schema:
         return " or ".join(_type(spec, option) for option in schema["anyOf"])

@@ -9,7 +9,7 @@ from werkzeug import Response
 from server.domain import files
 from server.infra.caller import Caller
 from server.infra.services import current_services
-from server.web.api.rules import SHOPPER_OR_SECRET, Rule, add
+from server.web.api.rules import SHOPPER_OR_SECRET, Doc, Rule, add
 
 blueprint = APIBlueprint("files", __name__, url_prefix="/v1", tag="Files")
 
@@ -23,6 +23,6 @@ def read_file(caller: Caller, key: str) -> Response:
     return redirect(services.store.presign_get(files.find(services, caller, key)))
 
 
-REDIRECT = {"responses": {302: "To a presigned download, good for 5 minutes."}}
+REDIRECT: Doc = {"responses": {302: "To a presigned download, good for 5 minutes."}}
 RULES = (Rule("GET /files/<path:key>", read_file, SHOPPER_OR_SECRET, doc=REDIRECT),)
 add(blueprint, RULES)

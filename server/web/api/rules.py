@@ -6,20 +6,34 @@ the body is read.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal, TypedDict
 
 from apiflask import APIBlueprint
+from flask.typing import ResponseReturnValue
 from pydantic import BaseModel
 
 from server.auth import allow
 from server.infra.caller import CallerKind
 
-View = Callable[..., Any]
+View = Callable[..., ResponseReturnValue]
 Model = type[BaseModel]
 
 SHOPPER_OR_SECRET: tuple[CallerKind, ...] = ("shopper", "secret")
+
+
+class Doc(TypedDict, total=False):
+    """What APIFlask may be told of an operation."""
+
+    hide: bool
+    responses: dict[int, str]
+
+
+class RouteOptions(TypedDict, total=False):
+    """What Flask may be told of a route."""
+
+    provide_automatic_options: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +51,8 @@ class Rule:
     gives: Model | None = None
     status: int = 200
     limited: bool = True
-    doc: Mapping[str, Any] | None = None
-    options: Mapping[str, Any] = field(default_factory=dict)
+    doc: Doc | None = None
+    options: RouteOptions = field(default_factory=RouteOptions)
 
 
 def add(blueprint: APIBlueprint, rules: Iterable[Rule]) -> APIBlueprint:

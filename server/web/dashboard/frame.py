@@ -5,8 +5,6 @@ Knows no noun.
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import Blueprint, Flask, Response, g, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_limiter import RateLimitExceeded
@@ -75,7 +73,7 @@ def policy(response: Response) -> Response:
     return response
 
 
-def words() -> dict[str, Any]:
+def words() -> dict[str, object]:
     """What the templates may say on every page."""
     return {
         "user": g.get("_login_user"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
 
 import htmx_flask
 from flask import flash, redirect, render_template, request, url_for
@@ -60,7 +60,10 @@ def garment(garment_id: str, caller: Caller) -> str:
 
 
 def _page(
-    caller: Caller, row: Garment, form: Any = None, errors: dict[str, str] | None = None
+    caller: Caller,
+    row: Garment,
+    form: Mapping[str, str] | None = None,
+    errors: dict[str, str] | None = None,
 ) -> str:
     services = current_services()
     sites, _ = scope.choose(caller, None)

@@ -7,7 +7,6 @@ that session has ended (server/domain/dashboard_sessions.py).
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, cast
 from urllib.parse import urlsplit
 
 import htmx_flask
@@ -68,7 +67,8 @@ class Person(UserMixin):  # type: ignore[misc]
 
 
 def person() -> Person:
-    return cast(Person, current_user)
+    person: Person = current_user
+    return person
 
 
 @login_manager.user_loader  # type: ignore[untyped-decorator]
@@ -143,7 +143,7 @@ def log_out() -> ResponseReturnValue:
     return redirect(url_for("dashboard.log_in"), 303)
 
 
-def page(**words: Any) -> str:
+def page(**words: str | said.Notice | None) -> str:
     return render_template("dashboard/login.html", **{"email": "", "problem": None} | words)
 
 

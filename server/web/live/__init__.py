@@ -274,7 +274,7 @@ class _WholeFrames:
             self._sock.sendall(data)
         return len(data)
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> object:
         return getattr(self._sock, name)
 
 

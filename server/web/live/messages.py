@@ -9,12 +9,11 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 from sqlalchemy.orm import Session
 
 from server.domain.audiences import is_gone
-from server.infra.kinds import KINDS, Json, Page, Row
+from server.infra.kinds import KINDS, AnyPage, Json, Row
 from server.infra.store import Store
 from server.models import now
 from server.rendering import dashboard_fragments, fragments
@@ -76,7 +75,7 @@ class Speaker:
         return [_event(f"{live.prefix}{word}", row.id, row.version, body) for word, body in events]
 
 
-def _page_of(row: Row, voice: Voice) -> Page[Any] | None:
+def _page_of(row: Row, voice: Voice) -> AnyPage | None:
     live = KINDS.of_row(row).live
     return live.pages.get(voice.kind) if live is not None and voice.format == "html" else None
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
 
 from flask import Response, request, send_from_directory
 
@@ -139,8 +138,8 @@ def _sample_page(pk: str, site: Site, shown: State) -> str:
     )
 
 
-def _page(pk: str, site: Site, **shown: Any) -> str:
-    values: dict[str, Any] = {
+def _page(pk: str, site: Site, **shown: object) -> str:
+    values: dict[str, object] = {
         "key": pk,
         "lang": "en",
         "dir": "ltr",

@@ -183,9 +183,14 @@ class Drawing(Small):
         return super().admit(order)
 
 
+def renewed(made: object) -> Order:
+    assert isinstance(made, Order)
+    return replace(made, noise=SeededNoise(0))
+
+
 def test_who_is_admitted_again_has_its_noise_from_the_start() -> None:
     engine = Drawing()
-    made = Runner(engine, Scheduler(), lambda order: replace(order, noise=SeededNoise(0)))
+    made = Runner(engine, Scheduler(), renewed)
     for name in "abc":
         made.add(Run(name, Lane.LIVE, "ada", order=order(name)))
     run(made)

@@ -14,7 +14,6 @@ from gpu_worker.engines.null import NullSample, RecordingEngine
 from gpu_worker.scheduling.loop import Finished, Runner
 from gpu_worker.scheduling.plan import Scheduler
 from gpu_worker.scheduling.run import Run
-from gpu_worker.scheduling.side_thread import SideThread
 from tests.gpu_worker.scheduling.test_loop import order
 from tests.waiting import wait_for
 
@@ -58,7 +57,7 @@ class Aside(RecordingEngine):
 
 
 def test_what_is_done_takes_no_longer_because_nobody_asks_for_it() -> None:
-    beside, begun = SideThread(), threading.Event()
+    beside, begun = SideThread[None](), threading.Event()
     began = time.monotonic()
     beside.ask("try_1", "admit", lambda event: event.set(), begun)
     assert begun.wait(PATIENCE_S)

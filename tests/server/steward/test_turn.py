@@ -29,6 +29,7 @@ from gpu_worker.contract import (
     ring_key,
 )
 from server.domain import try_ons
+from server.infra.kinds import AnyKind
 from server.models import DoomedObject, IdempotencyKey, Shopper, TryOn, Upload, now
 from server.steward import ledger
 from server.steward.steward import Steward
@@ -229,9 +230,9 @@ def test_a_row_that_changes_under_our_hands_is_read_again(
     with stage(redis_url, postgres_url, store, tmp_path) as house:
         row = house.try_on()
 
-        def read_and_lose_time(session: Any, model: Any, ids: Any) -> Any:
-            found = read(session, model, ids)
-            if model is TryOn and house.read(row).status is TryOnStatus.QUEUED:
+        def read_and_lose_time(session: Any, kind: AnyKind, ids: Any) -> Any:
+            found = read(session, kind, ids)
+            if kind.model is TryOn and house.read(row).status is TryOnStatus.QUEUED:
                 try_ons.cancel(house.services, house.caller(house.sam), row.id)
             return found
 

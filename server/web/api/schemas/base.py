@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
 
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z]{3}_[0-9a-f]{24}$")]
 PRINTABLE = r"^[^\x00-\x1f\x7f]+$"
@@ -21,12 +21,12 @@ TRY_ON_ID = "try_51e0b7d3c4a24f6e9a8b7c6d"
 UPLOAD_KEY = "uploads/sit_0a1b2c3d4e5f60718293a4b5/Zk3uV0b1c2d3e4f5g6h7i8j9"
 
 
-def taken(*examples: dict[str, Any]) -> ConfigDict:
+def taken(*examples: dict[str, JsonValue]) -> ConfigDict:
     """Of a body that comes in: what it does not know is refused."""
     return ConfigDict(extra="forbid", json_schema_extra={"examples": list(examples)})
 
 
-def given(*examples: dict[str, Any]) -> ConfigDict:
+def given(*examples: dict[str, JsonValue]) -> ConfigDict:
     """Of a body that goes out."""
     return ConfigDict(json_schema_extra={"examples": list(examples)})
 

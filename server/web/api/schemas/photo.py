@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BaseModel, Field, StringConstraints
 
@@ -25,8 +25,8 @@ class PhotoOut(BaseModel):
     id: Id
     status: PhotoStatus
     reasons: list[ReasonOut]
-    hints: list[Any]
-    people: list[Any] = Field(description="Boxes [x, y, width, height], fractions of the photo.")
+    hints: list[object]
+    people: list[object] = Field(description="Boxes [x, y, width, height], fractions of the photo.")
     person: int | None
     width_px: int | None
     height_px: int | None

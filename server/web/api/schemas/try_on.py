@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import BaseModel, Field, StringConstraints, model_validator
 
@@ -21,8 +21,10 @@ from server.web.api.schemas.base import (
     taken,
 )
 
+T = TypeVar("T")
 
-def _option(default: Any, name: str) -> Any:
+
+def _option(default: T, name: str) -> T:
     """A field whose description says which engines honour it."""
     engines = sorted(engine for engine, honoured in HONOURED.items() if name in honoured)
     others = "another engine refuses it" if engines else "every one refuses it"

@@ -1,0 +1,42 @@
+"""What Redis answers, in types: redis-py's own allow for a client that decodes; ours never does.
+
+Knows no key and no row. Every function raises `redis.RedisError` where Redis is away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from redis import Redis
+from redis.typing import EncodableT, FieldT
+
+
+def read_hash(redis: Redis, key: str) -> dict[bytes, bytes]:
+    found: Any = redis.hgetall(key)
+    fields: dict[bytes, bytes] = found
+    return fields
+
+
+def read_set(redis: Redis, key: str) -> set[bytes]:
+    found: Any = redis.smembers(key)
+    members: set[bytes] = found
+    return members
+
+
+def read_list(redis: Redis, key: str) -> list[bytes]:
+    found: Any = redis.lrange(key, 0, -1)
+    members: list[bytes] = found
+    return members
+
+
+def take(redis: Redis, key: str) -> bytes | None:
+    """What stands there, once."""
+    found: Any = redis.getdel(key)
+    value: bytes | None = found
+    return value
+
+
+def fields_of(words: Mapping[str, str | float]) -> dict[FieldT, EncodableT]:
+    """A hash to be written, in redis-py's own type, which is invariant."""
+    return dict(words.items())
