@@ -96,7 +96,7 @@ def live(ws: WebSocket) -> None:
         ws.close(COME_AGAIN, "temporarily unavailable")
     except ConnectionClosed:
         pass
-    except Exception:
+    except Exception:  # the socket's edge: its page shall come again
         log.exception("a live socket fails")
         ws.close(FAILED, "internal error")
     finally:
