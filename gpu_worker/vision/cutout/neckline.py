@@ -122,9 +122,8 @@ def _shaded_corners(
         mask & ~above & (ys > front.line + 1.2 * front.depth) & (np.abs(xs - front.middle) < half)
     )
     chest &= ys < front.line + 0.7 * width
-    if (
-        not chest.any() or float(dark[chest].mean()) > _DARK_PRINT_SHARE
-    ):  # then a corner may be print
+    # Where the print is dark a corner may be of it.
+    if not chest.any() or float(dark[chest].mean()) > _DARK_PRINT_SHARE:
         return np.zeros_like(mask)
     beside = np.abs(xs - front.middle) < 1.02 * half
     near = grow(above, _CORNER_TW * width) & mask & ~above & beside
