@@ -155,7 +155,7 @@ def main(argv: list[str]) -> int:
 if __name__ == "__main__":
     try:
         code = main(sys.argv[1:])
-    except Exception:
+    except Exception:  # the process's edge: it must end by os._exit, and say why before
         logging.exception("ended by a fault of its own")
         code = 1
     logging.shutdown()

@@ -29,9 +29,7 @@ def tried(act: Callable[[], R], ends: Kinds = (), unless: Kinds = ()) -> R | Exc
     """
     try:
         return act()
-    except (
-        Exception
-    ) as error:  # the one edge of all loops and of their items: whoever asks tells it
+    except Exception as error:  # the edge of every loop and of its items: whoever asks tells of it
         if isinstance(error, ends) and not isinstance(error, unless):
             raise
         return error

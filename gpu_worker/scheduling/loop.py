@@ -18,6 +18,7 @@ from gpu_worker.scheduling.metrics import Metrics
 from gpu_worker.scheduling.plan import Scheduler
 from gpu_worker.scheduling.recovery import Recovery, Renew
 from gpu_worker.scheduling.run import Run, Stepped
+from gpu_worker.scheduling.side_thread import SideThread
 
 log = logging.getLogger(__name__)
 

@@ -52,7 +52,8 @@ class Claimer:
     listens: threading.Event = field(default_factory=threading.Event)
 
     def claim_loop(self) -> None:
-        forever(self.claim_turn, _backoff("claiming: %(error)s", "claiming"), self.signals.stopping)
+        backoff = _backoff("claiming: %(error)s", "claiming")
+        forever(lambda: self.claim_turn(time.monotonic()), backoff, self.signals.stopping)
         log.info("told to stop: claims no more, %d jobs in hand", len(self.book))
 
     def bell_loop(self) -> None:
@@ -60,9 +61,9 @@ class Claimer:
         silent = _backoff(None, "hearing the bell")  # that Redis is away, the claiming thread says
         forever(self.bell_turn, silent, self.signals.stopping)
 
-    def claim_turn(self) -> None:
-        """Raises RedisError."""
-        if self.intervals.is_due("recover", self.maintenance_s):
+    def claim_turn(self, now: float) -> None:
+        """`now`: by the monotonic clock. Raises RedisError."""
+        if self.intervals.is_due("recover", self.maintenance_s, now):
             self._recover()
         if self.signals.may_claim:
             self._claim()

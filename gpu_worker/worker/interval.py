@@ -1,8 +1,6 @@
-"""What a thread does now and then: whether it is time."""
+"""What a thread does now and then: whether it is time. Pure: time is passed in."""
 
 from __future__ import annotations
-
-import time
 
 
 class Intervals:
@@ -11,10 +9,9 @@ class Intervals:
     def __init__(self) -> None:
         self._due: dict[str, float] = {}
 
-    def is_due(self, what: str, every_s: float) -> bool:
+    def is_due(self, what: str, every_s: float, now: float) -> bool:
         """True at most once in `every_s`, the first time at once."""
-        now = time.monotonic()
-        if now < self._due.get(what, 0.0):
+        if now < self._due.get(what, float("-inf")):
             return False
         self._due[what] = now + every_s
         return True

@@ -58,12 +58,14 @@ class Keeper:
 
     def keep_loop(self) -> None:
         backoff = Backoff(log, (RedisError,), "keeping: %(error)s", WATCH_S, WATCH_S, "keeping")
-        forever(self.keep_turn, backoff, self.signals.ended, every_s=WATCH_S)
+        forever(
+            lambda: self.keep_turn(time.monotonic()), backoff, self.signals.ended, every_s=WATCH_S
+        )
 
-    def keep_turn(self) -> None:
-        """Raises RedisError."""
-        self._end_if_hung()
-        self._watch()
+    def keep_turn(self, now: float) -> None:
+        """`now`: by the monotonic clock. Raises RedisError."""
+        self._end_if_hung(now)
+        self._watch(now)
 
     def say_hello(self) -> None:
         """Registers us, before the first job. Raises RedisError: Redis is not there."""
@@ -86,23 +88,23 @@ class Keeper:
         request = self.book.get(job_id)
         return request is not None and self._cancel(request)
 
-    def _watch(self) -> None:
+    def _watch(self, now: float) -> None:
         self._take_out_cancelled()
-        if self.intervals.is_due("policy", POLICY_S):
+        if self.intervals.is_due("policy", POLICY_S, now):
             self.reader.read(time.time())
-        if self.intervals.is_due("lease", self.settings.lease_s / 3):
+        if self.intervals.is_due("lease", self.settings.lease_s / 3, now):
             self._keep_leases()
-        if self.intervals.is_due("beat", BEAT_S):
+        if self.intervals.is_due("beat", BEAT_S, now):
             self.rq.say_alive(self.engine.name)
-        if self.intervals.is_due("about", ABOUT_S):
+        if self.intervals.is_due("about", ABOUT_S, now):
             self._say_about()
             self.rq.say_how(bool(len(self.book)))
             self._settle_the_bill()
 
-    def _end_if_hung(self) -> None:
+    def _end_if_hung(self, now: float) -> None:
         """No signal can interrupt a hung kernel; the lease brings its jobs to another worker."""
         since = min(self.signals.stepping_since, self.runner.side_busy_since)
-        if time.monotonic() - since > self.settings.hard_deadline_s:
+        if now - since > self.settings.hard_deadline_s:
             log.critical("a step hangs for %s s: ending", self.settings.hard_deadline_s)
             os._exit(EXIT_HUNG)
 

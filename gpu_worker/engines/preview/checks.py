@@ -20,8 +20,9 @@ from gpu_worker.vision.planes import Mask, close, components, lab, largest, leng
 from gpu_worker.vision.pose import Person
 from gpu_worker.vision.pose.labels import LOWER, UPPER
 
+# Numbers without an origin of their own: by eye on the sheets (docs/preview.md).
 _SEEN = 0.5
-_LIKE_BEFORE = 4.0  # Lab: what changed less still shows the old garment
+_LIKE_BEFORE_LAB = 4.0  # what changed less still shows the old garment
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +126,7 @@ def residue(photo: Pixels, person: Person, drawing: Drawing, category: Category)
     before, after = (
         lab(person.frame.crop(pixels)[bare][None]) for pixels in (photo, drawing.pixels)
     )
-    same = length(after - before) < _LIKE_BEFORE
+    same = length(after - before) < _LIKE_BEFORE_LAB
     return float(same.sum()) / int(old.sum())
 
 

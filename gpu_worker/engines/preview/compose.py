@@ -17,6 +17,7 @@ from gpu_worker.engines.preview.strips import Strip, strips
 from gpu_worker.vision.planes import Bytes, Floats, Mask, floats
 from gpu_worker.vision.pose.body import Frame
 
+# Numbers without an origin of their own: by eye on the sheets (docs/preview.md).
 _BACK_DARKER = 0.8
 
 

@@ -24,6 +24,7 @@ from gpu_worker.vision.planes import Bytes, Floats, Mask, blur, floats, grow, sh
 from gpu_worker.vision.pose import Person
 from gpu_worker.vision.pose.labels import LOWER
 
+# Numbers without an origin of their own: by eye on the sheets (docs/preview.md).
 _SEEN = 0.5
 _REACH_PX = 2.0  # of the canvas: soft edges between px
 _FOLDS_SW = 0.03

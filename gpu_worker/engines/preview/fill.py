@@ -28,9 +28,10 @@ from gpu_worker.vision.planes import grow as grown
 from gpu_worker.vision.pose import Person
 from gpu_worker.vision.pose.labels import LOWER, SKIN, UPPER
 
+# Numbers without an origin of their own: by eye on the sheets (docs/preview.md).
 _WALL_MARGIN_SW = 0.08
-_GHOST_SW, _GHOST_STEP = 0.16, 2.5  # how far outside, and how many levels unlike the wall
-_BUSY = 6.0  # levels: a busier wall shows no ghosts
+_GHOST_SW, _GHOST_STEP_LEVELS = 0.16, 2.5  # how far outside, and how many levels unlike the wall
+_BUSY_LEVELS = 6.0  # a busier wall shows no ghosts
 _EDGE_DARKER, _EDGE_SW = 0.25, 0.05
 _RIM_SW = 0.03  # of a limb's outline, where it mixes with the wall
 _SEAM_SW = 0.05  # over which painted arm and plain skin blend
@@ -38,8 +39,8 @@ _OUTLINE_SW = 0.02  # smaller corners of an invented outline are rounded
 _COVERED = 0.5
 _LEAST_LIT = 0.82  # of the skin's own tone: beside the torso a forearm lies in its shadow
 _FORM_SW, _FORM = 0.05, (0.88, 1.06)
-_GRAIN_SW, _MOST_GRAIN = 0.012, 2.0
-_SHADED = 7.0  # L
+_GRAIN_SW, _MOST_GRAIN_LEVELS = 0.012, 2.0
+_SHADED_L = 7.0
 _NECK_SW = 0.40  # half as wide as what the chin may shade
 _SURE_SW = 0.035  # so far from its outline skin has its own tone
 
@@ -77,10 +78,10 @@ def ghosts(pixels: Bytes, person: Person, before: Mask, kept: Mask) -> Mask:
     near = grown(before, _GHOST_SW * sw) & ~person.person
     if not near.any():
         return near
-    if _texture_of_wall(pixels, ~grown(person.person, _GHOST_SW * sw)) > _BUSY:
+    if _texture_of_wall(pixels, ~grown(person.person, _GHOST_SW * sw)) > _BUSY_LEVELS:
         return np.zeros_like(near)
     difference = cv2.absdiff(blur(pixels, 0.7), _wall(pixels, grown(person.person, _GHOST_SW * sw)))
-    unlike = np.maximum.reduce(cv2.split(difference)) > _GHOST_STEP
+    unlike = np.maximum.reduce(cv2.split(difference)) > _GHOST_STEP_LEVELS
     return near & grown(unlike & near, 0.03 * sw) & ~grown(kept, 0.02 * sw)
 
 
@@ -151,7 +152,7 @@ def _grain(pixels: Bytes, skin: Mask, sw: float) -> Floats:
     """(h, w, 1) levels: as rough as the skin that is seen, the same for the same photo."""
     grey = floats(pixels[..., 1])
     rough = (grey - blur(grey, _GRAIN_SW * sw))[skin]
-    sigma = min(float(np.median(np.abs(rough))) * 1.5, _MOST_GRAIN) if len(rough) else 0.0
+    sigma = min(float(np.median(np.abs(rough))) * 1.5, _MOST_GRAIN_LEVELS) if len(rough) else 0.0
     noise = np.random.Generator(np.random.Philox(seed=1)).standard_normal(grey.shape, np.float32)
     return floats(blur(noise, 0.7) * 1.6 * sigma)[..., None]
 
@@ -160,7 +161,7 @@ def _well_lit(pixels: Bytes, sure: Mask, person: Person, zone: Zones) -> Mask:
     """Without the shadow under the chin: a chest continued from it looks dirty."""
     usual = float(np.median(person.tones[:, 0]))
     neck = np.abs(zone.x) < _NECK_SW * person.body.sw
-    lit = sure & ((lab(pixels)[..., 0] > usual - _SHADED) | ~neck)
+    lit = sure & ((lab(pixels)[..., 0] > usual - _SHADED_L) | ~neck)
     return lit if lit.sum() > 0.2 * sure.sum() else sure
 
 

@@ -17,9 +17,10 @@ from gpu_worker.vision.cutout import Garment
 from gpu_worker.vision.cutout.shape import Shape
 from gpu_worker.vision.planes import Floats, Numbers, floats, smoothstep
 
+# Numbers without an origin of their own: by eye on the sheets (docs/preview.md).
 _EASE = {"sleeved": 1.20, "bare": 1.10, "dress": 1.05}
 _SHOULDER_SW = 0.57
-_SHOULDER_U = 0.48  # sw: where the garment's shoulder point rests on the body
+_SHOULDER_U_SW = 0.48  # where the garment's shoulder point rests on the body
 _MIX = (0.97, 1.12)
 _LARGER = 1.22
 _LARGER_BARE = 1.40  # a vest is cut wide and worn close
@@ -65,7 +66,7 @@ def _fit_top(garment: Garment, body: Measures, waist: float) -> Fit:
     kind = _kind(garment)
     s = _scale(shape, body, _EASE[kind])
     y0 = float(shape.shoulder[:, 1].mean())
-    by0 = float(np.mean([body.top_at(side, _SHOULDER_U * body.sw) for side in (0, 1)]))
+    by0 = float(np.mean([body.top_at(side, _SHOULDER_U_SW * body.sw) for side in (0, 1)]))
     s, ky = _length(garment, body, waist, s, y0, by0)
     first_y = _HIGHEST_TL * body.tl
     bare = Fit(s, ky, y0, by0, first_y, np.zeros((2, 1), dtype=np.float32))

@@ -15,18 +15,19 @@ from scipy.ndimage import gaussian_filter1d
 from gpu_worker.vision.cutout.sleeves import SAMPLES, resample
 from gpu_worker.vision.planes import Floats, Mask, Numbers, floats, remap
 
+# Numbers without an origin of their own: by eye on the sheets (docs/preview.md).
 ARM_SW = (0.165, 0.15, 0.125, 0.085)
 LEG_SW = (0.25, 0.21, 0.165, 0.105)
 _POINTS = 80
-_STEADY = 4  # points
+_STEADY_POINTS = 4
 _OUTER, _INNER = (0.80, 1.30), (0.85, 1.35)
 _EITHER = (0.10, 2.0)
 _LONG = 0.72
 _WORN_LENGTH = 0.90  # of the flat length: round the shoulder some of it is lost
 _COLUMNS = 15
 _OVER_EDGE = 0.12
-_INSIDE_TORSO = 2
-_BEYOND_END = 3
+_INSIDE_TORSO_ROWS = 2
+_BEYOND_END_ROWS = 3
 _SEAM_FADE_SW = 0.40
 _OUTER_FADE_SW, _INNER_FADE_SW = 0.22, 0.60
 _EASE_SW = 0.012
@@ -123,7 +124,7 @@ def _width(
     outside = remap(mask.astype(np.float32), x, y) < 0.5
     outside[:, -1] = True
     width = np.clip(np.argmax(outside, axis=1), bounds[0] * model, bounds[1] * model)
-    width[:first] = np.median(width[first : first + _STEADY]) if first else width[:first]
+    width[:first] = np.median(width[first : first + _STEADY_POINTS]) if first else width[:first]
     return floats(gaussian_filter1d(width, 4.0 if not first else 1.5, mode="nearest"))
 
 
@@ -230,7 +231,7 @@ def _with_end(source: Floats, target: Floats) -> tuple[Floats, Floats]:
     extended = []
     for grid in (source, target):
         step = (grid[-1] - grid[-3]) / 2
-        beyond = [grid[-1] + step * (i + 1) * 0.5 for i in range(_BEYOND_END)]
+        beyond = [grid[-1] + step * (i + 1) * 0.5 for i in range(_BEYOND_END_ROWS)]
         extended.append(floats(np.concatenate([grid, beyond])))
     return extended[0], extended[1]
 
@@ -244,7 +245,9 @@ def _with_overlap(
     if float(inwards[0]) < 0:
         inwards = -inwards
     depth = 0.05 * sw / scale
-    rows = [source[0] + inwards * depth * (_INSIDE_TORSO - i) for i in range(_INSIDE_TORSO)]
+    rows = [
+        source[0] + inwards * depth * (_INSIDE_TORSO_ROWS - i) for i in range(_INSIDE_TORSO_ROWS)
+    ]
     inside = floats(rows)
     moved = forward(floats(inside.reshape(-1, 2))).reshape(inside.shape)
     return floats(np.concatenate([inside, source])), floats(np.concatenate([moved, target]))

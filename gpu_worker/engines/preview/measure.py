@@ -17,6 +17,7 @@ from gpu_worker.vision.pose.body import Body
 from gpu_worker.vision.pose.labels import HAIR, LOWER
 from gpu_worker.vision.pose.silhouette import core, limb_core
 
+# Numbers without an origin of their own: by eye on the sheets (docs/preview.md).
 STEP_TL = 0.01
 _LOWEST_TL = 3.2
 _MODEL_V = (0.0, 0.2, 0.55, 0.8, 1.0, 1.25)

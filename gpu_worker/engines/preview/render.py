@@ -17,6 +17,7 @@ from gpu_worker.vision.cutout import Garment
 from gpu_worker.vision.planes import Bytes, Floats, floats, membrane, remap, resize, resize_bytes
 from gpu_worker.vision.pose.body import Frame
 
+# Numbers without an origin of their own: by eye on the sheets (docs/preview.md).
 _SHARPER = 1.25  # texture px per photo px: more would alias, less would blur
 _BLED_PX = 256  # of the picture that bleeds colours outwards: there is no detail in it
 _SURELY_INSIDE = 0.99

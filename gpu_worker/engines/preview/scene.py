@@ -30,6 +30,7 @@ from gpu_worker.vision.pose import Person
 from gpu_worker.vision.pose.body import EARS, MOUTH, NOSE, WRISTS
 from gpu_worker.vision.pose.labels import FEET, FRINGE, HAIR, LOWER, SKIN, UPPER
 
+# Numbers without an origin of their own: by eye on the sheets (docs/preview.md).
 _PIT_TL = 0.27
 _ARM_PITS_TL = (0.32, 0.58)  # below them a gap beside a bare arm shows the wall
 _ARM_SW = 0.16
@@ -43,7 +44,6 @@ _CHIN = 1.1  # below the mouth, of what the nose lies above it
 _FACE = 1.12  # of the distance between the ears
 _OLD_GROWN_SW = 0.03
 _COVERED = 0.98
-_HAND_OVERLAP_SW = 0.0
 _TRIM_GROWN_SW = 0.04
 _BELOW_HEM_TL = 0.02
 
@@ -133,7 +133,7 @@ def _beyond_sleeve(worn: Worn, y: Floats, side: int) -> Mask:
     if side == 1:
         xs = y.shape[1] - 1 - xs
     ahead = (xs - point[0]) * ahead_x + (ys - point[1]) * ahead_y
-    return np.asarray(ahead > -_HAND_OVERLAP_SW * worn.measures.sw)
+    return np.asarray(ahead > 0)
 
 
 def _erased(

@@ -12,6 +12,7 @@ from gpu_worker.vision.planes import Bytes, Floats, Mask, blur, distance_inside,
 from gpu_worker.vision.pose import Person
 
 GAMMA = 2.2
+# Numbers without an origin of their own: by eye on the sheets (docs/preview.md).
 _SLEEVE, _SLEEVE_SW = 0.34, 0.035
 _EDGE, _EDGE_SW = 0.16, 0.045
 _HAND, _HAND_SW = 0.22, 0.03

@@ -17,6 +17,7 @@ from gpu_worker.vision.planes import Bytes, Floats, Mask, floats, remap, smooths
 from gpu_worker.vision.pose import Person
 from gpu_worker.vision.pose.labels import SKIN
 
+# Numbers without an origin of their own: by eye on the sheets (docs/preview.md).
 _TUBE_SW = 0.05
 _SKIN_SHARE = 0.8
 _SKIN_REST = 0.6  # of all that the photo shows of it from there: a glint on jeans is no skin

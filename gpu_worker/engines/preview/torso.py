@@ -16,6 +16,7 @@ from gpu_worker.vision.cutout.shape import Shape
 from gpu_worker.vision.planes import Floats, Numbers, floats, smoothstep
 from gpu_worker.vision.pose.body import Body
 
+# Numbers without an origin of their own: by eye on the sheets (docs/preview.md).
 _TIGHTEST = 0.66
 _LEAST_WORN_PX = 1.0  # where an odd shape's row is empty
 _OVER_BODY_SW = 0.018

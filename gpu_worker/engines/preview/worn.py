@@ -21,6 +21,7 @@ from gpu_worker.vision.planes import Floats, Mask, blur, floats, to_segment
 from gpu_worker.vision.pose import Person
 from gpu_worker.vision.pose.labels import SKIN
 
+# Numbers without an origin of their own: by eye on the sheets (docs/preview.md).
 _SEAM_STRIP_SW = 0.06
 _OVER_SEAM_SW = 0.008  # more of the torso's map would stand out beside a narrower limb
 _HANGS_OVER_TL = 0.95

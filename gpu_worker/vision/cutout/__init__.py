@@ -1,6 +1,7 @@
 """What can be read from a garment's picture: its outline and its parts.
 
-Shared by tailor and engines. Knows garments; no shopper's photo, no queue, no store.
+Shared by tailor and engines. Knows garments; no shopper's photo, no queue, no store. Lengths are in
+units of the garment itself: `gw` and `gh`, its width and height, and `tw`, its torso's width.
 """
 
 from gpu_worker.vision.cutout.garment import Garment, fits, read, read_garment

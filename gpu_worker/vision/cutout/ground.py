@@ -32,19 +32,20 @@ from gpu_worker.vision.planes import (
 )
 
 LONG_SIDE_PX = 900  # the garment's canvas: its outline is read at this size
+# Numbers without an origin of their own: by eye on the sheets (docs/preview.md).
 _BORDER = 0.02  # of the shorter side
-_PLAIN = 25.0  # Lab distance within which four fifths of a plain border lie
-_NEAR = 2.0
-_CLEAR = 9.0  # Lab: what differs less is kept only where it is no thin line
+_PLAIN_LAB = 25.0  # Lab distance within which four fifths of a plain border lie
+_NEAR_LAB = 2.0
+_CLEAR_LAB = 9.0  # what differs less is kept only where it is no thin line
 _THREAD_PX = 2.0
 _SHADOW_CHROMA = 2.5
-_LEAST, _MOST = 0.02, 0.92  # of the picture
+_LEAST_SHARE, _MOST_SHARE = 0.02, 0.92  # of the picture
 _RIM_PX = 3.0  # px of the canvas in which garment and ground may mix
-_DISTINCT = 12.0  # Lab: less, and a mixed px cannot be told from a pure one
-_GAP_WIDE = 0.08  # of the garment's width
+_DISTINCT_LAB = 12.0  # less, and a mixed px cannot be told from a pure one
+_GAP_WIDE_GW = 0.08
 _GAP_TALL = 2.0  # times its width: a petal at a hem is no gap
-_HOLE = 0.004  # of the garment: smaller spots of the ground's colour are print
-_HOLE_TALL = 0.12  # of its height: so are lower ones
+_HOLE_SHARE = 0.004  # of the garment: smaller spots of the ground's colour are print
+_HOLE_TALL_GH = 0.12  # so are lower ones
 _LEAST_PX = 100  # a smaller picture would be a blur on the shopper
 
 
@@ -75,9 +76,9 @@ def cut(pixels: Pixels) -> Cut:
     mask = _without_holes_of_ground(_body(seen, ground, spread), seen, ground, spread)
     mask = _without_shaded_gap(mask, seen, ground)
     share = float(mask.mean())
-    if share < _LEAST:
+    if share < _LEAST_SHARE:
         raise Refusal(Reason.GARMENT_NOT_FOUND, f"{share:.1%} of the picture differ from it")
-    if share > _MOST:
+    if share > _MOST_SHARE:
         raise Refusal(Reason.GARMENT_BACKGROUND_NOT_PLAIN, "the garment fills the picture")
     return Cut(canvas, _soft(mask, seen, ground), mask, scale)
 
@@ -87,7 +88,7 @@ def _ground(seen: Floats) -> tuple[Floats, float]:
     border = _border(seen)
     colour = floats(np.median(border, axis=0))
     spread = float(np.percentile(np.linalg.norm(border - colour, axis=1), 80))
-    if spread > _PLAIN:
+    if spread > _PLAIN_LAB:
         raise Refusal(Reason.GARMENT_BACKGROUND_NOT_PLAIN, f"the border spreads {spread:.0f}")
     return colour, spread
 
@@ -106,14 +107,14 @@ def _body(seen: Floats, ground: Floats, spread: float) -> Mask:
     rim[-1] = True
     outside = connected_to(near, rim)
     rest = close(~outside, 1)
-    distinct = rest & (length(seen - ground) > max(_CLEAR, 4 * spread))
+    distinct = rest & (length(seen - ground) > max(_CLEAR_LAB, 4 * spread))
     return largest(open_(rest, _THREAD_PX) | distinct)
 
 
 def _like_ground(seen: Floats, ground: Floats, spread: float) -> Mask:
     """The ground's colour, or a soft shadow on it: a little darker, no more colourful."""
     difference = seen - ground
-    near = length(difference) < max(_NEAR, 2.5 * spread)
+    near = length(difference) < max(_NEAR_LAB, 2.5 * spread)
     return np.asarray(near | _soft_shadow(difference, seen))
 
 
@@ -138,12 +139,12 @@ def _without_holes_of_ground(mask: Mask, seen: Floats, ground: Floats, spread: f
     """
     near = mask & (length(seen - ground) < max(2.0, 1.5 * spread))
     labels, areas = components(near)
-    least = _HOLE_TALL * int(mask.any(axis=1).sum())
-    for label in 1 + np.flatnonzero(areas[1:] > _HOLE * mask.sum()):
+    least = _HOLE_TALL_GH * int(mask.any(axis=1).sum())
+    for label in 1 + np.flatnonzero(areas[1:] > _HOLE_SHARE * mask.sum()):
         tall = int((labels == label).any(axis=1).sum())
         if tall < least or not _narrow(tall, int(areas[label])):
             labels[labels == label] = 0
-    hole = areas > _HOLE * mask.sum()
+    hole = areas > _HOLE_SHARE * mask.sum()
     hole[0] = False
     return np.asarray(mask & ~hole[labels])
 
@@ -156,10 +157,10 @@ def _without_shaded_gap(mask: Mask, seen: Floats, ground: Floats) -> Mask:
     shaded = mask & _shadow_colour(seen - ground)
     if not shaded.any():
         return mask
-    most = _GAP_WIDE * float(np.ptp(np.flatnonzero(mask.any(axis=0))))
+    most = _GAP_WIDE_GW * float(np.ptp(np.flatnonzero(mask.any(axis=0))))
     own = coarse_membrane(seen, shrink(mask & ~shaded, _RIM_PX))
     shaded &= length(seen - own) > 2 * length(seen - ground)
-    shaded &= length(own - ground) > 2 * _DISTINCT
+    shaded &= length(own - ground) > 2 * _DISTINCT_LAB
     labels, _ = components(shaded & _between(mask & ~shaded, round(most)))
     below = np.zeros_like(mask)
     below[:-1] = ~mask[1:]
@@ -188,7 +189,7 @@ def _soft(mask: Mask, seen: Floats, ground: Floats) -> Floats:
     own = coarse_membrane(seen, inner) - ground
     length2 = np.maximum((own**2).sum(axis=2), 1e-3)
     mixed = np.clip(((seen - ground) * own).sum(axis=2) / length2, 0, 1)
-    distinct = smoothstep(_DISTINCT, 2 * _DISTINCT, np.sqrt(length2))
+    distinct = smoothstep(_DISTINCT_LAB, 2 * _DISTINCT_LAB, np.sqrt(length2))
     share = np.clip((mixed - 0.35) / 0.55, 0, 1) * distinct + (1 - distinct)
     alpha = np.where(inner, 1.0, share) * mask
     return np.clip(blur(alpha, 0.6), 0, 1)

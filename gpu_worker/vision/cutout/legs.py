@@ -13,11 +13,12 @@ from gpu_worker.vision.cutout.outline import axis_of, extent, run
 from gpu_worker.vision.cutout.sleeves import TracedLimb, edge_curves, flip
 from gpu_worker.vision.planes import Floats, Mask, connected_to, floats, polygon
 
-_GAP_HIGH = 0.10  # of the height: a shorter gap is a slit
+# Numbers without an origin of their own: by eye on the sheets (docs/preview.md).
+_GAP_HIGH_GH = 0.10  # a shorter gap is a slit
 _GAP_BAND = 0.12  # of the waist's width: how far beside the middle legs may part
-_LONG_LEGS = 0.30  # of an overall's height: no slit is so long
-_APART = 0.3  # of the width
-_GAP_WIDE = 0.035  # of the width: a shorter gap as narrow as this is a skirt's slit
+_LONG_LEGS_GH = 0.30  # no slit is so long
+_APART_GW = 0.3
+_GAP_WIDE_GW = 0.035  # a shorter gap as narrow as this is a skirt's slit
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ def find_fork(mask: Mask, axis: float | None = None, waist: int | None = None) -
     band = mask[top : bottom + 1, first : round(axis) + reach + 1]
     whole = np.flatnonzero(band.all(axis=1))
     row = int(whole[-1]) if len(whole) else 0
-    if len(band) - 1 - row <= _GAP_HIGH * (bottom - top):
+    if len(band) - 1 - row <= _GAP_HIGH_GH * (bottom - top):
         return None
     gap = np.flatnonzero(~band[row + 1])
     return floats([first + np.median(gap), top + row + 1])
@@ -49,17 +50,17 @@ def fork_of_overall(mask: Mask) -> Floats | None:
     fork = find_fork(mask)
     if fork is None:
         return None
-    long = bottom - float(fork[1]) > _LONG_LEGS * (bottom - top)
-    return fork if long or _gap_wide(mask, fork, bottom) > _GAP_WIDE * (right - left) else None
+    long = bottom - float(fork[1]) > _LONG_LEGS_GH * (bottom - top)
+    return fork if long or _gap_wide(mask, fork, bottom) > _GAP_WIDE_GW * (right - left) else None
 
 
 def has_legs(mask: Mask) -> bool:
     """Whether what should be a top is trousers: sleeves that hang below a hem part far apart."""
     left, top, right, bottom = extent(mask)
     fork = find_fork(mask)
-    if fork is None or bottom - float(fork[1]) < _LONG_LEGS * (bottom - top):
+    if fork is None or bottom - float(fork[1]) < _LONG_LEGS_GH * (bottom - top):
         return False
-    return _gap_wide(mask, fork, bottom, 0.1) < _APART * (right - left)
+    return _gap_wide(mask, fork, bottom, 0.1) < _APART_GW * (right - left)
 
 
 def _gap_wide(mask: Mask, fork: Floats, bottom: int, share: float = 0.5) -> float:

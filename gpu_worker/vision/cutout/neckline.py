@@ -26,21 +26,22 @@ from gpu_worker.vision.planes import (
     shrink,
 )
 
+# Numbers without an origin of their own: by eye on the sheets (docs/preview.md).
 _WIDTHS = (1.0, 0.92, 0.84)
 _POWERS = (0.9, 1.1, 1.3, 1.7, 2.2, 3.0)
 _SAMPLES = 60
-_TOLERANCE = 0.006  # of the garment's width
-_DEEPEST = 0.85  # of the garment's width
-_LEAST_STEP = 1.3  # Lab per px
+_TOLERANCE_TW = 0.006
+_DEEPEST_TW = 0.85
+_LEAST_STEP_LAB = 1.3  # Lab per px
 _ABOVE_USUAL = 1.5
 _CLEAR = 0.42  # of the clearest edge
-_SHALLOWEST = 0.05  # of the garment's width
-_ROUND_DEEPEST, _V_POWER = 0.45, 1.7  # deeper ones are V-shaped
-_RIM = 0.012  # of the garment's width: the outline is no neckline
-_TOLERANCES = (9.0, 6.0, 4.0)  # Lab: how much the inside of a back may vary
-_LINING_DEEP, _LINING_LARGE = 0.42, 0.16  # of the garment's width; of its square
-_CORNER, _CORNERS_SMALL = 0.06, 0.012  # of the garment's width; of its square
-_MUCH_DARKER, _DARK_PRINT = 12.0, 0.03  # L; of the chest
+_SHALLOWEST_TW = 0.05
+_ROUND_DEEPEST_TW, _V_POWER = 0.45, 1.7  # deeper ones are V-shaped
+_RIM_TW = 0.012  # the outline is no neckline
+_TOLERANCES_LAB = (9.0, 6.0, 4.0)  # Lab: how much the inside of a back may vary
+_LINING_DEEP_TW, _LINING_LARGE_TW2 = 0.42, 0.16
+_CORNER_TW, _CORNERS_SMALL_TW2 = 0.06, 0.012
+_MUCH_DARKER_L, _DARK_PRINT_SHARE = 12.0, 0.03  # L; of the chest
 _BOWL = 0.55  # of its depth: higher up at both ends
 _SHALLOW = 0.30  # of the neck's width
 
@@ -74,20 +75,20 @@ class Neckline:
 
 def find_neckline(pixels: Bytes, mask: Mask, necks: Floats, width: float) -> Neckline:
     """necks: (2, 2) left and right neck point; width: of the torso, px."""
-    inside = shrink(mask, _RIM * width)
+    inside = shrink(mask, _RIM_TW * width)
     gradients = _gradients(lab(pixels)) * inside[..., None, None]
-    reach = np.arange(-1, 2) * max(1.0, _TOLERANCE * width)
+    reach = np.arange(-1, 2) * max(1.0, _TOLERANCE_TW * width)
     usual = float(np.percentile(np.linalg.norm(gradients, axis=(2, 3))[inside], 60))
     tried: list[tuple[float, Neckline]] = []
     for shape in _shapes(necks):
-        depths = np.arange(_SHALLOWEST * width, _DEEPEST * width, max(1.0, 0.008 * width))
+        depths = np.arange(_SHALLOWEST_TW * width, _DEEPEST_TW * width, max(1.0, 0.008 * width))
         scores = _scores(gradients, shape, depths, reach)
         tried += [
             (float(score), replace(shape, depth=float(depth), found=True))
             for score, depth in zip(scores, depths, strict=True)
-            if depth < _ROUND_DEEPEST * width or shape.power <= _V_POWER
+            if depth < _ROUND_DEEPEST_TW * width or shape.power <= _V_POWER
         ]
-    return _deepest(tried, max(_LEAST_STEP, _ABOVE_USUAL * usual)) or _assumed(mask, necks)
+    return _deepest(tried, max(_LEAST_STEP_LAB, _ABOVE_USUAL * usual)) or _assumed(mask, necks)
 
 
 def inside_of_back(pixels: Bytes, mask: Mask, front: Neckline, necks: Floats, width: float) -> Mask:
@@ -97,7 +98,7 @@ def inside_of_back(pixels: Bytes, mask: Mask, front: Neckline, necks: Floats, wi
     above = front.above(mask.shape) & mask
     half = float(necks[1, 0] - necks[0, 0]) / 2
     seen = blur(lab(pixels), 1.0)
-    for tolerance in _TOLERANCES:
+    for tolerance in _TOLERANCES_LAB:
         lining = _lining(seen, mask, front, half, width, tolerance)
         edge = None if lining is None else _lower_edge(lining, front, half)
         if edge is not None:
@@ -113,20 +114,21 @@ def _shaded_corners(
 ) -> Mask:
     """Beside the curve, what is much darker than the front's edge: there the back lies deepest."""
     xs, ys = coordinates(mask.shape)
-    rim = grow(above, _CORNER * width) & mask & ~above & (np.abs(xs - front.middle) < 0.5 * half)
+    rim = grow(above, _CORNER_TW * width) & mask & ~above & (np.abs(xs - front.middle) < 0.5 * half)
     if not rim.any():
         return np.zeros_like(mask)
-    dark = seen[..., 0] < float(np.median(seen[rim][:, 0])) - _MUCH_DARKER
+    dark = seen[..., 0] < float(np.median(seen[rim][:, 0])) - _MUCH_DARKER_L
     chest = (
         mask & ~above & (ys > front.line + 1.2 * front.depth) & (np.abs(xs - front.middle) < half)
     )
     chest &= ys < front.line + 0.7 * width
-    if not chest.any() or float(dark[chest].mean()) > _DARK_PRINT:  # then a corner may be print
+    # Where the print is dark a corner may be of it.
+    if not chest.any() or float(dark[chest].mean()) > _DARK_PRINT_SHARE:
         return np.zeros_like(mask)
     beside = np.abs(xs - front.middle) < 1.02 * half
-    near = grow(above, _CORNER * width) & mask & ~above & beside
+    near = grow(above, _CORNER_TW * width) & mask & ~above & beside
     corners = connected_to(near & dark & (ys < front.line + 0.9 * front.depth), grow(above, 2))
-    return corners if corners.sum() < _CORNERS_SMALL * width**2 else np.zeros_like(mask)
+    return corners if corners.sum() < _CORNERS_SMALL_TW2 * width**2 else np.zeros_like(mask)
 
 
 def _lining(
@@ -135,15 +137,15 @@ def _lining(
     """The px that go on from the top of the back in its colour; None where they leak out."""
     xs, ys = coordinates(mask.shape)
     top = np.argmax(mask, axis=0)[None, :]
-    zone = mask & (np.abs(xs - front.middle) < half) & (ys < front.line + _LINING_DEEP * width)
+    zone = mask & (np.abs(xs - front.middle) < half) & (ys < front.line + _LINING_DEEP_TW * width)
     band = (ys > top + 0.012 * width) & (ys < top + 0.03 * width)
     seeds = zone & band & (np.abs(xs - front.middle) < 0.5 * half)
     if not seeds.any():
         return None
     colour = np.median(seen[seeds], axis=0)
     region = connected_to(zone & (length(seen - colour) < tolerance), seeds)
-    lowest = front.line + (_LINING_DEEP - 0.02) * width
-    leaks = region.sum() > _LINING_LARGE * width**2 or bool(region[int(lowest) :].any())
+    lowest = front.line + (_LINING_DEEP_TW - 0.02) * width
+    leaks = region.sum() > _LINING_LARGE_TW2 * width**2 or bool(region[int(lowest) :].any())
     return None if leaks or region.sum() < 0.5 * seeds.sum() else region
 
 

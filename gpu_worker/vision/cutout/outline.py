@@ -14,16 +14,17 @@ from scipy.ndimage import gaussian_filter1d
 
 from gpu_worker.vision.planes import Floats, Mask, floats
 
-_JUMP = 0.035  # of the width: the run grows by a sleeve
-_JUMP_ROWS = 0.025  # of the height
-_JOIN_LOWEST = 0.97  # of the height: hanging sleeves part from the torso just above its hem
-_HEM_CORNERS = 0.85  # of the height: below it a jump may be the corner of a slanting hem
-_STAYS_OUT = 0.2  # of the height: so far up a sleeve stays outside; a flounce does not
-_ARMHOLE = 0.48  # of the torso's width: how deep the arm pit lies where a sleeve hides it
-_NECK_REACH = 0.40  # of the torso's width, from the axis
-_NECK_LEAST = 0.13
-_SLIDE = 0.24
-_STEEP = 1.0
+# Numbers without an origin of their own: by eye on the sheets (docs/preview.md).
+_JUMP_GW = 0.035  # the run grows by a sleeve
+_JUMP_GH = 0.025
+_JOIN_LOWEST_GH = 0.97  # hanging sleeves part from the torso just above its hem
+_HEM_CORNERS_GH = 0.85  # below it a jump may be the corner of a slanting hem
+_STAYS_OUT_GH = 0.2  # so far up a sleeve stays outside; a flounce does not
+_ARMHOLE_TW = 0.48  # how deep the arm pit lies where a sleeve hides it
+_NECK_REACH_TW = 0.40  # from the axis
+_NECK_LEAST_TW = 0.13
+_SLIDE_TW = 0.24
+_STEEP_PX = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ def left_half(mask: Mask, axis: float, hem: int) -> Half:
         width = 2 * (axis - float(join[0]))
         neck = _neck(contour, axis, width)
         shoulder = _shoulder(contour, float(join[0]) + 0.06 * width, neck, width)
-        deepest = float(shoulder[1]) + _ARMHOLE * width
+        deepest = float(shoulder[1]) + _ARMHOLE_TW * width
         pit = floats([join[0], min(float(join[1]), deepest)])
         return Half(_edge_below(edge, join), pit, shoulder, neck, True)
     width = 2 * (axis - float(np.nanmin(edge[top:hem])))
@@ -117,13 +118,13 @@ def _torso_edge(mask: Mask, axis: float, top: int, hem: int) -> Floats:
 def _sleeve_join(edge: Floats, mask: Mask, top: int, hem: int) -> Floats | None:
     """The lowest row above which the run grows outwards by a sleeve."""
     x0, _, x1, _ = extent(mask)
-    step = max(2, round(_JUMP_ROWS * (hem - top)))
-    lowest = round(top + _JOIN_LOWEST * (hem - top))
+    step = max(2, round(_JUMP_GH * (hem - top)))
+    lowest = round(top + _JOIN_LOWEST_GH * (hem - top))
     for y in range(lowest, top + step, -1):
-        grows = edge[y] - edge[y - step] > _JUMP * (x1 - x0)
+        grows = edge[y] - edge[y - step] > _JUMP_GW * (x1 - x0)
         if grows and _stays_out(edge, y, top, hem):
             corner = _corner(edge, y, step)
-            if corner[1] < top + _HEM_CORNERS * (hem - top) or _hangs_beside(mask, corner, step):
+            if corner[1] < top + _HEM_CORNERS_GH * (hem - top) or _hangs_beside(mask, corner, step):
                 return corner
     return None
 
@@ -142,7 +143,7 @@ def _corner(edge: Floats, y: int, step: int) -> Floats:
 
 
 def _stays_out(edge: Floats, y: int, top: int, hem: int) -> bool:
-    above = edge[max(top, round(y - _STAYS_OUT * (hem - top))) : y - 2]
+    above = edge[max(top, round(y - _STAYS_OUT_GH * (hem - top))) : y - 2]
     known = above[np.isfinite(above)]
     return bool(len(known)) and float(np.median(known)) < float(edge[y]) - 2
 
@@ -160,10 +161,10 @@ def _top_contour(mask: Mask) -> Floats:
 
 def _neck(contour: Floats, axis: float, width: float) -> Floats:
     """The highest point beside the axis; a shirt collar's is drawn out to the neck's side."""
-    first = max(0, round(axis - _NECK_REACH * width))
+    first = max(0, round(axis - _NECK_REACH_TW * width))
     columns = np.arange(first, max(first + 1, round(axis)))
     x = float(columns[int(np.argmin(contour[columns]))])
-    x = min(x, axis - _NECK_LEAST * width)
+    x = min(x, axis - _NECK_LEAST_TW * width)
     return floats([x, contour[round(x)]])
 
 
@@ -171,9 +172,9 @@ def _shoulder(contour: Floats, start: float, neck: Floats, width: float) -> Floa
     """Slides outwards along the top contour while it falls less than 45 degrees."""
     smooth = gaussian_filter1d(contour, max(1.0, 0.008 * width))
     x = min(start, float(neck[0]))
-    last = max(1, round(x - _SLIDE * width))
+    last = max(1, round(x - _SLIDE_TW * width))
     position = round(x)
-    while position > last and smooth[position - 1] - smooth[position] < _STEEP:
+    while position > last and smooth[position - 1] - smooth[position] < _STEEP_PX:
         position -= 1
     return floats([position, contour[position]])
 

@@ -27,8 +27,9 @@ from gpu_worker.vision.cutout.sleeves import SAMPLES, TracedLimb, edge_curves, f
 from gpu_worker.vision.planes import Bytes, Floats, Mask, floats, grow
 
 ARMS, LEGS = (0, 1), (2, 3)  # indices of limbs; the odd ones are at the image's right
+# Numbers without an origin of their own: by eye on the sheets (docs/preview.md).
 _SOFT_PX = 4.0  # beyond the outline alpha is 0
-_ROUND_HEM = 0.045  # of the height: below it round hems and corners narrow the rows
+_ROUND_HEM_GH = 0.045  # below it round hems and corners narrow the rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +221,7 @@ def _torso_half(half: Half, axis: float, hem: int) -> Floats:
     """
     rows = np.arange(len(half.edge), dtype=np.float32)
     out = np.abs(half.edge - axis)
-    out[rows > hem - _ROUND_HEM * (hem - half.pit[1])] = np.nan
+    out[rows > hem - _ROUND_HEM_GH * (hem - half.pit[1])] = np.nan
     known = np.flatnonzero(np.isfinite(out) & (rows >= half.pit[1]))
     if not len(known):
         return np.full(len(rows), abs(float(half.pit[0]) - axis), dtype=np.float32)
@@ -258,5 +259,5 @@ def _outline_half(mask: Mask, axis: float, side: int) -> Floats:
 
 def _held_at_hem(half: Floats, top: int, bottom: int) -> Floats:
     """As wide in the last rows as just above them: a wavy hem's dips are no narrowing."""
-    last = round(bottom - _ROUND_HEM * (bottom - top))
+    last = round(bottom - _ROUND_HEM_GH * (bottom - top))
     return floats(np.where(np.arange(len(half)) > last, half[last], half))

@@ -13,8 +13,9 @@ from gpu_worker.vision.planes import Floats, Mask, Numbers, components, floats, 
 
 SAMPLES = 26
 TracedLimb = tuple[Mask, Floats]  # its px, and its outer and inner edge (2, SAMPLES, 2)
+# Numbers without an origin of their own: by eye on the sheets (docs/preview.md).
 _SPREAD = 0.55  # how far a sleeve's corner lies off its axis
-_LEAST = 0.01  # of the garment
+_LEAST_SHARE = 0.01  # of the garment
 
 
 def sleeve_mask(mask: Mask, shoulder: Floats, pit: Floats, edge: Floats) -> Mask:
@@ -33,7 +34,7 @@ def sleeve_mask(mask: Mask, shoulder: Floats, pit: Floats, edge: Floats) -> Mask
     labels, _ = components(mask & outside)
     rows = labels[: int(pit[1]) + 1]
     counts = np.bincount(rows.ravel())
-    if len(counts) < 2 or counts[1:].max() < _LEAST * mask.sum():
+    if len(counts) < 2 or counts[1:].max() < _LEAST_SHARE * mask.sum():
         return np.zeros_like(mask)
     return np.asarray(labels == 1 + int(np.argmax(counts[1:])))
 

@@ -15,11 +15,11 @@ from gpu_worker.engine import Pixels
 from gpu_worker.vision.planes import Floats, floats
 from gpu_worker.vision.pose import models
 
-_SIDE = 224
+_SIDE_PX = 224  # what the model takes
 _ROI_GROWTH = 1.25  # MediaPipe's own: the circle around a person, a little larger
 MIN_SCORE = 0.75  # people score >= 0.93, a sweatshirt with spread sleeves 0.64, else <= 0.3
 BESIDE_SCORE = 0.55  # of a second person: close to the first, both score lower
-_SAME_PERSON = 0.12  # of the radius: readings of one person lie within 0.06, two people beyond 0.2
+_SAME_PERSON_RADII = 0.12  # readings of one person lie within 0.06, two people beyond 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ def _anchors() -> Floats:
     """Centres (2254, 2) in 0..1: two per cell at stride 8 and 16, six at stride 32."""
     centres = []
     for stride, per_cell in ((8, 2), (16, 2), (32, 6)):
-        cells = _SIDE // stride
+        cells = _SIDE_PX // stride
         y, x = np.mgrid[0:cells, 0:cells]
         grid = np.stack([(x + 0.5) / cells, (y + 0.5) / cells], -1).reshape(-1, 2)
         centres.append(np.repeat(grid, per_cell, axis=0))
@@ -48,10 +48,12 @@ def _anchors() -> Floats:
 def _letterbox(pixels: Pixels) -> tuple[Floats, float, float, float]:
     """The picture in a 224 px square, and (scale, left, top): photo px = square px/scale - left."""
     height, width = pixels.shape[:2]
-    scale = _SIDE / max(height, width)
-    left, top = (_SIDE / scale - width) / 2, (_SIDE / scale - height) / 2
+    scale = _SIDE_PX / max(height, width)
+    left, top = (_SIDE_PX / scale - width) / 2, (_SIDE_PX / scale - height) / 2
     matrix = np.array([[scale, 0, left * scale], [0, scale, top * scale]])
-    small = cv2.warpAffine(_halved(pixels, scale), matrix @ _undo_halving(scale), (_SIDE, _SIDE))
+    small = cv2.warpAffine(
+        _halved(pixels, scale), matrix @ _undo_halving(scale), (_SIDE_PX, _SIDE_PX)
+    )
     return floats(small) / 127.5 - 1, scale, left, top
 
 
@@ -76,12 +78,12 @@ def find_people(pixels: Pixels) -> list[Found]:
     square, scale, left, top = _letterbox(pixels)
     boxes, raw = models.detect(square)
     scores = 1 / (1 + np.exp(-np.clip(raw, -50, 50)))
-    points = boxes[:, 4:].reshape(-1, 4, 2) / _SIDE + _anchors()[:, None]
+    points = boxes[:, 4:].reshape(-1, 4, 2) / _SIDE_PX + _anchors()[:, None]
     people: list[Found] = []
     for index in np.argsort(-scores, kind="stable"):
         if scores[index] < (BESIDE_SCORE if people else MIN_SCORE):
             break
-        found = _found(float(scores[index]), points[index] * (_SIDE / scale), left, top)
+        found = _found(float(scores[index]), points[index] * (_SIDE_PX / scale), left, top)
         if not any(_same(found, other) for other in people):
             people.append(found)
     return people
@@ -96,4 +98,4 @@ def _found(score: float, points: Floats, left: float, top: float) -> Found:
 
 def _same(a: Found, b: Found) -> bool:
     """Two readings of one person: their hips are nearly in one place."""
-    return float(np.hypot(a.x - b.x, a.y - b.y)) < _SAME_PERSON * min(a.radius, b.radius)
+    return float(np.hypot(a.x - b.x, a.y - b.y)) < _SAME_PERSON_RADII * min(a.radius, b.radius)

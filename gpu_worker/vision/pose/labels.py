@@ -29,19 +29,20 @@ from gpu_worker.vision.pose.skin import Tones
 
 NOTHING, SKIN, HAIR, UPPER, LOWER, FRINGE, FEET = range(7)
 
+# Numbers without an origin of their own: by eye on the sheets (docs/preview.md).
 _WEIGHTS = (0.5, 1.2, 1.2)
 _WAIST_AT_TL, _WAIST_SPREAD_TL = 0.85, 0.25
-_CLIP = 30.0
+_CLIP_LAB = 30.0
 _NO_BOTTOM_TL = 0.7  # above it nobody's bottom begins
-_SAME_CLOTH = 8.0  # Lab
-_UNLIKE = 25.0  # Lab: top and bottom can be told apart by colour
-_ROW_COUNTS, _ROW_COUNTS_LITTLE = 54.0, 22.0  # Lab: how much the height decides at most
-_ROW_SLOPE = ((4.0, 12.0), (18.0, 7.0))  # of like and of unlike clothes, Lab per tenth of a tl
+_SAME_CLOTH_LAB = 8.0
+_UNLIKE_LAB = 25.0  # top and bottom can be told apart by colour
+_ROW_COUNTS_LAB, _ROW_COUNTS_LITTLE_LAB = 54.0, 22.0  # Lab: how much the height decides at most
+_ROW_SLOPE_LAB = ((4.0, 12.0), (18.0, 7.0))  # of like and of unlike clothes, Lab per tenth of a tl
 _SPECK_SW2 = 0.004
 _STRAY_SW2 = 0.05
-_CUFF_LIKE, _CUFF_TL, _THIGH_TL = 14.0, 0.12, 1.4
+_CUFF_LIKE_LAB, _CUFF_TL, _THIGH_TL = 14.0, 0.12, 1.4
 _RIM_SW = 0.025
-_HUE_SKIN, _HUE_CLOTH, _COLOURFUL = 7.0, 8.0, 18.0  # degrees; Lab chroma
+_HUE_SKIN_DEG, _HUE_CLOTH_DEG, _COLOURFUL_CHROMA = 7.0, 8.0, 18.0  # degrees; Lab chroma
 _HAND_SW = (0.17, 0.14, 0.13, 0.13)
 _ARM_SW = (0.17, 0.14, 0.11)
 
@@ -67,8 +68,8 @@ def label(seen: Floats, person: Mask, tones: Tones, body: Body) -> Worn:
     waist = _waist(d_upper, d_lower, person & (np.abs(u) < 0.45), v)
     upper = _clusters(seen, person & torso & (v > 0.25) & (v < min(0.8, waist - 0.1)), 4)
     d_upper = _distance(seen, upper)
-    most = _ROW_COUNTS_LITTLE if _contrast(upper, lower) > _UNLIKE else _ROW_COUNTS
-    slope = np.interp(_contrast(upper, lower, _WEIGHTS), *_ROW_SLOPE)
+    most = _ROW_COUNTS_LITTLE_LAB if _contrast(upper, lower) > _UNLIKE_LAB else _ROW_COUNTS_LAB
+    slope = np.interp(_contrast(upper, lower, _WEIGHTS), *_ROW_SLOPE_LAB)
     by_row = np.clip((v - waist) / 0.10 * slope, -most, most)
     d_cloth = np.minimum(d_upper, d_lower)
     d_upper, d_lower = d_upper + np.maximum(by_row, 0), d_lower + np.maximum(-by_row, 0)
@@ -138,7 +139,7 @@ def _unlike(lower: Floats, upper: Floats) -> Floats:
     if not len(lower) or not len(upper):
         return lower
     apart = length(lower[:, None] - upper[None], _WEIGHTS)  # shade is no other cloth, hue is
-    own = apart.min(axis=1) > _SAME_CLOTH
+    own = apart.min(axis=1) > _SAME_CLOTH_LAB
     return floats(lower[own]) if own.any() else lower
 
 
@@ -170,7 +171,7 @@ def _waist(d_upper: Floats, d_lower: Floats, zone: Mask, v: Floats) -> float:
     The prior scales with the px count, else like-coloured clothes run away.
     """
     bins = np.clip(((v - 0.45) / 0.01).astype(np.int32), -1, 105)
-    vote = np.clip(d_lower - d_upper, -_CLIP, _CLIP)
+    vote = np.clip(d_lower - d_upper, -_CLIP_LAB, _CLIP_LAB)
     inside = zone & (bins >= 0) & (bins < 105)
     gain = np.bincount(bins[inside], vote[inside], minlength=105).astype(np.float32)
     count = int(inside.sum())
@@ -192,12 +193,14 @@ def _of_the_tops_hue(seen: Floats, tones: Tones, upper: Floats) -> Mask:
     """Shaded cloth of nearly the skin's lightness whose hue is the top's and no skin tone's."""
     hue = np.degrees(np.arctan2(seen[..., 2], seen[..., 1]))
     own = np.degrees(np.arctan2(tones.tones[:, 2], tones.tones[:, 1]))
-    unlike = (hue < own.min() - _HUE_SKIN) | (hue > own.max() + _HUE_SKIN)
-    colourful = upper[np.hypot(upper[:, 1], upper[:, 2]) > _COLOURFUL]
+    unlike = (hue < own.min() - _HUE_SKIN_DEG) | (hue > own.max() + _HUE_SKIN_DEG)
+    colourful = upper[np.hypot(upper[:, 1], upper[:, 2]) > _COLOURFUL_CHROMA]
     like = np.zeros_like(unlike)
     for _, a, b in colourful:
-        like |= np.abs(hue - np.degrees(np.arctan2(b, a))) < _HUE_CLOTH
-    return np.asarray(unlike & like & (np.hypot(seen[..., 1], seen[..., 2]) > _COLOURFUL / 2))
+        like |= np.abs(hue - np.degrees(np.arctan2(b, a))) < _HUE_CLOTH_DEG
+    return np.asarray(
+        unlike & like & (np.hypot(seen[..., 1], seen[..., 2]) > _COLOURFUL_CHROMA / 2)
+    )
 
 
 def _hem_line(skin: Mask, body: Body) -> Mask:
@@ -270,7 +273,7 @@ def _feet(labels: Bytes, body: Body, v: Floats, d_lower: Floats) -> Bytes:
     below = v - np.where(at_left, ankle_v[0], ankle_v[1])
     cloth = (labels == UPPER) | (labels == LOWER)
     trousers = connected_to(labels == LOWER, (labels == LOWER) & (v < _THIGH_TL))
-    cuff = trousers & (d_lower < _CUFF_LIKE) & (below < _CUFF_TL)
+    cuff = trousers & (d_lower < _CUFF_LIKE_LAB) & (below < _CUFF_TL)
     labels[cloth & (below > -0.02) & ~cuff] = FEET
     return labels
 

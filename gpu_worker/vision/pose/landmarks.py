@@ -16,7 +16,7 @@ from gpu_worker.vision.planes import Floats, floats
 from gpu_worker.vision.pose import models
 from gpu_worker.vision.pose.detect import Found
 
-_SIDE = 256
+_SIDE_PX = 256  # what the model takes
 _REFINEMENTS = 2
 _ROI_GROWTH = 1.25
 # landmark i seen in a mirror is landmark _MIRROR[i]
@@ -53,9 +53,9 @@ def read_landmarks(pixels: Pixels, found: Found) -> Landmarks:
 
 
 def _square_to_photo(x: float, y: float, radius: float, roll: float) -> NDArray[np.float64]:
-    scale = 2 * radius / _SIDE
+    scale = 2 * radius / _SIDE_PX
     c, s = np.cos(roll) * scale, np.sin(roll) * scale
-    half = _SIDE / 2
+    half = _SIDE_PX / 2
     return np.array([[c, -s, x - c * half + s * half], [s, c, y - s * half - c * half]])
 
 
@@ -75,7 +75,9 @@ def _crop(pixels: Pixels, matrix: NDArray[np.float64]) -> Floats:
     small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
     shrunk = np.diag([size[0] / pixels.shape[1], size[1] / pixels.shape[0]]) @ matrix
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    return floats(cv2.warpAffine(small, shrunk, (_SIDE, _SIDE), flags=flags)) / np.float32(255)
+    return floats(cv2.warpAffine(small, shrunk, (_SIDE_PX, _SIDE_PX), flags=flags)) / np.float32(
+        255
+    )
 
 
 def _read(square: Floats) -> tuple[Floats, Floats]:
@@ -88,7 +90,7 @@ def _read_both_ways(square: Floats) -> tuple[Floats, Floats]:
     points, mask = _read(square)
     mirrored, mirrored_mask = _read(floats(square[:, ::-1]))
     mirrored = mirrored[_MIRROR]
-    mirrored[:, 0] = _SIDE - mirrored[:, 0]
+    mirrored[:, 0] = _SIDE_PX - mirrored[:, 0]
     return floats((points + mirrored) / 2), floats((mask + mirrored_mask[:, ::-1]) / 2)
 
 

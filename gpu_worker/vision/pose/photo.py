@@ -22,9 +22,10 @@ from gpu_worker.vision.pose.skin import smooth_lab, tones_of
 
 VERSION = 4
 _PICKED = "picked"
+# Numbers without an origin of their own: by eye on the sheets (docs/preview.md).
 _MARGIN_SW = 0.6
-_DARK = 70.0  # of 255: too dark to find anybody
-_BESIDE = 0.6  # a second person at least this large beside the first makes it a choice
+_DARK_LEVEL = 70.0  # of 255: too dark to find anybody
+_BESIDE_RADII = 0.6  # a second person at least this large beside the first makes it a choice
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,12 +153,12 @@ def _fractions(found: Found, pixels: Pixels) -> list[float]:
 
 
 def _choose(pixels: Pixels, people: list[Found], person: int | None) -> Landmarks:
-    if not people and float(np.percentile(pixels, 95)) < _DARK:
+    if not people and float(np.percentile(pixels, 95)) < _DARK_LEVEL:
         raise Refusal(Reason.PHOTO_TOO_DARK, "almost black")
     if not people:
         raise Refusal(Reason.NOBODY_FOUND, "the detector found no person")
     largest = max(found.radius for found in people)
-    near = _from_left([found for found in people if found.radius > _BESIDE * largest])
+    near = _from_left([found for found in people if found.radius > _BESIDE_RADII * largest])
     if person is None and len(near) > 1:
         boxes = [_fractions(found, pixels) for found in near]
         raise Refusal(Reason.SEVERAL_PEOPLE, f"{len(near)} people", {"people": boxes})

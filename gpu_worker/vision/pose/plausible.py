@@ -15,11 +15,11 @@ from gpu_worker.vision.pose.body import ELBOWS, EYES, HIPS, NOSE, SHOULDERS, WRI
 # Bounds seen on good photos: tl/sw 1.36-1.73, upper arm/tl .46-.67, eyes/sw .17-.21.
 _TORSO_BY_SHOULDERS = (1.1, 2.4)
 _UPPER_ARM_BY_TORSO = (0.3, 1.1)
-_ARMS_DIFFER = 1.9
+_ARMS_DIFFER_RATIO = 1.9
 _EYES_BY_SHOULDERS = (0.10, 0.30)
-_NOSE_ABOVE = 0.25
-_SHOULDER_SEEN = 0.5
-_POINTS_IN_MASK = 0.8
+_NOSE_ABOVE_SW = 0.25
+_SHOULDER_SEEN_SCORE = 0.5
+_POINTS_IN_MASK_SHARE = 0.8
 MIN_SW_PX = 48.0
 LEGS_FROM_TL = 1.25  # a photo that ends above it shows no legs
 WAIST_TL = 0.75
@@ -52,12 +52,12 @@ def _checks(body: Body, inside: Floats) -> dict[str, bool]:
     eyes_in_order = body.points[EYES[0], 0] < body.points[EYES[1], 0]
     return {
         "torso_ratio": _within(body.tl / body.sw, _TORSO_BY_SHOULDERS),
-        "arm_ratio": max(uppers) <= _ARMS_DIFFER * max(min(uppers), 1e-6),
+        "arm_ratio": max(uppers) <= _ARMS_DIFFER_RATIO * max(min(uppers), 1e-6),
         "arm_length": _within(arm, _UPPER_ARM_BY_TORSO),
         "head_ratio": _within(eyes, _EYES_BY_SHOULDERS) and bool(eyes_in_order),
-        "head_place": nose < -_NOSE_ABOVE,
-        "shoulders_hidden": bool(body.visibility[list(SHOULDERS)].min() >= _SHOULDER_SEEN),
-        "outside_mask": float(inside[corners].mean()) >= _POINTS_IN_MASK,
+        "head_place": nose < -_NOSE_ABOVE_SW,
+        "shoulders_hidden": bool(body.visibility[list(SHOULDERS)].min() >= _SHOULDER_SEEN_SCORE),
+        "outside_mask": float(inside[corners].mean()) >= _POINTS_IN_MASK_SHARE,
     }
 
 

@@ -28,7 +28,8 @@ from gpu_worker.vision.planes import (
 )
 from gpu_worker.vision.pose.body import EARS, EYES, SHOULDERS, Body
 
-_PLAIN_NOISE = 14.0  # beyond it the background is too busy to be compared with
+# Numbers without an origin of their own: by eye on the sheets (docs/preview.md).
+_PLAIN_NOISE_LAB = 14.0  # beyond it the background is too busy to be compared with
 _DISTANCE = (0.6, 1.3, 1.3)  # lightness counts less than colour: shadows
 _GAP_SW2 = 0.012  # smaller spots that look like the wall are cloth like the wall
 _FINGER_GAP_SW2 = 0.0012
@@ -53,7 +54,7 @@ def silhouette(pixels: Bytes, coarse: Floats, body: Body) -> Mask:
     seen = blur(lab(pixels), 1.0)
     difference = length(seen - plate, _DISTANCE)
     noise = float(np.percentile(difference[sure_background], 97))
-    if noise < _PLAIN_NOISE:
+    if noise < _PLAIN_NOISE_LAB:
         mask = _grown_to_edge(mask, difference, noise, body)
         mask = _without_gaps(mask, coarse, difference, noise, body)
         mask = _without_cast_shadow(mask, coarse, seen, plate, noise, body)

@@ -12,6 +12,7 @@ import numpy as np
 from gpu_worker.vision.planes import Floats, Mask, blur, floats, length
 from gpu_worker.vision.pose.body import EYES, MOUTH, NOSE, Body
 
+# Numbers without an origin of their own: by eye on the sheets (docs/preview.md).
 _NECK_AT = (0.45, 0.65)  # from the mouth to the middle of the shoulders
 _FOREARM_AT = (0.3, 0.6)  # from elbow to wrist
 _NECK_AB, _NECK_L = 9.0, 80.0

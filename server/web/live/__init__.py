@@ -1,15 +1,13 @@
-"""The live socket, `WS /v1/live`: the door, and the only flask_sock.
+"""The live socket, `WS /v1/live`: the door.
 
 Owns the handshake, the close codes and the sending. What is sent: messages.py; to whom: hub.py;
-when: feed.py.
+when: feed.py; over what: websocket.py.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-import socket
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -17,9 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from flask import Flask, current_app, request
-from flask_sock import Sock
 from redis.exceptions import RedisError
-from simple_websocket import ConnectionClosed, Server
 
 from server import auth
 from server.config import Settings
@@ -31,10 +27,11 @@ from server.infra.errors import Unavailable
 from server.infra.services import EXTENSION as SERVICES
 from server.infra.services import Services, current_services
 from server.models import now
-from server.web.live.chatter import Pace, Window
+from server.web.live.chatter import Window
 from server.web.live.feed import Feed
 from server.web.live.hub import Format, Hub, Outbox, Voice
 from server.web.live.seats import Seats
+from server.web.live.websocket import PING_S, ConnectionClosed, WebSocket, serve
 
 log = logging.getLogger(__name__)
 
@@ -42,12 +39,7 @@ EXTENSION = "proteus_live"
 PATH = "/v1/live"
 
 HELLO_S = 5.0
-PING_S = 25
-LARGEST_FRAME_BYTES = 4096
-READ_BYTES = 512  # a hello is smaller; who floods is slowed before he has cost much
-UNREAD_BYTES = 16_384  # the kernel would keep megabytes for each who floods
 IDLE_S = 30.0  # a handler looks up this often even if nothing wakes it
-STUCK_MS = 45_000  # a phone that takes nothing for this long is gone
 
 BAD_FRAME, BAD_TICKET, BAD_ORIGIN, TOO_MANY = 4400, 4401, 4403, 4429
 FAILED, COME_AGAIN = 1011, 1012  # after these htmx's ws extension reconnects
@@ -86,18 +78,12 @@ class Live:
 
 def register(app: Flask, _settings: Settings) -> None:
     app.extensions[EXTENSION] = Live.over(app.extensions[SERVICES], app)
-    app.config["SOCK_SERVER_OPTIONS"] = {
-        "ping_interval": PING_S,
-        "max_message_size": LARGEST_FRAME_BYTES,
-        "receive_bytes": READ_BYTES,
-    }
-    Sock(app).route(PATH)(live)
+    serve(app, PATH, live)
 
 
-def live(ws: Server) -> None:
+def live(ws: WebSocket) -> None:
     """One socket, from its handshake to its end. Its slot is free again when this returns."""
     shared: Live = current_app.extensions[EXTENSION]
-    _whole_frames(ws)
     entered = shared.hub.enter()
     try:
         if not entered:
@@ -110,7 +96,7 @@ def live(ws: Server) -> None:
         ws.close(COME_AGAIN, "temporarily unavailable")
     except ConnectionClosed:
         pass
-    except Exception:
+    except Exception:  # the socket's edge: its page shall come again
         log.exception("a live socket fails")
         ws.close(FAILED, "internal error")
     finally:
@@ -121,7 +107,7 @@ def live(ws: Server) -> None:
 live.callers = CALLERS  # type: ignore[attr-defined]  # as `auth.allow` leaves them on a view
 
 
-def _attend(ws: Server, shared: Live) -> None:
+def _attend(ws: WebSocket, shared: Live) -> None:
     """Of an address from the handshake on: one that says nothing is open as well."""
     services, seats = current_services(), shared.seats
     seats.start()
@@ -129,7 +115,7 @@ def _attend(ws: Server, shared: Live) -> None:
         _refuse_foreign_pages()
         caller, voice = _hello(ws, shared.hub)
         with _seat_of(seats, caller, services.settings.sockets_per_shopper):
-            _tell(ws, shared, Outbox(channel_of(caller), voice, ws.event.set), caller)
+            _tell(ws, shared, Outbox(channel_of(caller), voice, ws.wake), caller)
 
 
 @contextmanager
@@ -150,7 +136,7 @@ def _seat_of(seats: Seats, caller: Caller, most: int) -> AbstractContextManager[
     return _seated(seats, f"of:{caller.shopper_id}", most)
 
 
-def _tell(ws: Server, shared: Live, outbox: Outbox, caller: Caller) -> None:
+def _tell(ws: WebSocket, shared: Live, outbox: Outbox, caller: Caller) -> None:
     shared.hub.join(outbox)
     shared.feed.start()
     try:
@@ -160,21 +146,21 @@ def _tell(ws: Server, shared: Live, outbox: Outbox, caller: Caller) -> None:
         shared.hub.leave(outbox)
 
 
-def _send_until_closed(ws: Server, outbox: Outbox, hub: Hub, caller: Caller) -> None:
-    """Waits on the socket's own event, which its end sets too: a dead socket leaves its slot.
+def _send_until_closed(ws: WebSocket, outbox: Outbox, hub: Hub, caller: Caller) -> None:
+    """Waits on the socket, whose end wakes it too: a dead socket leaves its slot.
 
     After a while it must come again with a new ticket: who was let in may since have lost her key.
     """
     settings = current_services().settings
     until, said = time.monotonic() + settings.socket_life_s, Window()
     while ws.connected and not hub.closing and time.monotonic() < until:
-        ws.event.clear()
+        ws.forget_wakes()
         _refuse_logged_out(caller)
         for message in outbox.take():
             ws.send(message)
         _pass_over(ws, said, settings.socket_messages)
         if ws.connected and not hub.closing:
-            ws.event.wait(max(0.0, min(IDLE_S, until - time.monotonic())))
+            ws.wait(max(0.0, min(IDLE_S, until - time.monotonic())))
     if hub.closing:
         raise ClosingError(COME_AGAIN, "the server restarts")
     if ws.connected:
@@ -193,11 +179,9 @@ def _refuse_logged_out(caller: Caller) -> None:
         raise ClosingError(COME_AGAIN, "come again with a new ticket")
 
 
-def _pass_over(ws: Server, said: Window, most: int) -> None:
+def _pass_over(ws: WebSocket, said: Window, most: int) -> None:
     """After its hello a client has nothing to say."""
-    heard = len(ws.input_buffer)
-    del ws.input_buffer[:heard]
-    if said.count(heard, time.monotonic()) > most:
+    if said.count(ws.drop_unread(), time.monotonic()) > most:
         raise ClosingError(TOO_MANY, "too many messages")
 
 
@@ -211,7 +195,7 @@ def _refuse_foreign_pages() -> None:
         raise ClosingError(BAD_ORIGIN, "origin not allowed")
 
 
-def _hello(ws: Server, hub: Hub) -> tuple[Caller, Voice]:
+def _hello(ws: WebSocket, hub: Hub) -> tuple[Caller, Voice]:
     ticket, wanted = _parse_hello(_first_frame(ws, hub))
     caller = auth.redeem_live_ticket(current_services(), ticket)
     if caller is None or caller.kind == "embed":
@@ -225,13 +209,13 @@ def _hello(ws: Server, hub: Hub) -> tuple[Caller, Voice]:
     return caller, Voice(wanted, caller.kind)
 
 
-def _first_frame(ws: Server, hub: Hub) -> str | bytes:
+def _first_frame(ws: WebSocket, hub: Hub) -> str | bytes:
     until = time.monotonic() + HELLO_S
     while not hub.closing:
         left = until - time.monotonic()
         if left <= 0:
             raise ClosingError(BAD_TICKET, f"no hello within {HELLO_S:g} s")
-        frame: str | bytes | None = ws.receive(timeout=min(left, 0.5))
+        frame = ws.receive(min(left, 0.5))
         if frame is not None:
             return frame
     raise ClosingError(COME_AGAIN, "the server restarts")
@@ -250,40 +234,4 @@ def _parse_hello(frame: str | bytes) -> tuple[str, Format]:
     return ticket, wanted
 
 
-# --- sending -------------------------------------------------------------------------------------
-
-
-class _WholeFrames:
-    """A socket whose `send` sends everything, one frame after another, and which is read at a pace.
-
-    simple_websocket calls `send` once and looks away: a full buffer would cut a frame short, and
-    a ping could go out in the middle of one.
-    """
-
-    def __init__(self, sock: socket.socket):
-        self._sock = sock
-        self._lock = threading.Lock()
-        self._pace = Pace()
-
-    def recv(self, size: int) -> bytes:
-        self._pace.wait()
-        return self._sock.recv(size)
-
-    def send(self, data: bytes) -> int:
-        with self._lock:
-            self._sock.sendall(data)
-        return len(data)
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._sock, name)
-
-
-def _whole_frames(ws: Server) -> None:
-    sock: socket.socket = ws.sock
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, UNREAD_BYTES)
-    if hasattr(socket, "TCP_USER_TIMEOUT") and sock.family in (socket.AF_INET, socket.AF_INET6):
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STUCK_MS)
-    ws.sock = _WholeFrames(sock)
-
-
-__all__ = ["EXTENSION", "Live", "register"]
+__all__ = ["EXTENSION", "PING_S", "Live", "register"]

@@ -14,6 +14,7 @@ from gpu_worker.engines.null import NullSample, RecordingEngine
 from gpu_worker.scheduling.loop import Finished, Runner
 from gpu_worker.scheduling.plan import Scheduler
 from gpu_worker.scheduling.run import Run
+from gpu_worker.scheduling.side_thread import SideThread
 from tests.gpu_worker.scheduling.test_loop import order
 from tests.waiting import wait_for
 
