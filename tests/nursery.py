@@ -1,7 +1,8 @@
 """Starts workers and stewards as forks of one process that has imported what they import.
 
-To import it anew for each would be most of what the tests do that start many. From there on a child is like
-any other: its module run as `__main__`, a session of its own, its log, its death with ours.
+To import it anew for each would be most of what the tests do that start many. From there on a
+child is like any other: its module run as `__main__`, a session of its own, its log, its death
+with ours.
 """
 
 from __future__ import annotations
