@@ -7,6 +7,7 @@ import os
 import platform
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -16,7 +17,9 @@ from bench.scheduling.scenarios import FULL_SIZE, QUICK, SCENARIOS, Verdict, sol
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.scheduling", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="only show that everything runs")
+    parser.add_argument(
+        "--quick", action="store_true", help="only show that everything runs, all at once"
+    )
     parser.add_argument("--only", choices=sorted(SCENARIOS), action="append")
     parser.add_argument(
         "--profile", choices=sorted(PROFILES), default="A", help="of the first three"
@@ -27,12 +30,10 @@ def main() -> int:
     if not asked.quick:
         _tell_profiles()
     size = replace(QUICK if asked.quick else FULL_SIZE, profile=asked.profile)
-    verdicts = [
-        verdict
-        for name, scenario in SCENARIOS.items()
-        if name in (asked.only or SCENARIOS)
-        for verdict in scenario(size)
-    ]
+    played = [scenario for name, scenario in SCENARIOS.items() if name in (asked.only or SCENARIOS)]
+    with ThreadPoolExecutor(len(played) if asked.quick else 1) as pool:
+        found = list(pool.map(lambda scenario: scenario(size), played))
+    verdicts = [verdict for verdicts in found for verdict in verdicts]
     _close(verdicts, time.monotonic() - began)
     return 0
 

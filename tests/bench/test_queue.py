@@ -5,11 +5,15 @@ from __future__ import annotations
 import pytest
 
 from bench import queue
+from tests import nursery
 
 pytestmark = pytest.mark.slow
 
 
-def test_every_worker_is_measured(capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_worker_is_measured(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(queue, "spawn", nursery.spawn)
     queue.main(["--rounds", "1", "--jobs", "16", "--forked", "4", "--lone", "3"])
     shown = capsys.readouterr().out
     assert [kind.name for kind in queue.KINDS if kind.name not in shown] == []

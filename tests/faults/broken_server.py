@@ -13,7 +13,7 @@ from typing import Any
 
 from gunicorn.app.wsgiapp import run
 
-QUICK_PING_S = 6
+QUICK_PING_S = 3
 
 
 def die(*_args: Any, **_options: Any) -> None:

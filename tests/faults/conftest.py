@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults import nursery
+from tests import nursery
 from tests.faults.length import IS_LONG
 from tests.faults.lines import PROPERTY
 from tests.faults.road import Road

@@ -9,6 +9,7 @@ import os
 
 IS_LONG = os.environ.get("FAULTS") == "long"
 
-SOAK_S = 90 if IS_LONG else 25  # of random kills
-ASLEEP_S = 60 if IS_LONG else 20  # a phone: more than two pings of service, or of a hurried server
+SOAK_S = 90 if IS_LONG else 15  # of random kills
+KILL_EVERY_S = (2.0, 7.0) if IS_LONG else (1.5, 4.5)  # at random between these
+ASLEEP_S = 60 if IS_LONG else 12  # a phone: more than two pings of service, or of a hurried server
 AWAY_S = 10 if IS_LONG else 4  # a database or a store: longer than the lease of 3 s

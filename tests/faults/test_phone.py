@@ -1,4 +1,4 @@
-"""15: a phone sleeps for a minute, or, beside a server that pings four times as often, less."""
+"""15: a phone sleeps for a minute, or, beside a server that pings eight times as often, less."""
 
 from __future__ import annotations
 

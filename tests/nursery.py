@@ -1,7 +1,8 @@
 """Starts workers and stewards as forks of one process that has imported what they import.
 
-To import it anew for each would be most of what the fault tests do. From there on a child is like
-any other: its module run as `__main__`, a session of its own, its log, its death with ours.
+To import it anew for each would be most of what the tests do that start many. From there on a
+child is like any other: its module run as `__main__`, a session of its own, its log, its death
+with ours.
 """
 
 from __future__ import annotations
@@ -20,7 +21,13 @@ from pathlib import Path
 from local import children
 from local.children import Child
 
-FORKED = {"gpu_worker", "server.steward", "tests.faults.broken_worker"}
+FORKED = {
+    "bench.queue_workers",
+    "bench.scheduling.processes",
+    "gpu_worker",
+    "server.steward",
+    "tests.faults.broken_worker",
+}
 IMPORTED = [
     "gpu_worker.__main__",
     "gpu_worker.arbitrator",
@@ -34,13 +41,13 @@ IMPORTED = [
 ]
 
 
-def spawn(argv: Sequence[str], *, log: Path, env: Mapping[str, str]) -> Child:
+def spawn(argv: Sequence[str], *, log: Path, env: Mapping[str, str] | None = None) -> Child:
     """As `children.spawn` does it; what must be loaded before Python is, is started so."""
     python, option, *module = argv
     own = (python, option) == (sys.executable, "-m") and module[0] in FORKED
-    if not own or "LD_PRELOAD" in env:
+    if not own or "LD_PRELOAD" in (env or {}):
         return children.spawn(argv, log=log, env=env)
-    return Forked(module, log, env)
+    return Forked(module, log, os.environ if env is None else env)
 
 
 class Forked(Child):
