@@ -56,6 +56,7 @@ def garment_row(store: Store, row: Garment) -> Markup:
         garment=row,
         garment_url=_cutout_url(store, row),
         reasons=_sentences(row),
+        status=dashboard.status(row.status),
         categories=dashboard.categories(),
     )
 
@@ -69,6 +70,7 @@ def garment_state(store: Store, row: Garment) -> Markup:
         garment_url=_cutout_url(store, row),
         picture_url=store.presign_get(row.clean_key) if ready else None,
         reasons=_sentences(row),
+        status=dashboard.status(row.status),
     )
 
 
@@ -81,8 +83,16 @@ def _try_on_row(store: Store, row: TryOn, garment: Garment | None) -> Markup:
         garment=garment,
         garment_url=_cutout_url(store, garment) if garment else None,
         picture_url=store.presign_get(row.result_key or "") if shown else None,
+        status=dashboard.status(row.status),
+        place=_place(row),
         reason=_sentence(row.error_code) if row.error_code else None,
     )
+
+
+def _place(row: TryOn) -> str | None:
+    if row.status != TryOnStatus.QUEUED or row.position is None:
+        return None
+    return dashboard.place(row.position, row.eta_s)
 
 
 def _cutout_url(store: Store, row: Garment) -> str | None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil
 
-from gpu_worker.contract import Category
+from gpu_worker.contract import Category, GarmentStatus, TryOnStatus
+from server.domain.users import LONGEST_PASSWORD, SHORTEST_PASSWORD
 from server.infra.errors import Code, Problem
 from server.rendering.words import problems
 from server.rendering.words.language import N_
@@ -66,6 +68,12 @@ def passwords_differ() -> str:
     return _("These two differ. Write the new password twice.")
 
 
+def wrong_length(password: str) -> str:
+    if len(password) < SHORTEST_PASSWORD:
+        return _("Use a password of at least %(count)s characters.", count=SHORTEST_PASSWORD)
+    return _("Use a password of at most %(count)s characters.", count=LONGEST_PASSWORD)
+
+
 def password_changed() -> str:
     return _("Your password is changed. You are logged out everywhere but here.")
 
@@ -76,6 +84,35 @@ def session_ended(browser: str) -> str:
 
 def other_sessions_ended() -> str:
     return _("You are logged out everywhere but here.")
+
+
+# --- rows ----------------------------------------------------------------------------------------
+
+_STATUSES: dict[str, str] = {
+    TryOnStatus.QUEUED: N_("Queued"),
+    TryOnStatus.RUNNING: N_("Running"),
+    TryOnStatus.SUCCEEDED: N_("Succeeded"),
+    TryOnStatus.FAILED: N_("Failed"),
+    TryOnStatus.CANCELLED: N_("Cancelled"),
+    TryOnStatus.EXPIRED: N_("Expired"),
+    GarmentStatus.CLEANING: N_("Cleaning"),
+    GarmentStatus.READY: N_("Ready"),
+    GarmentStatus.REJECTED: N_("Rejected"),
+}
+
+
+def status(value: str) -> str:
+    """Of a try-on or a garment."""
+    return _(_STATUSES[value])
+
+
+def place(position: int, eta_s: float | None) -> str:
+    """Where a try-on stands in line, and about when its picture is there; 1 is the next."""
+    named = {"place": position, "seconds": ceil(eta_s or 0)}
+    if position <= 1:
+        return _("Next, about %(seconds)s s", **named) if eta_s else _("Next")
+    sentence = N_("Place %(place)s, about %(seconds)s s") if eta_s else N_("Place %(place)s")
+    return _(sentence, **named)
 
 
 # --- garments ------------------------------------------------------------------------------------

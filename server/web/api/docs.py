@@ -14,6 +14,7 @@ from server.auth import allow
 from server.config import Settings
 from server.infra.errors import STATUSES
 from server.rendering import csp, problems
+from server.rendering.words.language import locale
 from server.rendering.words.problems import words
 from server.web.api import schemas
 from server.web.api.openapi import Holder, Operation, Parameter, Schema, Spec
@@ -112,16 +113,17 @@ def _callers(method: str, path: str) -> tuple[str, ...]:
 @blueprint.get("")
 @allow("anyone")
 def read_docs() -> Response:
-    if PAGE not in current_app.extensions:  # it changes with the code only
+    page = f"{PAGE}:{locale()}"
+    if page not in current_app.extensions:  # it changes with the code only
         app: Any = current_app
         spec: Spec = app.spec
-        current_app.extensions[PAGE] = render_template(
+        current_app.extensions[page] = render_template(
             "api/docs.html",
             spec=spec,
             groups=_groups(spec),
             refusals=[(code, status, words(code)) for code, status in STATUSES.items()],
         )
-    response = make_response(current_app.extensions[PAGE])
+    response = make_response(current_app.extensions[page])
     response.headers["Content-Security-Policy"] = CSP
     return response
 

@@ -15,7 +15,6 @@ from server.infra.errors import Code, Problem
 from server.infra.services import current_services
 from server.models import now
 from server.rendering.words import dashboard as said
-from server.rendering.words import problems
 from server.web.dashboard import login
 
 
@@ -81,7 +80,7 @@ def change_password(caller: Caller) -> ResponseReturnValue:
     except Problem as problem:
         if problem.param != "password":
             raise
-        return _page({"new": problems.detail(problem)}), 422
+        return _page({"new": said.wrong_length(new)}), 422
     if not login.begin(changed.user):
         return login.to_login()
     flash(said.password_changed(), "good")

@@ -19,6 +19,7 @@ from server.infra.errors import Code, Problem, Unavailable
 from server.infra.services import current_services
 from server.rendering import csp, problems
 from server.rendering.words import dashboard as said
+from server.rendering.words import scripts
 from server.rendering.words.dashboard import Notice
 from server.web.dashboard import login
 
@@ -78,6 +79,7 @@ def words() -> dict[str, object]:
     return {
         "user": g.get("_login_user"),
         "categories": said.categories(),
+        "script_words": scripts.sentences,
         "widget_static": "/w/static/{}".format,
         "live_attributes": live_attributes,
     }

@@ -1,5 +1,6 @@
 // Copies the words of the element that a button names (`data-copies`).
 import { say } from "./say.js";
+import { said } from "./words.js";
 
 document.addEventListener("click", async (event) => {
   if (!(event.target instanceof Element)) return;
@@ -7,7 +8,7 @@ document.addEventListener("click", async (event) => {
   if (!(button instanceof HTMLElement)) return;
   const source = document.getElementById(button.dataset.copies ?? "");
   if (!source) return;
-  say((await copied(source)) ? "Copied" : "Your browser refused. Press Ctrl+C to copy.");
+  say(said((await copied(source)) ? "copied" : "copy_refused"));
 });
 
 /** Selects the words first, so that a refused clipboard leaves one key to press. @param {HTMLElement} source */

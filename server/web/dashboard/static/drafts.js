@@ -2,6 +2,7 @@
 // the merchant writes titles while pictures are on their way. htmx posts the forms.
 import { csrf } from "./live.js";
 import { say } from "./say.js";
+import { has, said } from "./words.js";
 import { Refused } from "/w/static/session.js";
 import { put } from "/w/static/upload.js";
 
@@ -47,7 +48,7 @@ for (const name of ["dragover", "drop"]) {
 
 /** @param {File[]} files */
 function take(files) {
-  sayRefused(files.filter(refused).map((file) => `${file.name}: ${refused(file)}`));
+  sayRefused(files.filter(refused).map((file) => `${file.name}: ${said(refused(file))}`));
   for (const file of files) {
     if (refused(file)) continue;
     const draft = add(file);
@@ -56,12 +57,11 @@ function take(files) {
   next();
 }
 
-/** What is wrong with a file, and what to do. @param {File} file */
+/** The reason why a file cannot be sent, if there is one. @param {File} file */
 function refused(file) {
-  const most = Number(drop.dataset.maxBytes);
-  if (!TYPES.includes(file.type)) return "not a JPEG, PNG or WebP picture. Choose another file.";
-  if (file.size === 0) return "this file is empty. Choose another one.";
-  if (file.size > most) return `larger than ${most / 1_048_576} MB. Choose a smaller one.`;
+  if (!TYPES.includes(file.type)) return "unsupported_format";
+  if (file.size === 0) return "empty_file";
+  if (file.size > Number(drop.dataset.maxBytes)) return "file_too_large";
   return "";
 }
 
@@ -188,18 +188,18 @@ function arrived(name, key) {
   field(form, "image_key").value = key;
   form.querySelector("[data-progress]")?.setAttribute("hidden", "");
   form.querySelector("[data-add]")?.removeAttribute("disabled");
-  word(form, "Uploaded");
+  word(form, said("uploaded"));
 }
 
 /** @param {string} name @param {File} file @param {string} code */
 function failed(name, file, code) {
   const form = find(name);
   if (!form) return;
-  word(form, code === "file_too_large" ? "This picture is too large." : "It did not get through.");
+  word(form, said(has(code) ? code : "upload_failed"));
   const again = document.createElement("button");
   again.type = "button";
   again.className = "button";
-  again.textContent = "Try again";
+  again.textContent = said("try_again");
   again.addEventListener("click", () => {
     word(form, "");
     waiting.push(() => send(name, file));
@@ -233,8 +233,7 @@ function addAll(forms) {
   for (const form of uploaded) if (form.checkValidity()) form.requestSubmit();
   const incomplete = uploaded.find((form) => !form.checkValidity());
   if (incomplete) incomplete.reportValidity();
-  else if (uploaded.length < forms.length)
-    say("Some pictures are still uploading. Press again when they are there.");
+  else if (uploaded.length < forms.length) say(said("still_uploading"));
 }
 
 // What htmx swapped, whichever way: a form that came back with errors, one that is done, a new row.
@@ -255,18 +254,16 @@ function refresh() {
   countDrafts();
 }
 
-document.addEventListener("htmx:oobAfterSwap", () =>
-  say("Garment added. It is being cut out now."),
-);
-document.addEventListener("htmx:responseError", () => say("That did not work. Try again."));
-document.addEventListener("htmx:sendError", () => say("Your connection is away. Try again."));
+document.addEventListener("htmx:oobAfterSwap", () => say(said("added")));
+document.addEventListener("htmx:responseError", () => say(said("failed")));
+document.addEventListener("htmx:sendError", () => say(said("away")));
 
 function countDrafts() {
   const drafts = list.children.length;
   document.querySelector("[data-drafts-part]")?.toggleAttribute("hidden", drafts === 0);
   const all = document.querySelector("[data-add-all]");
   all?.toggleAttribute("hidden", drafts < 2);
-  if (all) all.textContent = `Add all ${drafts} garments`;
+  if (all) all.textContent = said("add_all", { count: drafts });
 }
 
 window.addEventListener("beforeunload", (event) => {

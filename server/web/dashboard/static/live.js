@@ -1,5 +1,6 @@
 // Keeps rows on the screen true: says hello on the live socket, and puts each row that the server
 // sends in the place of its older self. The server decides what a row looks like.
+import { said } from "./words.js";
 
 /** @typedef {{ send(text: string): void, reconnect(): void }} Wrapper */
 /** @typedef {CustomEvent<{ event: Event, socketWrapper: Wrapper }>} OpenEvent */
@@ -15,14 +16,14 @@ document.addEventListener("htmx:wsOpen", async (event) => {
   const ticket = await freshTicket(TICKET_TRIES);
   const socket = opening.target;
   if (!(socket instanceof WebSocket) || socket.readyState !== WebSocket.OPEN) return;
-  if (!ticket) return sayLive("closed", "Not live. Load the page again.");
+  if (!ticket) return sayLive("closed", said("not_live"));
   socketWrapper.send(JSON.stringify({ type: "hello", ticket, format: "html" }));
-  sayLive("open", "Live");
+  sayLive("open", said("live"));
 });
 
 document.addEventListener("htmx:wsClose", (event) => {
   const { event: end, socketWrapper } = /** @type {CloseEvent_} */ (event).detail;
-  sayLive("closed", "Reconnecting");
+  sayLive("closed", said("reconnecting"));
   if (RECONNECTS_ITSELF.includes(end.code)) return;
   setTimeout(() => socketWrapper.reconnect(), AGAIN_MS * (0.5 + Math.random()));
 });

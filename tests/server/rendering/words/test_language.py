@@ -11,12 +11,23 @@ from apiflask import APIFlask
 from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
+from flask import render_template
 
-from gpu_worker.contract import Reason
+from gpu_worker.contract import Category, GarmentStatus, Reason
 from server.app import create_app
 from server.infra.errors import Code
-from server.rendering import fragments
-from server.rendering.words import dashboard, language, problems, reasons, times, widget
+from server.infra.services import current_services
+from server.models import Garment, now
+from server.rendering import dashboard_fragments, fragments
+from server.rendering.words import (
+    dashboard,
+    language,
+    problems,
+    reasons,
+    scripts,
+    times,
+    widget,
+)
 from tests.server.actors import settings
 from tests.services import S3Settings
 
@@ -29,6 +40,10 @@ GERMAN: dict[str | tuple[str, ...], str | tuple[str, ...]] = {
     "about %(time)s": "etwa %(time)s",
     "Bad cursor": "Falscher Zeiger",
     "%(browser)s is logged out.": "%(browser)s ist abgemeldet.",
+    "Cleaning": "Wird freigestellt",
+    "Added": "Hinzugefügt",
+    "Go to Home": "Zur Startseite",
+    "Copied": "Kopiert",
     ("%(num)s person ahead of you", "%(num)s people ahead of you"): (
         "%(num)s Person vor dir",
         "%(num)s Leute vor dir",
@@ -40,7 +55,8 @@ GERMAN: dict[str | tuple[str, ...], str | tuple[str, ...]] = {
 def marked() -> set[str]:
     """What a translator is given."""
     found: set[str] = set()
-    for folder in (Path(language.__file__).parent, fragments.TEMPLATES):
+    words = Path(language.__file__).parent
+    for folder in (words, fragments.TEMPLATES, dashboard_fragments.TEMPLATES):
         for _file, _line, message, _comments, _context in extract_from_dir(folder, READ):
             found.update([message] if isinstance(message, str) else message)
     return found
@@ -89,6 +105,26 @@ def test_a_catalogue_changes_what_is_said(german: APIFlask) -> None:
     assert problems.words(Code.BAD_CURSOR).title == "Falscher Zeiger"
     assert dashboard.session_ended("Firefox") == "Firefox ist abgemeldet."
     assert "Diese Datei ist leer." in fragments.problem(Reason.EMPTY_FILE)
+
+
+def test_a_catalogue_changes_the_dashboards_pages_rows_and_scripts(german: APIFlask) -> None:
+    garment = Garment(
+        id="gar_1",
+        sku="tee",
+        title="<b>Tee</b>",
+        category=Category.UPPER,
+        status=GarmentStatus.CLEANING,
+        reasons=[],
+        version=1,
+        created_at=now(),
+    )
+    row = dashboard_fragments.garment_row(current_services().store, garment)
+    assert 'data-label="Hinzugefügt"' in row
+    assert "Wird freigestellt</span>" in row
+    assert "&lt;b&gt;Tee&lt;/b&gt;" in row
+    assert scripts.sentences()["copied"] == "Kopiert"
+    with german.test_request_context("/dashboard/nothing"):
+        assert "Zur Startseite" in render_template("dashboard/problem.html", title="", text="")
 
 
 def test_without_a_catalogue_it_is_english() -> None:

@@ -6,7 +6,11 @@ import re
 from pathlib import Path
 
 import pytest
+from markupsafe import escape
 
+from gpu_worker.contract import GarmentStatus
+from server.domain import sites
+from server.models import Merchant, Site
 from tests.server.web.dashboard.conftest import House, Person
 
 PAGES = [
@@ -40,6 +44,28 @@ def test_page(ada: Person, path: str) -> None:
     assert "frame-ancestors 'none'" in policy
     assert "unsafe" not in policy
     assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=", answer.text)
+
+
+def test_names_in_sentences_are_escaped(house: House, ada: Person) -> None:
+    nasty = """<b>"Rye" & 100%(s)s</b>"""
+    with house.services.work() as work:
+        work.session.get_one(Merchant, ada.site.merchant_id).name = nasty
+        work.session.get_one(Site, ada.site.id).name = nasty
+    sites.create(house.services, ada.site.merchant_id, name="Second", allowed_origins=[])
+    rejected = house.garment(title=nasty, sku=nasty, status=GarmentStatus.REJECTED)
+    ready = house.garment(title=nasty)
+    said = str(escape(nasty))
+    for path, sentence in {
+        "": said,
+        "account": f"owner of {said}",
+        f"install?site={ada.site.id}": f"button in your shop: {said}.",
+        f"garments/add?replaces={rejected.id}": f"For “{said}”. It takes the place",
+        f"garments/{rejected.id}": f"The garment <strong>{said}</strong>, its picture",
+        f"garments/{ready.id}": f'alt="{said}, cut out"',
+    }.items():
+        page = ada.get(f"/dashboard/{path}").text
+        assert sentence in page, path
+        assert "<b>" not in page, path
 
 
 @pytest.mark.parametrize("path", PAGES)

@@ -14,9 +14,10 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from gpu_worker.contract import EventType, GarmentStatus, TryOnStatus
+from gpu_worker.contract import EventType, GarmentStatus, Reason, TryOnStatus
 from server.infra.credentials import hash_password
 from server.models import Garment, User, now
+from server.rendering.words import reasons
 from server.web.live.seats import seats_key
 from tests.stage import Stage
 from tests.waiting import DEADLINE_S, wait_for
@@ -152,8 +153,8 @@ def test_ada_adds_two_garments_and_sees_them_ready(shop: Stage, page: Page) -> N
     refused = page.locator("[data-refused] p")
     expect(refused).to_have_text(
         [
-            "notes.txt: not a JPEG, PNG or WebP picture. Choose another file.",
-            "none.jpg: this file is empty. Choose another one.",
+            f"notes.txt: {reasons.merchant(Reason.UNSUPPORTED_FORMAT)}",
+            f"none.jpg: {reasons.merchant(Reason.EMPTY_FILE)}",
         ]
     )
     drafts = page.locator("form.draft")
