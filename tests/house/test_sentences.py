@@ -167,6 +167,33 @@ def test_the_dashboards_scripts_say_all_they_are_given_and_nothing_else() -> Non
     assert asked <= set(given) <= quoted
 
 
+# --- tables --------------------------------------------------------------------------------------
+
+TABLES = [path for path in MODULES if path.parent.name == "words"]
+
+
+def _called(node: ast.AST) -> str:
+    """The plain name that a call names; empty where it is none."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+        return node.func.id
+    return ""
+
+
+def _spoken(node: ast.AST) -> Iterator[str]:
+    """The texts of a module that no mark holds; a text that stands alone is a docstring."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        yield node.value
+    is_docstring = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    if _called(node) not in CALLS and not is_docstring:
+        for child in ast.iter_child_nodes(node):
+            yield from _spoken(child)
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+def test_the_words_are_all_marked(table: Path) -> None:
+    assert list(filter(SENTENCE.search, _spoken(syntax(table)))) == []
+
+
 # --- marks ---------------------------------------------------------------------------------------
 
 
@@ -183,17 +210,15 @@ def _of_page(page: Path) -> Iterator[Mark]:
 
 def _of_module(module: Path) -> Iterator[Mark]:
     for call in ast.walk(syntax(module)):
-        if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Name)):
-            continue
-        if call.func.id not in CALLS:
+        if not isinstance(call, ast.Call) or _called(call) not in CALLS:
             continue
         place = f"{module.relative_to(ROOT)}:{call.lineno}"
-        wanted = call.args[: 2 if call.func.id == "ngettext" else 1]
+        wanted = call.args[: 2 if _called(call) == "ngettext" else 1]
         assert not any(isinstance(part, ast.JoinedStr | ast.BinOp) for part in wanted), place
         constants = [part.value for part in wanted if isinstance(part, ast.Constant)]
         said = tuple(text for text in constants if isinstance(text, str))
         names = [keyword.arg for keyword in call.keywords]
-        is_open = call.func.id == "N_" or None in names
+        is_open = _called(call) == "N_" or None in names
         yield Mark(place, said, None if is_open else frozenset(filter(None, names)))
 
 
