@@ -49,7 +49,7 @@ def _problem(problem: Problem) -> Response:
 
 
 def _retry(problem: Problem) -> str | None:
-    """The action (of main.js) of the card's button; None for no button."""
+    """The action, in main.js, of the card's button; None: it closes the widget."""
     if problem.code in SESSION_CODES:
         return "restart"
     if problem.code in GARMENT_CODES:
