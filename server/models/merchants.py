@@ -11,7 +11,7 @@ from server.models.base import Base, new_id, now
 
 
 class Merchant(Base):
-    """Who pays: the tenant that owns sites and users."""
+    """Who pays: the account that owns sites and users."""
 
     __tablename__ = "merchants"
 
