@@ -29,8 +29,9 @@ from server.web import api, dashboard, health, internal, live, widget
 from server.web import embed as embed_files
 
 VERSION = "0.1.0"
-MOST_JSON_BYTES = 64 * 1024
+MOST_JSON_BYTES = 64 * 1024  # files go to the store, so no request needs more
 _REQUEST_ID = re.compile(r"^[A-Za-z0-9_.-]{8,64}$")
+# Probes and scrapes come every few seconds and would fill the log.
 _QUIET = ("/healthz", "/readyz", "/metrics", "/internal/scale")
 log = structlog.get_logger("server.http")
 

@@ -331,6 +331,6 @@ def _cookie(response: Response, value: str, max_age: int) -> None:
         path=RESUME_PATH,
         secure=True,
         httponly=True,
-        samesite="None",
+        samesite="None",  # this and `partitioned`: the widget runs in a third-party iframe
         partitioned=True,
     )

@@ -61,7 +61,7 @@ def by_id(session: Session, ids: Iterable[str]) -> dict[str, Row]:
         wanted[row_id.partition("_")[0]].append(row_id)
     found: dict[str, Row] = {}
     for kind in KINDS:
-        for start in range(0, len(wanted[kind.prefix]), 500):
+        for start in range(0, len(wanted[kind.prefix]), 500):  # databases limit parameters
             some = wanted[kind.prefix][start : start + 500]
             query = select(kind.model).where(kind.model.id.in_(some))
             found |= {row.id: row for row in session.scalars(query)}

@@ -28,10 +28,11 @@ def admits(waiting: Mapping[Place, int], newcomer: Place, most: int, *, sheds: b
     """
     depth = sum(waiting.values())
     limit = min(most, depth) if sheds else most
-    if depth == 0 or depth < limit:
+    if depth == 0 or depth < limit:  # not full
         return True
     merchants = _counts(waiting, (), newcomer)
     share, mine = limit / len(merchants), merchants[newcomer[0]]
+    # With every merchant exactly at its share, the queue is full for all of them.
     if mine <= share and max(merchants.values()) > share:
         return True
     if mine >= OVERFLOW * share or depth >= OVERFLOW * limit:

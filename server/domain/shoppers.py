@@ -86,7 +86,7 @@ def delete_with_objects(work: Work, shopper: Shopper) -> None:
     for row in session.scalars(asked).all():
         if row.deleted_at is None:
             try_ons.delete_with_objects(work, row)
-        row.shopper_id = None
+        row.shopper_id = None  # after the deletion: its nudge still has to reach her pages
     for upload in session.scalars(select(Upload).where(Upload.shopper_id == shopper.id)).all():
         uploads.delete_with_objects(work, upload)
     session.execute(delete(IdempotencyKey).where(IdempotencyKey.owner == shopper.id))

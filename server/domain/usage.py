@@ -68,6 +68,7 @@ def day(services: Services, caller: Caller) -> Day:
         counts = dict(session.execute(query).all())
         succeeded = counts.get(TryOnStatus.SUCCEEDED, 0)
         median_ms = _median_ms(session, mine, succeeded) if succeeded else None
+    # Cancelled ones count neither as a success nor as a failure.
     ended = sum(counts.get(s, 0) for s in TryOnStatus if s.is_final and s != TryOnStatus.CANCELLED)
     return Day(
         sum(counts.values()),
@@ -78,6 +79,7 @@ def day(services: Services, caller: Caller) -> Day:
 
 def _median_ms(session: Session, mine: ColumnElement[bool], succeeded: int) -> int | None:
     done = mine & (TryOn.status == TryOnStatus.SUCCEEDED) & TryOn.total_ms.is_not(None)
+    # The middle row, because SQLite has no median function.
     middle = select(TryOn.total_ms).where(done).order_by(TryOn.total_ms)
     return session.scalar(middle.offset(succeeded // 2).limit(1))
 

@@ -29,6 +29,7 @@ class Database:
         self.url = normalise_url(url)
         self.is_sqlite = self.url.startswith("sqlite")
         self.engine = _sqlite(self.url) if self.is_sqlite else _postgres(self.url)
+        # Rows are returned from their session and rendered after it is closed.
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
         # SQLite's busy wait blocks the whole thread. Under gevent that would also stop the greenlet
         # that holds the write lock, so writers of one process queue up here instead.

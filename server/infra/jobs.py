@@ -116,10 +116,10 @@ class Jobs:
             pipe.ltrim(contract.bell_key(engine), 0, contract.BELL_LENGTH - 1)
             if anew:
                 pipe.zrem(FailedJobRegistry(queue=queue).key, job.id)
-            else:
+            else:  # the arbitrator's rate of arrivals: a job that begins again is none
                 pipe.hincrby(contract.arrivals_key(engine), lane.value, 1)
             answers = pipe.execute()
-        return bool(answers[1 if anew else 0])
+        return bool(answers[1 if anew else 0])  # the answer of RQ's script
 
     def cancel(self, job_id: str, engine: str, lane: Lane, merchant_id: str) -> None:
         """Removes a job from its queue; a running one sees the flag and stops at its next step."""
@@ -174,11 +174,13 @@ class Jobs:
                 if name.startswith(f"{engine}:"):
                     pipe.zrange(StartedJobRegistry(queue=self._queue(name)).key, 0, -1)
             members = [member for found in pipe.execute() for member in found]
+        # RQ's members are `<job id>:<execution id>`.
         return {member.decode().split(":")[0] for member in members}
 
     def standing(self, queue_names: Iterable[str]) -> set[str]:
         """Ids of all jobs of these queues that wait or are leased, as one consistent snapshot."""
         found: set[str] = set()
+        # A transaction: a job that is claimed in between would be in neither of the two answers.
         with self._redis.pipeline(transaction=True) as pipe:
             for name in queue_names:
                 queue = self._queue(name)

@@ -66,7 +66,7 @@ def page(
             | ((columns.created_at == created_at) & (columns.id < row_id))
         )
     query = query.order_by(columns.created_at.desc(), columns.id.desc())
-    rows = list(session.scalars(query.limit(limit + 1)))
+    rows = list(session.scalars(query.limit(limit + 1)))  # one more shows that there is a next page
     more = len(rows) > limit
     return Page(rows[:limit], encode(rows[limit - 1]) if more else None)
 

@@ -69,7 +69,7 @@ class Work:
         """
         due_at = max(self.now, until or self.now)
         for key in keys:
-            if key:
+            if key:  # merge: the outbox may have it already
                 self.session.merge(DoomedObject(key=key, due_at=due_at, tries=0))
                 self._doomed.append(key)
 
@@ -80,7 +80,7 @@ class Work:
 
     def _finish(self) -> None:
         for action in self._actions:
-            if not self.redis_is_away:
+            if not self.redis_is_away:  # set by the first time-out: one is enough
                 self._try(action)
         if self._nudges and not self.redis_is_away:
             nudges.publish(self.services.redis, self._nudges)

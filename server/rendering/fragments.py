@@ -176,7 +176,7 @@ def scenes_of(session: Session, shopper_id: str) -> list[Scene]:
 
 def changed(session: Session, row: TryOn, links: Links) -> str:
     """The fragments pushed when a try-on changed."""
-    if not row.status.is_final:
+    if not row.status.is_final:  # not the whole card, which would reload her photo at each step
         return progress(row, oob=True) + (partial(row, links, oob=True) if row.partial_key else "")
     card = try_on_card(scene_of(session, row), links, oob=True)
     if row.shopper_id is None:

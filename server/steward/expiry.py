@@ -65,6 +65,7 @@ def _each_due(
         if session.scalar(select(func.count()).select_from(model).where(due)) == 0:
             return 0
     with services.work(now, buries=False) as work:
+        # Rows that a request or another steward has locked are left for the next run.
         query = select(model).where(due).limit(AT_ONCE).with_for_update(skip_locked=True)
         rows = list(work.session.scalars(query))
         for row in rows:

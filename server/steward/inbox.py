@@ -40,7 +40,7 @@ class Mail:
     def add(self, entries: Iterable[tuple[bytes, dict[bytes, bytes] | None]]) -> None:
         for entry_id, fields in entries:
             self.ids.append(entry_id)
-            try:
+            try:  # an entry that is read again has no fields if it was trimmed meanwhile
                 self.events.append(Event.from_json((fields or {}).get(b"event", b"")))
             except ContractError as error:
                 self.unreadable += 1

@@ -63,7 +63,7 @@ def _soften(told: datetime | None, wait_s: float | None, now: datetime) -> datet
     """The expected time, limited so that the wait grows by at most MOST_RISE over what was told."""
     if wait_s is None:
         return None
-    if told is not None:
+    if told is not None:  # SLACK_S: a time that has passed must be able to grow again
         wait_s = min(wait_s, MOST_RISE * max(_left(told, now), SLACK_S))
     return now + timedelta(seconds=wait_s)
 

@@ -75,6 +75,7 @@ def _left_s(rows: Sequence[TryOn], learned: pace.Pace, now: datetime) -> dict[st
 def _positions(services: Services, engine: str, rows: Sequence[TryOn]) -> dict[str, int]:
     """Positions over both lanes: claimed jobs that have not begun, then live, then bulk."""
     claimed = services.jobs.claimed(engine)
+    # Claimed jobs are in no queue any more: they keep the order that they had while they waited.
     waiting = sorted((row for row in rows if row.status is TryOnStatus.QUEUED), key=_rank)
     order = [row.id for row in waiting if row.id in claimed]
     for lane in Lane:

@@ -152,6 +152,7 @@ def _remove(work: Work, caller: Caller, garment_id: str) -> None:
     garment = get_owned(
         work.session, Garment, caller, garment_id, missing=Code.GARMENT_NOT_FOUND, lock=True
     )
+    # Its presigned URL may still be valid, so the object could be written again.
     work.doom([garment.upload_key], until=uploads.writable_until(garment.created_at))
     work.doom(garment_keys(garment.id).all())
     if garment.status in lifecycle.UNFINISHED:
@@ -172,6 +173,7 @@ def _cancel_job(work: Work, garment: Garment) -> None:
 
 
 def _refuse_hopeless(services: Services, address: str | None) -> None:
+    # The fetcher checks by the same rules, but then the garment would exist and be rejected later.
     any_port = bool(services.settings.allow_loopback_image_urls)
     fault = None if address is None else address_fault(address, any_port=any_port)
     if fault is not None:

@@ -89,7 +89,7 @@ def get(services: Services, caller: Caller, photo_id: str) -> Photo:
     """Raises `Problem` photo_not_found, also for one that has expired."""
     with services.read() as session:
         photo = get_owned(session, Photo, caller, photo_id, missing=Code.PHOTO_NOT_FOUND)
-    if photo.expires_at <= now():
+    if photo.expires_at <= now():  # the steward deletes it only some seconds later
         raise Problem(Code.PHOTO_NOT_FOUND)
     return photo
 
@@ -124,7 +124,7 @@ def choose_person(
         if person >= len(photo.people):
             raise Problem(Code.PERSON_UNKNOWN, param="person")
         again = lifecycle.checked_again(photo, work.now, person, asked_from)
-        photo.asked_from = asked_from
+        photo.asked_from = asked_from  # `_refuse_flood` counts by it
         _refuse_flood(work, caller, photo)
         write(photo, again)
         work.nudge(photo)

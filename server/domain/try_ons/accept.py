@@ -96,6 +96,7 @@ def create(
             garment_not_ready, garment_rejected, too_many_try_ons, queue_full,
             idempotency_key_reused, option_not_supported; gone for a key whose try-on was deleted.
     """
+    # Before all other checks: a repeated request must succeed even if the queue is full by now.
     if idempotency_key is not None:
         known = _answered(services, caller, new, idempotency_key)
         if known is not None:
@@ -181,7 +182,7 @@ def _insert(
                     created_at=work.now,
                 )
             )
-        work.session.flush()
+        work.session.flush()  # raises IntegrityError if the idempotency key exists already
         work.announce(nudges.of(row))
         job = job_of(row, photo, garment)
         work.after_commit(lambda: enqueue(services, job, row.lane))

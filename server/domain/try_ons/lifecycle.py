@@ -57,7 +57,7 @@ def is_open(row: TryOn) -> bool:
     return row.deleted_at is None and row.status in UNFINISHED
 
 
-# --- in line -------------------------------------------------------------------------------------
+# --- queued --------------------------------------------------------------------------------------
 
 
 def fresh(now: datetime) -> Values:
@@ -96,7 +96,7 @@ def shown(key: str, step: int) -> Values:
     return {"partial_key": key, "partial_step": step}
 
 
-# --- its end -------------------------------------------------------------------------------------
+# --- ended ---------------------------------------------------------------------------------------
 
 
 def succeeded(row: TryOn, at: datetime, picture: Values, *, model_ms: int = 0) -> Values:

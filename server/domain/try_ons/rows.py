@@ -24,6 +24,7 @@ def get(services: Services, caller: Caller, try_on_id: str) -> TryOn:
     """Raises `Problem` try_on_not_found, or gone where the picture was deleted or has expired."""
     with services.read() as session:
         row = get_owned(session, TryOn, caller, try_on_id, missing=Code.TRY_ON_NOT_FOUND)
+    # The steward deletes an expired one only some seconds later.
     if row.deleted_at is not None or row.expires_at <= now():
         raise Problem(Code.GONE)
     return row
@@ -111,6 +112,7 @@ def retry(services: Services, try_on_id: str) -> TryOn:
         write(row, lifecycle.retried(row, work.now))
         work.nudge(row)
         job = job_of(row, *shows)
+        # `anew`: RQ keeps a failed job's hash for a while, and would take this for a duplicate.
         work.after_commit(lambda: enqueue(services, job, row.lane, anew=True))
     return row
 
@@ -220,7 +222,7 @@ def _stop(work: Work, row: TryOn) -> None:
     if stopped is None:
         return
     work.doom([partial])
-    work.session.refresh(row)
+    work.session.refresh(row)  # the update above went past the session's copy
     # The worker may still store a picture; the steward deletes it when its event arrives.
     _cancel_job(work, row)
 

@@ -57,7 +57,7 @@ def _succeeded(row: TryOn, event: Event, now: datetime) -> Change:
         "engine": events.text(event, "engine") or row.engine,
     }
     if row.status is TryOnStatus.SUCCEEDED and row.deleted_at is None and row.result_key:
-        return Change()
+        return Change()  # delivered twice: its picture must stay
     if not is_open(row):  # cancelled, expired or deleted while the worker stored the picture
         return Change(doomed=[picture_key(row.id)])
     picture["result_key"] = row.result_key or picture_key(row.id)

@@ -51,7 +51,7 @@ def guard() -> ResponseReturnValue | None:
         return None
     if request.endpoint not in OPEN_ENDPOINTS and not current_user.is_authenticated:
         return login.to_login()
-    csrf.protect()
+    csrf.protect()  # looks at POST, PUT, PATCH and DELETE only
     return None
 
 

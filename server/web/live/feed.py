@@ -107,7 +107,7 @@ class Feed:
         """One turn of the telling thread. If a dependency is away it raises Unavailable (or another
         of AWAY) and keeps its work for the next turn."""
         self._work.wait(wait_s)
-        self._work.clear()
+        self._work.clear()  # before the nudges are taken: what arrives from here on sets it again
         with self._lock:
             nudged, self._nudged = self._nudged, {}
             restate, self._restate = self._restate, False
@@ -160,6 +160,7 @@ class Feed:
             self._tell_row(session, row, channels)
 
     def _tell_row(self, session: Session, row: Row, channels_if_gone: Iterable[str] = ()) -> None:
+        # A tombstone may have lost its shopper, so the nudge says whose it was.
         channels = list(channels_if_gone) if audiences.is_gone(row) else audiences.channels_for(row)
 
         def say(voice: Voice) -> list[str]:
