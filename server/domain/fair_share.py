@@ -13,8 +13,8 @@ from collections.abc import Mapping
 
 # Merchant, site, and a mark (HMAC) of the address; None for a backend, which has no address.
 Place = tuple[str, str, str | None]
-# Shares of new sites and addresses may exceed the limit, but never beyond this factor: else opening
-# ever more of them would let a queue grow without end.
+# How far a merchant may exceed its share, and the queue its limit, by new sites and addresses.
+# Without a bound, opening ever more of them would let a queue grow without end.
 OVERFLOW = 2
 
 

@@ -18,8 +18,8 @@ from server.models import Garment, TryOn, now
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """Try-ons of the last 24 hours: how many, per cent succeeded, median seconds. The last two are
-    None if none has finished."""
+    """Try-ons of the last 24 hours: how many, per cent succeeded (None if none has ended), median
+    seconds (None if none has succeeded)."""
 
     asked: int
     succeeded_share: int | None

@@ -23,7 +23,7 @@ Row = TypeVar("Row", bound=Base)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
     """An authenticated caller. Kinds: shopper (widget), secret (merchant's backend), user
-    (dashboard), embed (the boot request only).
+    (dashboard), embed (boot and the widget's document, before there is a shopper).
 
     A user is bound to a merchant, the others also to a site. `mode`, `live` or `test`, restricts
     everyone but users. `session_id`: only of a live ticket, the dashboard session that it belongs

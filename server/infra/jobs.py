@@ -133,7 +133,7 @@ class Jobs:
             pipe.hdel(contract.turns_key(queue.name), job_id)
             pipe.lrem(queue.key, 0, job_id)
             _, removed = pipe.execute()
-        if removed:  # else a worker has it and still needs RQ's hash
+        if removed:  # else a worker may have it, and needs RQ's hash
             self._redis.delete(RqJob.key_for(job_id))
 
     def opening(self, engine: str, merchant_id: str, turn: str, lane: Lane = Lane.LIVE) -> Opening:
@@ -180,7 +180,7 @@ class Jobs:
     def standing(self, queue_names: Iterable[str]) -> set[str]:
         """Ids of all jobs of these queues that wait or are leased, as one consistent snapshot."""
         found: set[str] = set()
-        # A transaction: a job that is claimed in between would be in neither of the two answers.
+        # A transaction: a job that is handed back in between would be in neither answer.
         with self._redis.pipeline(transaction=True) as pipe:
             for name in queue_names:
                 queue = self._queue(name)
@@ -192,9 +192,7 @@ class Jobs:
 
     def rejoin(self, places: Iterable[tuple[str, Lane, str]]) -> None:
         """Makes sure that these (engine, lane, merchant) are in their rings; wakes their workers.
-
-        Repairs a Redis that lost a ring: jobs of a merchant outside it would never be claimed.
-        """
+        Jobs of a merchant outside its ring would never be claimed."""
         with self._redis.pipeline(transaction=True) as pipe:
             for engine, lane, merchant_id in places:
                 pipe.eval(contract.JOIN_RING, 1, contract.ring_key(engine, lane), merchant_id)

@@ -165,7 +165,7 @@ def connect(settings: Settings, endpoint_url: str | None) -> S3Client:
         region_name=settings.aws_default_region,
         config=Config(
             signature_version="s3v4",
-            # Other stores than AWS mostly have no host name for each bucket.
+            # Stores other than AWS mostly have no host name for each bucket.
             s3={"addressing_style": "path" if endpoint_url else "auto"},
             connect_timeout=_TIMEOUT_S,
             read_timeout=_TIMEOUT_S,

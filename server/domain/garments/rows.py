@@ -121,7 +121,7 @@ def change(
     category: Category | None = None,
 ) -> Garment:
     """Changes what is given; None keeps the present value. A new category needs no new cleaning:
-    engines read the picture by the category of the job.
+    an engine reads again what it needs of the picture.
 
     Raises:
         Problem: garment_not_found or sku_taken.
