@@ -128,8 +128,9 @@ def limited_by_address(view: Callable[P, R]) -> Callable[P, R]:
 
 def budgeted(budget: Budget) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Budgets per minute for what costs a job, shared by all views of a noun: of the caller, of the
-    address, of the site, checked in this order. A request that one budget refuses does not count
-    against the next: a shopper who floods costs neither her address nor her site anything.
+    address (shoppers only), of the site, checked in this order. A request that one budget refuses
+    does not count against the next: what a shopper is refused costs neither her address nor her
+    site anything.
     """
 
     def decorate(view: Callable[P, R]) -> Callable[P, R]:
