@@ -1,4 +1,4 @@
-"""Wires the server together: settings, services, doors, errors, headers. Decides nothing itself."""
+"""Application factory: settings, services, blueprints, error handlers, headers of responses."""
 
 from __future__ import annotations
 
@@ -29,17 +29,18 @@ from server.web import api, dashboard, health, internal, live, widget
 from server.web import embed as embed_files
 
 VERSION = "0.1.0"
-MOST_JSON_BYTES = 64 * 1024
+MOST_JSON_BYTES = 64 * 1024  # files go to the store, so no request needs more
 _REQUEST_ID = re.compile(r"^[A-Za-z0-9_.-]{8,64}$")
+# Probes and scrapes come every few seconds and would fill the log.
 _QUIET = ("/healthz", "/readyz", "/metrics", "/internal/scale")
 log = structlog.get_logger("server.http")
 
 
 def create_app(settings: Settings | None = None, services: Services | None = None) -> APIFlask:
-    """The WSGI application. Connects to nothing yet. `services`: where they are made already.
+    """The WSGI application; opens no connection yet. `services`: given instead of made (tests).
 
     Raises:
-        SettingsError: the environment is wrong; only where no settings are given.
+        SettingsError: `settings` is None and the environment is wrong.
     """
     settings = settings or Settings.from_env()
     app = APIFlask(__name__, title="Proteus", version=VERSION, docs_path=None)
@@ -64,7 +65,8 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
 
 
 def _describe_api_only(app: APIFlask) -> None:
-    """APIFlask asks every blueprint with a `before_request` whether it is part of the API."""
+    """Keeps other blueprints out of the OpenAPI description: APIFlask reads `enable_openapi` of
+    every blueprint, and plain Flask ones lack it."""
     for blueprint in app.blueprints.values():
         if not isinstance(blueprint, APIBlueprint):
             blueprint.enable_openapi = False  # type: ignore[attr-defined]
@@ -98,7 +100,7 @@ def _number_requests(app: Flask) -> None:
 
 
 def _protect(response: Response, settings: Settings) -> None:
-    """Headers of every answer; a page's own policy is set by its door and kept."""
+    """Security headers of every response; what a view has set itself is kept."""
     headers = response.headers
     headers.setdefault("X-Content-Type-Options", "nosniff")
     headers.setdefault("Referrer-Policy", "no-referrer")
@@ -143,10 +145,11 @@ _BY_STATUS = {
 def _answer_problems(app: APIFlask) -> None:
     app.register_error_handler(Problem, _problem)
     app.register_error_handler(DataError, lambda _: _told_by_its_door(_UNSTORABLE))
-    # JSON nested deeper than Python can follow; a loop of our own would be our bug, and is logged.
+    # JSON that is nested too deep for Python's parser. Logged with its traceback, in case the
+    # recursion is a bug of ours.
     app.register_error_handler(RecursionError, _too_deep)
     app.register_error_handler(RedisError, lambda _: _told_by_its_door(Unavailable("redis")))
-    app.error_processor(_invalid)  # it takes HTTPException too, which the next line takes back
+    app.error_processor(_invalid)  # also registers for HTTPException; the next line overrides that
     app.register_error_handler(HTTPException, _http_exception)
 
 
@@ -162,7 +165,7 @@ def _too_deep(_error: RecursionError) -> Response:
 
 
 def _told_by_its_door(problem: Problem) -> ResponseReturnValue:
-    """A page says it in its own words; see the blueprints' handlers of Problem."""
+    """Passes the problem to the handler of the request's blueprint: pages answer in HTML."""
     return current_app.handle_user_exception(problem)
 
 
@@ -184,7 +187,7 @@ def _code_of(status: int) -> Code:
 
 
 def _invalid(error: HTTPError) -> Response:
-    """What pydantic found at the door: the first wrong parameter, all of them in words."""
+    """Pydantic's validation errors as one problem: `param` is the first field, `detail` has all."""
     found: dict[str, list[str]] = next(iter(error.detail.values()), {}) if error.detail else {}
     if error.status_code != 422 or not found:
         return _problem(Problem(_BY_STATUS.get(error.status_code, Code.INTERNAL)))

@@ -1,6 +1,6 @@
-"""The server's settings: frozen, read once from the environment, all mistakes told at once.
+"""The server's settings: immutable, read once from the environment, all errors reported together.
 
-Knows names and limits of settings; connects to nothing. docs/operating.md has a row for each.
+Connects to nothing. docs/operating.md has a row for each setting.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ EngineName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
 
 
 def _with_a_port(value: str) -> str:
-    """urlsplit reads a port when it is asked for, and not before."""
+    """Checks the port, which urlsplit does not before it is read."""
     try:
         urlsplit(value).port  # noqa: B018 - raises where it is none
     except ValueError as error:
@@ -40,7 +40,7 @@ def _http_url(value: str) -> str:
 
 
 def _server_url(value: str) -> str:
-    """As browsers write it in `Origin`: lower case, no port that goes without saying."""
+    """Normalises to what browsers send as `Origin`: lower case, no default port."""
     parts = urlsplit(_http_url(value))
     if parts.path or parts.query:
         raise ValueError("must have no path")
@@ -71,7 +71,7 @@ class Settings(BaseSettings):
     redis_url: Url = Field(repr=False, validation_alias="REDIS_URL", pattern=r"^(rediss?|unix)://")
 
     s3_endpoint_url: HttpUrl | None = Field(None, validation_alias="S3_ENDPOINT_URL")
-    # What a browser can reach, where that is another address than the one inside the cluster.
+    # The store's address for browsers, if it differs from the one inside the cluster.
     s3_public_url: HttpUrl | None = Field(None, validation_alias="S3_PUBLIC_URL")
     s3_bucket: str = Field(min_length=3, validation_alias="S3_BUCKET")
     aws_access_key_id: str | None = Field(None, validation_alias="AWS_ACCESS_KEY_ID")
@@ -86,7 +86,7 @@ class Settings(BaseSettings):
     max_upload_bytes: int = Field(
         10_485_760, ge=1024, le=52_428_800, validation_alias="PROTEUS_MAX_UPLOAD_BYTES"
     )
-    # What the tailor keeps to; the server tells it to shoppers and to their browsers.
+    # Enforced by the tailor; the server tells these limits to shoppers and to their browsers.
     max_photo_side_px: int = Field(
         2_048, ge=512, le=8_192, validation_alias="PROTEUS_MAX_PHOTO_SIDE_PX"
     )
@@ -101,19 +101,19 @@ class Settings(BaseSettings):
     )
     max_queue: int = Field(500, ge=1, validation_alias="PROTEUS_MAX_QUEUE")
     max_sockets: int = Field(2_000, ge=1, validation_alias="PROTEUS_MAX_SOCKETS")
-    # After this an open socket must show who it is again, as a shopper's token must be renewed.
+    # After this a live socket must reconnect with a new ticket, as shopper tokens must be renewed.
     socket_life_s: int = Field(900, ge=1, validation_alias="PROTEUS_SOCKET_LIFE_S")
     sockets_per_shopper: int = Field(5, ge=1, validation_alias="PROTEUS_SOCKETS_PER_SHOPPER")
     sockets_per_address: int = Field(20, ge=1, validation_alias="PROTEUS_SOCKETS_PER_ADDRESS")
-    # What an open socket may say within 10 s after its hello, though it has nothing to say.
+    # Messages that a socket may send within 10 s after its hello; the protocol has none.
     socket_messages: int = Field(20, ge=1, validation_alias="PROTEUS_SOCKET_MESSAGES")
-    # Requests a minute from one caller; the doors that cost more allow a part of it.
+    # Requests per minute of one caller; views that cost more allow a fifth of it.
     rate_limit: int = Field(600, ge=10, validation_alias="PROTEUS_RATE_LIMIT")
-    # A minute, of uploads, of photos, and of try-ons, each.
+    # Per minute, each for uploads, photos and try-ons separately.
     shopper_limit: int = Field(30, ge=1, validation_alias="PROTEUS_SHOPPER_LIMIT")
     address_limit: int = Field(300, ge=1, validation_alias="PROTEUS_ADDRESS_LIMIT")
     site_limit: int = Field(1_200, ge=1, validation_alias="PROTEUS_SITE_LIMIT")
-    # Fitting rooms opened in a minute from one address.
+    # Boot requests (fitting rooms opened) per minute from one address.
     boot_limit: int = Field(120, ge=1, validation_alias="PROTEUS_BOOT_LIMIT")
     unfinished_photos: int = Field(3, ge=1, validation_alias="PROTEUS_UNFINISHED_PHOTOS")
     unfinished_try_ons: int = Field(12, ge=1, validation_alias="PROTEUS_UNFINISHED_TRY_ONS")
@@ -121,7 +121,7 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", validation_alias="PROTEUS_HOST")
     port: int = Field(8080, ge=1, le=65_535, validation_alias="PORT")
-    # Metrics and the wish for workers, at the same address; 0: nowhere.
+    # For /metrics and /internal/scale, at the same host; 0 turns it off.
     internal_port: int = Field(
         9090, ge=0, le=65_535, validation_alias="PROTEUS_INTERNAL_PORT", validate_default=True
     )
@@ -144,7 +144,7 @@ class Settings(BaseSettings):
         """
         source = EnvSettingsSource(cls, case_sensitive=True)
         env = os.environ if environ is None else environ
-        # By these names alone: the source would also look for a field's own, such as `port`.
+        # By these names only: the source would also read variables named like fields, as `port`.
         names = setting_names()
         source.env_vars = {name: env[name] for name in names.values() if env.get(name)}
         try:
@@ -161,16 +161,17 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Only `from_env` reads the environment: what is made from arguments is made from them."""
+        """Makes the constructor use its arguments only; `from_env` alone reads the environment."""
         return (init_settings,)
 
     def engine_for(self, mode: str) -> str:
-        """Test keys run the same road with the preview engine."""
+        """The engine of a key's mode: test keys always use the preview engine."""
         return self.engine if mode == "live" else "preview"
 
     @property
     def store_origin(self) -> str | None:
-        """The origin browsers load pictures from, for `img-src` and `connect-src`."""
+        """The store's origin as browsers see it, for `img-src` and `connect-src`; None without an
+        endpoint setting."""
         url = self.s3_public_url or self.s3_endpoint_url
         if url is None:
             return None

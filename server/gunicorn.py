@@ -13,7 +13,7 @@ from server.config import Settings  # noqa: E402
 try:
     _settings = Settings.from_env()
 except SettingsError as error:
-    # Here and not only in the worker: a master would start a broken worker again and again.
+    # Checked in the master, too: otherwise it would restart failing workers for ever.
     sys.stderr.write("\n".join(error.lines) + "\n")
     sys.exit(2)
 
@@ -22,7 +22,7 @@ if _settings.internal_port:
     bind.append(f"{_settings.host}:{_settings.internal_port}")
 workers = _settings.web_workers
 worker_class = "gevent"
-worker_connections = _settings.max_sockets + 1000  # a full house of sockets leaves room for HTTP
+worker_connections = _settings.max_sockets + 1000  # live sockets must leave room for HTTP
 timeout = 30
 graceful_timeout = 5
 keepalive = 20
@@ -37,5 +37,6 @@ limit_request_field_size = 8190
 
 
 def post_worker_init(worker: Any) -> None:
-    """A worker that ends says so to its live sockets, which then come again elsewhere."""
+    """Lets the live feed notice that its worker ends: it then closes all sockets with 1012, and
+    clients reconnect to another worker."""
     worker.wsgi.extensions["proteus_live"].watch(lambda: not worker.alive)

@@ -1,4 +1,4 @@
-"""What gunicorn loads. A wrong setting ends the process with code 2 and one line for each."""
+"""The WSGI entry point for gunicorn. Wrong settings: prints a line for each, exits with code 2."""
 
 from __future__ import annotations
 

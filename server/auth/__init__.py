@@ -1,7 +1,7 @@
-"""How a caller proves itself: tokens, tickets, keys, origins, the resume cookie, decorators.
+"""Authentication: bearer tokens, secret keys, single-use tokens, origins, the resume cookie.
 
-Every view states who may call it with `@allow(...)`, which leaves the list on the view as
-`callers`; a test reads it. What a caller may see is not decided here but in `caller.owned`.
+Every view declares its kinds of caller with `@allow(...)`, which sets them on the view as
+`callers`; a test checks that none is missing. Authorisation is in `infra/caller` (`owned`).
 """
 
 from __future__ import annotations
@@ -55,10 +55,14 @@ def allow(
     role: Literal["owner"] | None = None,
     limited: bool = True,
 ) -> Callable[[Callable[..., R]], Callable[..., R]]:
-    """States and checks who may call a view, and hands it the `caller` (not for `anyone`).
+    """Declares and checks who may call a view, and passes the caller as keyword `caller`.
 
-    `shopper` and `secret` come with `Authorization: Bearer`, `user` with the dashboard's login;
-    `embed` proves itself inside the view, by key and Origin, and is only stated here.
+    `shopper` and `secret` authenticate by `Authorization: Bearer`, `user` by the dashboard's login.
+    `anyone` and `embed` are only declared: no `caller` is passed, and a view for `embed` itself
+    checks key and Origin. `limited`: apply the caller's general rate limit.
+
+    The decorated view raises `Problem` not_authenticated, bad_token or bad_key, or not_allowed for
+    another kind or role.
     """
 
     def decorate(view: Callable[..., R]) -> Callable[..., R]:
@@ -77,18 +81,18 @@ def allow(
 
 
 def asked_from(services: Services, caller: Caller) -> str | None:
-    """A mark of where a shopper calls from, by which those who wait are counted. None for a
-    merchant's backend."""
+    """The address mark of a shopper's request, by which queues are counted and shared. None for a
+    merchant's backend, whose shoppers all come from one address."""
     return address_mark(services) if caller.kind == "shopper" else None
 
 
 def address_mark(services: Services) -> str:
-    """Stands for the address of the request where that itself must not be kept."""
+    """Keyed hash of the request's network, a pseudonym: the address itself must not be stored."""
     return mark(signing_key(services, "asked from"), limits.network())
 
 
 def current_caller() -> Caller | None:
-    """Who makes this request, once `allow` has found out."""
+    """The caller of this request, once `allow` has authenticated it."""
     caller: Caller | None = g.get("caller")
     return caller
 
@@ -124,7 +128,7 @@ def _logged_in() -> Caller | None:
 
 
 def secret_caller(services: Services, secret_key: str) -> Caller:
-    """Raises `Problem` bad_key."""
+    """The caller of a secret key. Raises `Problem` bad_key if it is unknown or revoked."""
     with services.read() as session:
         key = session.scalar(
             select(SecretKey).where(
@@ -142,7 +146,7 @@ def secret_caller(services: Services, secret_key: str) -> Caller:
 
 
 def find_site(session: Session, publishable_key: str) -> tuple[Site, str]:
-    """The site of a publishable key and the key's mode.
+    """The site of a publishable key, and the key's mode (`live` or `test`).
 
     Raises:
         Problem: site_not_found.
@@ -155,7 +159,7 @@ def find_site(session: Session, publishable_key: str) -> tuple[Site, str]:
 
 
 def require_allowed_origin(site: Site) -> str:
-    """The request's Origin, if it is exactly one of the site's.
+    """The request's Origin, which must equal one of the site's allowed origins.
 
     Raises:
         Problem: origin_not_allowed.
@@ -167,7 +171,7 @@ def require_allowed_origin(site: Site) -> str:
 
 
 def require_server_origin(services: Services) -> None:
-    """For what a cookie could be abused for: only the server's own pages may ask.
+    """CSRF protection for what a cookie authenticates: only the server's own pages may call it.
 
     Raises:
         Problem: origin_not_allowed.
@@ -181,7 +185,7 @@ def require_server_origin(services: Services) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Boot:
-    """What a boot token stands for."""
+    """What a boot token stands for: the site, its key's mode, and the page's origin."""
 
     merchant_id: str
     site_id: str
@@ -190,7 +194,7 @@ class Boot:
 
 
 def issue_boot_token(services: Services, site: Site, mode: str, origin: str) -> str:
-    """Good once, for 120 s. Raises `redis.RedisError`."""
+    """Makes a boot token, valid once within BOOT_TOKEN_S. Raises `redis.RedisError`."""
     boot = {
         "merchant_id": site.merchant_id, "site_id": site.id, "mode": mode, "origin": origin
     }  # fmt: skip
@@ -198,7 +202,7 @@ def issue_boot_token(services: Services, site: Site, mode: str, origin: str) -> 
 
 
 def redeem_boot_token(services: Services, token: str) -> Boot:
-    """Raises `Problem` bad_boot_token."""
+    """Consumes a boot token. Raises `Problem` bad_boot_token if it is unknown, used or expired."""
     kept = _take_once(services, "boot", token)
     if kept is None:
         raise Problem(Code.BAD_BOOT_TOKEN, param="boot_token")
@@ -206,17 +210,19 @@ def redeem_boot_token(services: Services, token: str) -> Boot:
 
 
 def issue_live_ticket(services: Services, caller: Caller) -> str:
-    """Lets this caller open one live socket within 30 s. Raises `redis.RedisError`."""
+    """Makes a ticket with which this caller may open one live socket within LIVE_TICKET_S. Raises
+    `redis.RedisError`."""
     return _keep_once(services, "ticket", caller.to_json(), LIVE_TICKET_S)
 
 
 def redeem_live_ticket(services: Services, ticket: str) -> Caller | None:
-    """Whose ticket this is; None if it is unknown, was used, or has run out."""
+    """Consumes a ticket and returns its caller; None if it is unknown, used or expired."""
     kept = _take_once(services, "ticket", ticket)
     return None if kept is None else Caller.from_json(kept)
 
 
 def _keep_once(services: Services, purpose: str, value: str, lifetime_s: int) -> str:
+    """Stores `value` under a new random token, of which Redis holds only the hash."""
     token = secrets.token_urlsafe(32)
     services.redis.set(_once_key(purpose, token), value, ex=lifetime_s)
     return token
@@ -240,6 +246,7 @@ class ShopperToken:
 
 
 def issue_shopper_token(services: Services, shopper: Shopper) -> ShopperToken:
+    """A new JWT for this shopper, valid for SHOPPER_TOKEN_S."""
     now = int(time.time())
     claims = {
         "iss": ISSUER,
@@ -254,7 +261,7 @@ def issue_shopper_token(services: Services, shopper: Shopper) -> ShopperToken:
 
 
 def shopper_caller(services: Services, token: str) -> Caller:
-    """Raises `Problem` bad_token."""
+    """The caller of a shopper token. Raises `Problem` bad_token."""
     shopper = _shopper_of(services, token)
     if shopper is None:
         raise Problem(Code.BAD_TOKEN, headers={"WWW-Authenticate": 'Bearer error="invalid_token"'})
@@ -262,13 +269,13 @@ def shopper_caller(services: Services, token: str) -> Caller:
 
 
 def bearer_shopper(services: Services) -> Shopper | None:
-    """Who asks for a renewal; None where the bearer is missing or no good any more."""
+    """The shopper of the request's bearer token; None if it is missing or invalid."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     return _shopper_of(services, token) if scheme.lower() == "bearer" else None
 
 
 def _shopper_of(services: Services, token: str) -> Shopper | None:
-    """Whose token this is, if it has not run out and the shopper was not erased since."""
+    """The shopper of a valid token; None if it is invalid or expired, or she was erased since."""
     try:
         claims = jwt.decode(
             token,
@@ -287,7 +294,7 @@ def _shopper_of(services: Services, token: str) -> Shopper | None:
 
 
 def signing_key(services: Services, purpose: str) -> bytes:
-    """A key for one purpose only, derived from PROTEUS_SECRET_KEY."""
+    """A key for one purpose, derived from PROTEUS_SECRET_KEY by HMAC-SHA256."""
     secret = services.settings.secret_key.encode()
     return hmac.digest(secret, f"proteus {purpose}".encode(), "sha256")
 
@@ -296,11 +303,12 @@ def signing_key(services: Services, purpose: str) -> bytes:
 
 
 def set_resume_cookie(response: Response, services: Services, caller: Caller) -> None:
-    """After consent, and never before: lets a page load within 24 h find the shopper again.
-    Both doors that take a photo call it, and the one that renews."""
+    """Sets the cookie by which a page load within 24 h finds the shopper again; not before consent.
+    Called by the two views that accept a photo and by the one that renews tokens."""
     if caller.shopper_id is None:
         return
-    reads_it = request.path == RESUME_PATH  # no other path is sent the cookie
+    # Browsers send the cookie to RESUME_PATH only: elsewhere a missing one does not mean lost.
+    reads_it = request.path == RESUME_PATH
     handle = shoppers.remember(services, caller.shopper_id, read_resume_cookie(), replace=reads_it)
     if handle is not None:
         _cookie(response, handle, RESUME_COOKIE_S)
@@ -311,7 +319,7 @@ def clear_resume_cookie(response: Response) -> None:
 
 
 def read_resume_cookie() -> str | None:
-    """Only `POST /v1/shopper-tokens` asks, after `require_server_origin`."""
+    """The resume handle. To authenticate by it, call `require_server_origin` first (CSRF)."""
     return request.cookies.get(RESUME_COOKIE)
 
 
@@ -323,6 +331,6 @@ def _cookie(response: Response, value: str, max_age: int) -> None:
         path=RESUME_PATH,
         secure=True,
         httponly=True,
-        samesite="None",
+        samesite="None",  # this and `partitioned`: the widget runs in a third-party iframe
         partitioned=True,
     )

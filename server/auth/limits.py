@@ -1,6 +1,6 @@
-"""Rate limits, counted in Redis; in memory while Redis is away, so that a limit never is an error.
+"""Rate limits: fixed windows in Redis, or in memory while Redis is away, so that no request fails.
 
-Knows who calls by `g.caller`, and where from. Of nouns it knows the names of the budgets only.
+Counts by `g.caller` and by address. Of nouns it knows only the names of their budgets.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ _COUNT_AT_SITE = lua(Path(__file__).with_name("lua"), "count_at_site")
 
 
 def network() -> str:
-    """Where the request comes from: one IPv4 address, or one /64 of IPv6."""
+    """The network of the request's address: one IPv4 address, or one /64 of IPv6."""
     return network_of(request.remote_addr)
 
 
 def who() -> str:
-    """The caller, or where the request comes from."""
+    """The key to count by: the caller, or the network if nobody is authenticated."""
     caller = g.get("caller")
     return caller.owner if caller is not None else _address()
 
@@ -47,7 +47,7 @@ def _address() -> str:
 
 
 def _is_no_shopper() -> bool:
-    """Of a merchant's backend all requests come from one address."""
+    """Whether limits by address do not apply: a merchant's backend sends all from one address."""
     return bool(g.caller.kind != "shopper")
 
 
@@ -74,8 +74,9 @@ def _boots() -> str:
 
 
 def _refuse_beyond_site(budget: Budget) -> None:
-    """A site's budget of a minute. When it is spent, whoever has had less than an equal part of it
-    is let in all the same: else a few addresses could spend it for the whole shop.
+    """Budget of a site per minute, shared fairly by its addresses. Once it is spent, an address
+    with less than an equal part (limit / addresses) is still admitted: else a few addresses could
+    use up the budget of the whole shop.
 
     Raises:
         Problem: rate_limited.
@@ -101,35 +102,35 @@ def init_app(app: Flask, settings: Settings) -> None:
     app.config["RATELIMIT_STORAGE_OPTIONS"] = {
         "socket_timeout": TIMEOUT_S,
         "socket_connect_timeout": TIMEOUT_S,
-        "retry": Retry(NoBackoff(), 0),  # the limit then counts in memory; nobody waits for it
+        "retry": Retry(NoBackoff(), 0),  # no retry: limits then count in memory at once
     }
     limiter.init_app(app)
 
 
 def limited(view: Callable[P, R]) -> Callable[P, R]:
-    """One budget a minute for everything that a caller does. `auth.allow` applies it."""
+    """One budget per minute for all requests of a caller. `auth.allow` applies it."""
     rated: Callable[P, R] = limiter.shared_limit(_per_minute, scope="all")(view)
     return rated
 
 
 def limited_strictly(view: Callable[P, R]) -> Callable[P, R]:
-    """A fifth of that for what costs a row or a file."""
+    """A fifth of that budget, at least 5, for a view that makes a row or a file."""
     rated: Callable[P, R] = limiter.limit(_fewer_per_minute)(view)
     return rated
 
 
 def limited_by_address(view: Callable[P, R]) -> Callable[P, R]:
-    """For the door by which new shoppers come: each of them is a new budget."""
+    """Limit by address for views that make shoppers: each new shopper is a new caller with a budget
+    of her own."""
     rated: Callable[P, R] = limiter.limit(_boots, key_func=_address)(view)
     return rated
 
 
 def budgeted(budget: Budget) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """What costs a job: one budget for all doors of a noun, by shopper, by address, and by site.
-
-    The innermost is asked first and refuses alone: what one shopper was refused does not count
-    against her neighbours, nor against her shop. Of a site's budget each address has an equal part
-    for itself, so that no few of them can spend it for all.
+    """Budgets per minute for what costs a job, shared by all views of a noun: of the caller, of the
+    address (shoppers only), of the site, checked in this order. A request that one budget refuses
+    does not count against the next: what a shopper is refused costs neither her address nor her
+    site anything.
     """
 
     def decorate(view: Callable[P, R]) -> Callable[P, R]:
@@ -142,6 +143,7 @@ def budgeted(budget: Budget) -> Callable[[Callable[P, R]], Callable[P, R]]:
         by_address = limiter.shared_limit(
             _of_address, scope=budget, key_func=_address, exempt_when=_is_no_shopper
         )
+        # Flask-Limiter checks the innermost decorator's limit first and stops at the first breach.
         rated: Callable[P, R] = by_address(by_caller(within_site))
         return rated
 

@@ -1,7 +1,7 @@
-"""Where a request comes from, as far as limits may know it.
+"""Networks of client addresses, for limits and fair shares. Pure: must not know requests.
 
-Pure: knows no request. A home or a phone has a whole /64 of IPv6, so that is one place, as one
-IPv4 address is. Rows keep a mark of it, never the address.
+One customer has a whole /64 of IPv6, which therefore counts like one IPv4 address. Rows store a
+keyed hash of the network (its mark), never the address.
 """
 
 from __future__ import annotations
@@ -27,5 +27,6 @@ def network_of(address: str | None) -> str:
 
 
 def mark(key: bytes, network: str) -> str:
-    """The same for the same network, and of no use to whoever lacks the key."""
+    """Truncated HMAC-SHA256 (64 bits, hex) of a network: equal for equal networks, and not to be
+    reversed without the key."""
     return hmac.new(key, network.encode(), "sha256").hexdigest()[:_MARK_LENGTH]

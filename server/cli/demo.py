@@ -1,7 +1,7 @@
-"""The demo's merchant: Ada, her staff Ben, one site, its keys, and the demo shop's garments.
+"""Seeds the demo: a merchant with owner Ada and staff Ben, one site, its keys, its garments.
 
-Seeding again finds what is there. Passwords and keys of the demo are made from
-PROTEUS_SECRET_KEY, so that they stay the same and stand in no file of the repository.
+Idempotent. Passwords and keys are derived from PROTEUS_SECRET_KEY, so that they stay the same and
+no file of the repository holds them.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ MERCHANT = "Atelier Proteus"
 
 
 class Ware(TypedDict):
-    """A garment of the demo shop's file."""
+    """A garment in `embed/demo/garments.json`."""
 
     sku: str
     title: str
@@ -46,7 +46,8 @@ class Seeded:
 
 
 def seed(services: Services, *, shop_port: int) -> dict[str, object]:
-    """Makes what is missing; answers what `.proteus/demo.json` tells tools and tests."""
+    """Creates what is missing. Returns keys, login and garments, as `.proteus/demo.json` holds
+    them for tools and tests."""
     seeded = _people_and_site(services, f"http://127.0.0.1:{shop_port}")
     caller = Caller(kind="secret", merchant_id=seeded.site.merchant_id, site_id=seeded.site.id)
     wares: list[Ware] = json.loads((DEMO / "garments.json").read_text())
@@ -117,7 +118,7 @@ def _garment(services: Services, caller: Caller, ware: Ware) -> Garment:
 
 
 def _upload(services: Services, caller: Caller, path: Path) -> str:
-    """PUTs a picture the way every client does."""
+    """Uploads a picture by a presigned PUT, like any client; returns its key."""
     body = path.read_bytes()
     announced = uploads.create(
         services, caller, purpose="garment", content_type="image/jpeg", size_bytes=len(body)

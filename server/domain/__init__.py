@@ -1,4 +1,4 @@
-"""One module per noun, the only place that changes rows on a request.
+"""Business rules: one module or folder per noun, the only code that changes rows on a request.
 
-Knows no request and no page.
+Must not know Flask's request, HTML or JSON: a view translates.
 """

@@ -1,6 +1,6 @@
-"""Who may hear of a row, and which rows an audience is told of: by id, by owner, by channel.
+"""Topics of the live feed: which channels a row's changes go to, and which rows a channel shows.
 
-Knows sessions and the registry of nouns; no noun, no socket, no Redis.
+Reads rows through the registry of nouns; must not know a single noun, a socket or Redis.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from server.infra.kinds import KINDS, Audience, Row
 from server.infra.nudges import Owner, owner_of
 from server.models import Base
 
-STATE_ROWS = 100  # of each kind, the newest; a page shows no more
+STATE_ROWS = 100  # the newest rows of each kind; no page shows more
 
 
 def channel_of(caller: Caller) -> str:
-    """Where a caller listens."""
+    """The one channel that a caller's sockets subscribe to."""
     if caller.kind == "shopper":
         return f"shopper:{caller.shopper_id}"
     if caller.kind == "secret":
@@ -30,13 +30,16 @@ def channel_of(caller: Caller) -> str:
 
 
 def channels_for(row: Row) -> list[str]:
-    """Who may hear of a row. A garment is the shop's; shoppers hear of their own alone."""
+    """The channels that a change of this row is sent to. A garment goes to its site and merchant; a
+    shopper gets her own rows and nothing else."""
+    # A row without a mode of its own (a garment) concerns the site's live and test callers.
     modes = (row.mode,) if hasattr(row, "mode") else ("live", "test")
     return channels_of(row.id, owner_of(row), modes)
 
 
 def channels_of(row_id: str, owner: Owner, modes: Sequence[str] = ("live", "test")) -> list[str]:
-    """Who may hear of a row, or that it is gone. Of a shopper's photo nobody but she."""
+    """The same for a row that may be deleted already, from its id and owner. A shopper's photo is
+    sent to her channel alone; an unknown kind of id to none."""
     kind = KINDS.of_id(row_id)
     if kind is None or kind.live is None:
         return []
@@ -52,12 +55,13 @@ def channels_of(row_id: str, owner: Owner, modes: Sequence[str] = ("live", "test
 
 
 def by_id(session: Session, ids: Iterable[str]) -> dict[str, Row]:
+    """Rows of any noun by id; ids that have no row are left out."""
     wanted: defaultdict[str, list[str]] = defaultdict(list)
     for row_id in ids:
         wanted[row_id.partition("_")[0]].append(row_id)
     found: dict[str, Row] = {}
     for kind in KINDS:
-        for start in range(0, len(wanted[kind.prefix]), 500):
+        for start in range(0, len(wanted[kind.prefix]), 500):  # databases limit parameters
             some = wanted[kind.prefix][start : start + 500]
             query = select(kind.model).where(kind.model.id.in_(some))
             found |= {row.id: row for row in session.scalars(query)}
@@ -65,7 +69,8 @@ def by_id(session: Session, ids: Iterable[str]) -> dict[str, Row]:
 
 
 def state(session: Session, channel: str, now: datetime) -> list[Row]:
-    """The rows that a channel may hear of, oldest first; of most kinds those of the last 24 h."""
+    """The rows that a channel shows: per kind, at most STATE_ROWS, oldest first. Most kinds leave
+    out rows older than 24 h (`Live.told_for`)."""
     rows: list[Row] = []
     for kind, live in KINDS.heard_by(channel.partition(":")[0]):
         model = kind.model
@@ -78,7 +83,7 @@ def state(session: Session, channel: str, now: datetime) -> list[Row]:
 
 
 def state_of_shoppers(session: Session, ids: Sequence[str], now: datetime) -> list[Row]:
-    """The same for many shoppers at once."""
+    """The rows that these shoppers' channels show, in one query per kind and without STATE_ROWS."""
     rows: list[Row] = []
     for kind, live in KINDS.heard_by("shopper"):
         model = kind.model
@@ -90,6 +95,7 @@ def state_of_shoppers(session: Session, ids: Sequence[str], now: datetime) -> li
 
 
 def is_gone(row: Row) -> bool:
+    """Whether the row is a tombstone."""
     return getattr(row, "deleted_at", None) is not None
 
 

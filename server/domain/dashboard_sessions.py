@@ -1,7 +1,7 @@
-"""Who is logged in to the dashboard, and in which browser: begun, found again, ended at once.
+"""Server-side login sessions of the dashboard, one per user and browser; each can be revoked.
 
-A browser's cookie holds a random token, the row only its hash. Time is passed in where it decides.
-Knows no request and no password: server/domain/users.py ends sessions when a password changes.
+The cookie holds a random token, the row only its hash. Must not know requests and passwords:
+server/domain/users.py ends sessions when a password changes.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from server.models import DashboardSession, User
 
 log = logging.getLogger(__name__)
 
-LIFE = timedelta(days=30)  # from log-in, however often it is used
-IDLE = timedelta(days=7)
-SEEN_EVERY = timedelta(minutes=1)  # reading a page costs no write but for one a minute
+LIFE = timedelta(days=30)  # absolute timeout, counted from the login
+IDLE = timedelta(days=7)  # idle timeout, counted from the last request
+SEEN_EVERY = timedelta(minutes=1)  # `last_seen_at` is written at most this often, not per request
 
 
 def begin(services: Services, user_id: str, *, password_hash: str, browser: str) -> str | None:
-    """The token of a new session, for the cookie alone.
+    """Starts a session; returns its token, which belongs in the cookie and nowhere else.
 
-    None where the password was changed, or the user removed, since `password_hash` was read: what
-    ended all sessions must not be outlived by one that was about to begin.
+    None if the password was changed or the user removed since `password_hash` was read. Without
+    that check a login in progress could survive the end of all sessions.
     """
     token = secrets.token_urlsafe(32)
     with services.work() as work:
@@ -51,7 +51,7 @@ def begin(services: Services, user_id: str, *, password_hash: str, browser: str)
 
 
 def find(services: Services, token: str, now: datetime) -> DashboardSession | None:
-    """The open session of this token, with its user and merchant, noted as seen."""
+    """The open session of this token with its user and merchant loaded; updates `last_seen_at`."""
     with services.read() as session:
         person = joinedload(DashboardSession.user).joinedload(User.merchant)
         mine = DashboardSession.token_hash == hash_token(token)
@@ -62,14 +62,15 @@ def find(services: Services, token: str, now: datetime) -> DashboardSession | No
 
 
 def is_open(services: Services, session_id: str, now: datetime) -> bool:
-    """Whether a live socket that was opened in this session may still be told anything."""
+    """Whether a live socket that was opened in this session may still be sent anything."""
     mine = DashboardSession.id == session_id
     with services.read() as session:
         return session.scalar(select(DashboardSession.id).where(mine, ~is_over(now))) is not None
 
 
 def _note_seen(services: Services, row: DashboardSession, now: datetime) -> None:
-    """Of several requests at once the first writes. A database too busy to write fails no page."""
+    """Sets `last_seen_at`; of concurrent requests only the first writes. A busy database costs the
+    note, not the page."""
     unseen = (DashboardSession.id == row.id) & (DashboardSession.last_seen_at <= now - SEEN_EVERY)
     try:
         with services.work() as work:
@@ -79,19 +80,19 @@ def _note_seen(services: Services, row: DashboardSession, now: datetime) -> None
 
 
 def is_over(now: datetime) -> ColumnElement[bool]:
-    """Past its end, or unused for too long; the steward deletes those."""
+    """SQL condition: the session is past LIFE or IDLE. The steward deletes such rows."""
     return (DashboardSession.expires_at <= now) | (DashboardSession.last_seen_at <= now - IDLE)
 
 
 def listing(services: Services, user_id: str, now: datetime) -> Sequence[DashboardSession]:
-    """A user's open sessions, the one used last first."""
+    """A user's open sessions, most recently used first."""
     query = select(DashboardSession).where(DashboardSession.user_id == user_id, ~is_over(now))
     with services.read() as session:
         return session.scalars(query.order_by(DashboardSession.last_seen_at.desc())).all()
 
 
 def end(services: Services, user_id: str, session_id: str) -> DashboardSession | None:
-    """Ends one of this user's sessions. None for another's as for one that never was."""
+    """Ends one of this user's sessions and returns it; None if it is unknown or another user's."""
     with services.work() as work:
         row = work.session.get(DashboardSession, session_id, with_for_update=True)
         if row is None or row.user_id != user_id:
@@ -101,13 +102,13 @@ def end(services: Services, user_id: str, session_id: str) -> DashboardSession |
 
 
 def end_others(services: Services, user_id: str, kept_id: str) -> int:
-    """Ends all of this user's sessions but one; how many."""
+    """Ends all of this user's sessions except one; returns how many."""
     with services.work() as work:
         return end_all(work.session, user_id, kept_id=kept_id)
 
 
 def end_all(session: Session, user_id: str, *, kept_id: str | None = None) -> int:
-    """The same within somebody else's transaction."""
+    """Ends all sessions of a user but `kept_id`, in the caller's transaction; returns how many."""
     mine = delete(DashboardSession).where(DashboardSession.user_id == user_id)
     if kept_id is not None:
         mine = mine.where(DashboardSession.id != kept_id)

@@ -1,5 +1,7 @@
-"""Files by key: which objects of the store a caller may download. Only what the rows name, and of
-a shopper's pictures only what the caller may see."""
+"""Access control for downloads: whether a caller may read an object of the store, by its key.
+
+An object is readable only if a row of the caller's names it and that noun's `files` lists it.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +17,10 @@ _KEY = re.compile(r"^[a-z]+/([a-z]{3}_[0-9a-f]{24})(?:\.jpg|/.+)$")
 
 
 def find(services: Services, caller: Caller, key: str) -> str:
-    """The key, if a row of the caller's names it.
+    """Returns the key unchanged if a row of the caller's names it.
 
     Raises:
-        Problem: file_not_found; gone for a picture that was deleted or has run out.
+        Problem: file_not_found; gone for a picture that was deleted or has expired.
     """
     match = _KEY.match(key)
     if match is None:

@@ -1,4 +1,7 @@
-"""Shoppers: known by a random handle and what they agreed to; resumed by a cookie, erased whole."""
+"""Shoppers, the pseudonymous end users: create, find again by a resume cookie, erase.
+
+A shopper is a random id, what she consented to, and an end; no name, no e-mail.
+"""
 
 from __future__ import annotations
 
@@ -29,14 +32,14 @@ def create(services: Services, *, merchant_id: str, site_id: str, mode: str) -> 
 
 
 def get(services: Services, shopper_id: str) -> Shopper | None:
-    """None for one that was erased or has run out: her tokens are worth nothing any more."""
+    """None for a shopper who was erased or has expired, which makes her tokens invalid."""
     with services.read() as session:
         shopper = session.get(Shopper, shopper_id)
     return shopper if shopper is not None and shopper.expires_at > now() else None
 
 
 def resume(services: Services, handle: str) -> Shopper | None:
-    """Whose resume cookie this is."""
+    """The shopper of this resume cookie; None for an unknown handle or an expired shopper."""
     with services.read() as session:
         shopper = session.scalar(select(Shopper).where(Shopper.resume_hash == hash_token(handle)))
     return shopper if shopper is not None and shopper.expires_at > now() else None
@@ -45,10 +48,11 @@ def resume(services: Services, handle: str) -> Shopper | None:
 def remember(
     services: Services, shopper_id: str, handle: str | None, *, replace: bool
 ) -> str | None:
-    """The resume handle for the cookie, in clear; None before she agreed to the use of her photo.
+    """Extends a shopper's session and returns the handle for her resume cookie, in clear text.
 
-    The `handle` she holds is kept while it is hers, so that two tabs do not undo each other's. A
-    new one is made if she never had one, or with `replace` for one that was lost.
+    A valid `handle` is kept, so that two tabs do not invalidate each other's cookie. A new one is
+    made if she never had one, or with `replace` if she lost hers. None before consent, and where
+    her handle is another one and `replace` is off.
     """
     with services.work() as work:
         shopper = work.session.get(Shopper, shopper_id, with_for_update=True)
@@ -64,7 +68,7 @@ def remember(
 
 
 def erase(services: Services, caller: Caller) -> None:
-    """ "Delete now": photos, pictures, uploads, and the shopper herself."""
+    """The shopper's own "Delete now": deletes her photos, pictures, uploads and herself."""
     with services.work() as work:
         shopper = work.session.get(Shopper, caller.shopper_id, with_for_update=True)
         if shopper is not None:
@@ -72,7 +76,8 @@ def erase(services: Services, caller: Caller) -> None:
 
 
 def delete_with_objects(work: Work, shopper: Shopper) -> None:
-    """Deletes everything of a shopper. The steward calls it for those past `expires_at`."""
+    """Deletes a shopper and all that is hers; her try-ons stay as tombstones without her id. The
+    steward calls it for shoppers past `expires_at`."""
     session = work.session
     mine = select(Photo).where(Photo.shopper_id == shopper.id).with_for_update()
     for photo in session.scalars(mine).all():
@@ -81,7 +86,7 @@ def delete_with_objects(work: Work, shopper: Shopper) -> None:
     for row in session.scalars(asked).all():
         if row.deleted_at is None:
             try_ons.delete_with_objects(work, row)
-        row.shopper_id = None
+        row.shopper_id = None  # after the deletion: its nudge still has to reach her pages
     for upload in session.scalars(select(Upload).where(Upload.shopper_id == shopper.id)).all():
         uploads.delete_with_objects(work, upload)
     session.execute(delete(IdempotencyKey).where(IdempotencyKey.owner == shopper.id))

@@ -1,6 +1,6 @@
-"""Merchants' sites: their keys, the origins that may use them, and who may log in.
+"""Sites of merchants: their API keys and allowed origins. Also creates merchants and users.
 
-Secret keys are shown once, by the act that makes them, and stored hashed.
+A secret key is returned once, by the function that makes it; only its hash is stored.
 """
 
 from __future__ import annotations
@@ -29,9 +29,10 @@ _HOST = re.compile(r"^(?!-)[a-z0-9-]{1,63}(?<!-)(\.(?!-)[a-z0-9-]{1,63}(?<!-))*$
 
 
 def check_origin(origin: str) -> str:
-    """An origin as browsers send it: scheme, host, port if unusual, and nothing more.
+    """Returns an origin that is written as browsers send it: scheme, host, and the port unless it
+    is the scheme's default.
 
-    http only for loopback, so that nobody on the way can be the shop.
+    http is for loopback only: elsewhere anyone on the network path could pose as the shop.
 
     Raises:
         Problem: invalid.
@@ -53,7 +54,7 @@ def check_origin(origin: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class MadeKey:
-    """The clear text of a secret key: the only time that anybody sees it."""
+    """A new secret key in clear text, and its row, which holds only the hash."""
 
     secret_key: str
     row: SecretKey
@@ -87,6 +88,7 @@ def create_user(
 
 
 def create(services: Services, merchant_id: str, *, name: str, allowed_origins: list[str]) -> Site:
+    """Adds a site with new publishable keys. Raises `Problem` invalid for what is no origin."""
     origins = [check_origin(origin) for origin in allowed_origins]
     with services.work() as work:
         site = Site(
@@ -112,12 +114,13 @@ def change_origins(
 
 
 def get(services: Services, caller: Caller, site_id: str) -> Site:
+    """Raises `Problem` not_found."""
     with services.read() as session:
         return _owned_site(session, caller, site_id)
 
 
 def listing(services: Services, caller: Caller) -> list[Site]:
-    """All sites of the caller's merchant, oldest first."""
+    """The sites of the caller's merchant, oldest first; a caller bound to a site gets that one."""
     with services.read() as session:
         query = select(Site).where(Site.merchant_id == caller.merchant_id)
         if caller.site_id is not None:
@@ -128,7 +131,12 @@ def listing(services: Services, caller: Caller) -> list[Site]:
 def create_secret_key(
     services: Services, caller: Caller, site_id: str, mode: Mode, *, clear: str | None = None
 ) -> MadeKey:
-    """`clear`: a given key in place of a random one; given again, the same row is found."""
+    """Makes a secret key. `clear`: a given key instead of a random one (for the demo's seed); the
+    same key again returns the same row.
+
+    Raises:
+        Problem: not_found.
+    """
     clear = clear or f"sk_{mode}_{secrets.token_hex(24)}"
     hashed = hash_token(clear)
     with services.work() as work:

@@ -1,6 +1,6 @@
-"""Uploads: a file announced, a signed address for exactly that file, and the claim on it later.
+"""Presigned uploads: announce a file, get a URL for exactly that file, claim it for a photo later.
 
-The row remembers who announced what, so that nobody else can name the key, and so that a file
+The row records who announced what, so that no other caller can use the key, and so that a file
 that no photo or garment takes over is deleted.
 """
 
@@ -19,29 +19,31 @@ from server.models import Upload, now
 
 CONTENT_TYPES = ("image/jpeg", "image/png", "image/webp")
 HEIC_TYPES = ("image/heic", "image/heif")
-CLAIM_S = 3600
-CLOCKS_DIFFER_S = 60  # ours and the store's
+CLAIM_S = 3600  # an upload that was not taken over by then is deleted
+CLOCKS_DIFFER_S = 60  # most that our clock and the store's may differ
 
 
 @dataclass(frozen=True, slots=True)
 class Announced:
+    """An upload and the presigned URL for its one PUT."""
+
     upload: Upload
     url: str
 
     @property
     def headers(self) -> dict[str, str]:
-        """With exactly these the file must be sent: they are signed."""
+        """The headers that the PUT must have; the signature covers them."""
         return {"Content-Type": self.upload.content_type}
 
 
 def create(
     services: Services, caller: Caller, *, purpose: str, content_type: str, size_bytes: int
 ) -> Announced:
-    """Announces a file of this type and length.
+    """Announces a file of this type and exact length. `purpose`: `photo` or `garment`.
 
     Raises:
         Problem: unsupported_format, empty_file, file_too_large; bad_token for a shopper who was
-            erased meanwhile.
+            erased meanwhile; invalid for a caller without a site.
     """
     _check(services, content_type, size_bytes)
     site_id = require_site(caller)
@@ -63,10 +65,11 @@ def create(
 
 
 def find(services: Services, caller: Caller, key: str, *, purpose: str, param: str) -> Upload:
-    """The caller's announced file, after asking the store whether it really is there.
+    """The caller's upload, checked against the object in the store (existence, length, type).
 
     Raises:
         Problem: upload_not_found, upload_missing, type_mismatch.
+        Unavailable: the store is away.
     """
     with services.read() as session:
         query = owned(select(Upload).where(Upload.key == key), Upload, caller)
@@ -82,31 +85,33 @@ def find(services: Services, caller: Caller, key: str, *, purpose: str, param: s
 
 
 def take_over(work: Work, upload: Upload, *, param: str) -> None:
-    """From here on a photo or garment answers for the file: one, however many ask at once.
+    """Deletes the upload's row: from now on a photo or garment owns the file. Of concurrent calls
+    exactly one succeeds.
 
     Raises:
-        Problem: upload_not_found.
+        Problem: upload_not_found, for the others.
     """
     if not _forget(work, upload):
         raise UploadNotFound(param)
 
 
 def delete_with_objects(work: Work, upload: Upload) -> None:
-    """Forgets an announced file and deletes what may have arrived. The steward calls it for
-    those past `expires_at`."""
+    """Deletes the upload's row and marks its object for deletion. The steward calls it for uploads
+    past `expires_at`."""
     _forget(work, upload)
     announced_at = upload.expires_at - timedelta(seconds=CLAIM_S)
     work.doom([upload.key], until=writable_until(announced_at))
 
 
 def _forget(work: Work, upload: Upload) -> bool:
-    """False where somebody else took or forgot it since it was found."""
+    """Deletes the row; False if a concurrent transaction did so before."""
     forgotten = delete(Upload).where(Upload.key == upload.key).returning(Upload.key)
     return work.session.execute(forgotten).first() is not None
 
 
 def writable_until(announced_at: datetime) -> datetime:
-    """Until then whoever was given the address can PUT, whatever became of the row."""
+    """Until when the presigned URL accepts a PUT, whatever became of the row. An object must be
+    deleted once more after this moment."""
     return announced_at + timedelta(seconds=UPLOAD_EXPIRES_S + CLOCKS_DIFFER_S)
 
 

@@ -1,4 +1,4 @@
-"""Counts: of a merchant's rows for her dashboard, of everybody's for operators. Changes none."""
+"""Read-only statistics: a merchant's numbers for the dashboard, all merchants' for operators."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from server.models import Garment, TryOn, now
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """The last 24 hours in numbers. None where nothing has finished."""
+    """Try-ons of the last 24 hours: how many, per cent succeeded (None if none has ended), median
+    seconds (None if none has succeeded)."""
 
     asked: int
     succeeded_share: int | None
@@ -27,13 +28,15 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class Stock:
+    """Numbers of garments, by status."""
+
     all: int
     ready: int
     rejected: int
 
 
 class Kept(NamedTuple):
-    """How many try-ons of one engine are in one state, and when the first was put in line."""
+    """How many try-ons of one engine have one status, and when the first of them was queued."""
 
     engine: str
     status: TryOnStatus
@@ -42,7 +45,7 @@ class Kept(NamedTuple):
 
 
 def stock(services: Services, caller: Caller) -> Stock:
-    """A merchant's garments."""
+    """Counts a merchant's garments."""
     query = select(Garment.status, func.count()).where(Garment.merchant_id == caller.merchant_id)
     with services.read() as session:
         counts = dict(session.execute(query.group_by(Garment.status)).all())
@@ -54,7 +57,7 @@ def stock(services: Services, caller: Caller) -> Stock:
 
 
 def day(services: Services, caller: Caller) -> Day:
-    """A merchant's live try-ons only: what is tried out with the test key is no shopper's."""
+    """Numbers of a merchant's live try-ons; those made with test keys are left out."""
     mine = (
         (TryOn.merchant_id == caller.merchant_id)
         & (TryOn.mode == "live")
@@ -65,6 +68,7 @@ def day(services: Services, caller: Caller) -> Day:
         counts = dict(session.execute(query).all())
         succeeded = counts.get(TryOnStatus.SUCCEEDED, 0)
         median_ms = _median_ms(session, mine, succeeded) if succeeded else None
+    # Cancelled ones count neither as a success nor as a failure.
     ended = sum(counts.get(s, 0) for s in TryOnStatus if s.is_final and s != TryOnStatus.CANCELLED)
     return Day(
         sum(counts.values()),
@@ -75,12 +79,13 @@ def day(services: Services, caller: Caller) -> Day:
 
 def _median_ms(session: Session, mine: ColumnElement[bool], succeeded: int) -> int | None:
     done = mine & (TryOn.status == TryOnStatus.SUCCEEDED) & TryOn.total_ms.is_not(None)
+    # The middle row, because SQLite has no median function.
     middle = select(TryOn.total_ms).where(done).order_by(TryOn.total_ms)
     return session.scalar(middle.offset(succeeded // 2).limit(1))
 
 
 def kept_try_ons(services: Services) -> Sequence[Kept]:
-    """Everybody's try-ons that are kept, by engine and state."""
+    """Counts all merchants' try-ons that have a row, by engine and status."""
     query = select(TryOn.engine, TryOn.status, func.count(), func.min(TryOn.queued_at))
     with services.read() as session:
         rows = session.execute(query.group_by(TryOn.engine, TryOn.status)).all()

@@ -1,7 +1,6 @@
-"""The people of a dashboard: found by e-mail, a new password, removal.
+"""Dashboard users: find by e-mail, change the password, remove. The last two end all sessions.
 
-The last two end their sessions at once. Knows no request. What a session
-is: `domain/dashboard_sessions`; making a user: `domain/sites`.
+Must not know requests. Sessions: `domain/dashboard_sessions`; creating a user: `domain/sites`.
 """
 
 from __future__ import annotations
@@ -18,19 +17,19 @@ from server.infra.services import Services
 from server.models import Merchant, User
 
 SHORTEST_PASSWORD = 10
-LONGEST_PASSWORD = 256  # what the form takes
+LONGEST_PASSWORD = 256  # characters, as in the form
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """Whose sessions ended, and how many they were."""
+    """The user whose sessions were ended, and how many those were."""
 
     user: User
     sessions: int
 
 
 def hash_of_new(password: str) -> str:
-    """Raises `Problem` invalid for a password that is too short or too long."""
+    """Checks the length of a new password and hashes it. Raises `Problem` invalid."""
     if len(password) < SHORTEST_PASSWORD:
         sentence = f"Use a password of at least {SHORTEST_PASSWORD} characters."
         raise Problem(Code.INVALID, sentence, param="password")
@@ -48,8 +47,14 @@ def find(services: Services, email: str) -> User | None:
 def set_password(
     services: Services, email: str, password: str, *, known_hash: str | None = None
 ) -> Ended:
-    """Raises `Problem` invalid; not_found where nobody has the e-mail; not_allowed where the
-    password is no longer the one of `known_hash`, which somebody proved to know."""
+    """Changes a user's password and ends all of their sessions.
+
+    `known_hash`: hash of the old password that the caller has verified; a compare-and-set, so that
+    of two concurrent changes the second fails.
+
+    Raises:
+        Problem: invalid; not_found for an unknown e-mail; not_allowed if `known_hash` is outdated.
+    """
     password_hash = hash_of_new(password)
     with services.work() as work:
         user = _locked(work.session, email)
@@ -60,10 +65,11 @@ def set_password(
 
 
 def remove(services: Services, email: str) -> Ended:
-    """Raises `Problem` not_found, or not_allowed for a merchant's last owner."""
+    """Deletes a user and ends their sessions. Raises `Problem` not_found, or not_allowed for a
+    merchant's last owner."""
     with services.work() as work:
         user = _locked(work.session, email)
-        # Of two owners who remove each other at the same moment, the second waits here.
+        # Lock the merchant: two owners who remove each other at once must not both succeed.
         work.session.get(Merchant, user.merchant_id, with_for_update=True)
         if user.role == "owner" and _owners(work.session, user.merchant_id) == 1:
             raise Problem(

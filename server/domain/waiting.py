@@ -1,6 +1,6 @@
-"""Who waits, counted from the rows by merchant, site and address: true while Redis is away, too.
+"""Queue lengths by merchant, site and address, counted from rows so that they hold without Redis.
 
-Owns the queries and the limit on one shopper's own; whether there is room is fair_share's to say.
+Owns these queries and the limit per shopper; `fair_share` decides whether there is room.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from server.models import Photo, TryOn
 
 
 def try_ons(session: Session, engine: str, lane: Lane = Lane.LIVE) -> dict[Place, int]:
-    """Try-ons that wait for an engine on one lane."""
+    """Try-ons that wait for an engine in one lane."""
     waits = (TryOn.engine == engine) & (TryOn.status == TryOnStatus.QUEUED)
     return _counted(session, TryOn, waits & (TryOn.lane == lane))
 
 
 def photos(session: Session) -> dict[Place, int]:
-    """Photos that wait for their check or are in it."""
+    """Photos whose check waits or runs."""
     return _counted(session, Photo, Photo.status == PhotoStatus.CHECKING)
 
 
@@ -35,7 +35,8 @@ def refuse_more_than(
     *,
     code: Code,
 ) -> None:
-    """Raises `Problem` of this code for a shopper who has as many unfinished rows already."""
+    """Raises `Problem` of this code for a shopper with `most` unfinished rows. Backends and users
+    have no such limit."""
     if caller.kind != "shopper":
         return
     mine = select(func.count()).where(model.shopper_id == caller.shopper_id, unfinished)

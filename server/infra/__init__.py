@@ -1,4 +1,4 @@
-"""What every room stands on: database, store, queue, nudges, errors.
+"""Infrastructure for every other folder: database, object store, job queue, nudges, errors.
 
-Imports rows and settings only; knows no request and no page.
+Imports models and settings only; must not know requests or pages.
 """

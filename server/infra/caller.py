@@ -1,6 +1,6 @@
-"""Who calls, which rows are theirs, and what of a shopper's row they may see.
+"""Authorisation: the caller (principal), which rows are theirs, who may see a shopper's picture.
 
-Pure: acts and steward use it without a request. How a caller proves itself: `server/auth`.
+Needs no request, so that domain and steward can use it. Authentication is in `server/auth`.
 """
 
 from __future__ import annotations
@@ -22,10 +22,12 @@ Row = TypeVar("Row", bound=Base)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """kind: shopper (widget), secret (merchant's backend), user (dashboard), embed (boot only).
+    """An authenticated caller. Kinds: shopper (widget), secret (merchant's backend), user
+    (dashboard), embed (boot and the widget's document, before there is a shopper).
 
-    A user is not bound to a site; `mode` is `live | test` and does not narrow a user.
-    `session_id`: with a live ticket, the dashboard session that it was given to.
+    A user is bound to a merchant, the others also to a site. `mode`, `live` or `test`, restricts
+    everyone but users. `session_id`: only of a live ticket, the dashboard session that it belongs
+    to.
     """
 
     kind: CallerKind
@@ -42,10 +44,11 @@ class Caller:
 
     @property
     def owner(self) -> str:
-        """Names the caller where rows of several callers meet (idempotency, rate limits)."""
+        """A key for what is counted or kept per caller (idempotency keys, rate limits)."""
         return self.shopper_id or f"{self.site_id or self.merchant_id}:{self.mode}"
 
     def to_json(self) -> str:
+        """The form in which a live ticket keeps the caller in Redis."""
         return json.dumps(asdict(self))
 
     @classmethod
@@ -54,11 +57,11 @@ class Caller:
 
 
 def sees_picture(kind: CallerKind, row: Photo | TryOn) -> bool:
-    """Whether a caller of this kind, whose row it is, gets what shows the person on it: photo,
-    boxes, picture and partial picture. The one place that decides it.
+    """Whether a caller of this kind may see the person on a row: photo, boxes of people, picture
+    and partial picture. The only place that decides it; `owned` has decided whose row it is.
 
-    What a secret key made itself has no shopper, and is its own. A dashboard's people see what
-    was shared and nothing else.
+    A shopper sees her own. A secret key sees rows without a shopper, which its site's backend made,
+    and like dashboard users what a shopper has shared.
     """
     if kind == "shopper" or (kind == "secret" and row.shopper_id is None):
         return True
@@ -66,7 +69,8 @@ def sees_picture(kind: CallerKind, row: Photo | TryOn) -> bool:
 
 
 def owned(query: Select[Row], model: type[Row], caller: Caller) -> Select[Row]:
-    """Narrows a query to the caller's rows: a foreign id is as unknown as one that never was."""
+    """Adds the caller's ownership to a query: somebody else's id is then as unknown as one that
+    does not exist, so that ids cannot be probed."""
     columns = model.__table__.c
     query = query.where(columns.merchant_id == caller.merchant_id)
     if caller.site_id is not None:
@@ -81,17 +85,22 @@ def owned(query: Select[Row], model: type[Row], caller: Caller) -> Select[Row]:
 
 
 def require_site(caller: Caller) -> str:
-    """The site a row is made for. A dashboard user names it before (`Caller.site_id`)."""
+    """The site that a new row belongs to. For a dashboard user the view must set `Caller.site_id`.
+
+    Raises:
+        Problem: invalid, if there is none.
+    """
     if caller.site_id is None:
         raise Problem(Code.INVALID, "Name the site.", param="site_id")
     return caller.site_id
 
 
 def keep_shopper(session: Session, caller: Caller) -> None:
-    """What is made for a shopper is made before she is erased, and goes with her, or not at all.
+    """Locks the shopper's row for this transaction: a concurrent erasure waits for it and then
+    deletes what it added, or has come first, and nothing is added.
 
     Raises:
-        Problem: bad_token, where she was erased since she proved herself.
+        Problem: bad_token, if she was erased after the request was authenticated.
     """
     if caller.kind != "shopper":
         return
@@ -108,10 +117,10 @@ def get_owned(
     missing: Code,
     lock: bool = False,
 ) -> Row:
-    """The row of this id if it is the caller's.
+    """The row of this id if it is the caller's; `lock` takes a row lock (FOR UPDATE).
 
     Raises:
-        Problem: `missing` (404), for a foreign id as for an unknown one.
+        Problem: `missing` (404), alike for an unknown id and for somebody else's.
     """
     query = owned(select(model).where(model.__table__.c.id == row_id), model, caller)
     row = session.scalar(query.with_for_update() if lock else query)

@@ -1,6 +1,6 @@
-"""Hashes of what people and programs prove themselves with: passwords, secret keys, handles.
+"""Hashing of credentials: Argon2 for passwords, SHA-256 for random tokens and keys.
 
-Password hashes are made where they do not hold up every other request.
+Argon2 runs in a thread pool, so that it does not block the other greenlets.
 """
 
 from __future__ import annotations
@@ -20,12 +20,13 @@ _hasher = PasswordHasher()
 
 @cache
 def _nobody() -> str:
-    """Compared against where no user has the e-mail, so that both answers take equally long."""
+    """A hash to verify against if the e-mail is unknown, so that timing reveals no accounts."""
     return _hasher.hash("nobody has this password")
 
 
 def hash_token(token: str) -> str:
-    """For what carries its own 192 random bits: a plain hash is enough and can be looked up."""
+    """SHA-256 of a token with at least 192 random bits. Those need no salt and no slow hash, and an
+    unsalted hash can be found by an index."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
@@ -34,7 +35,7 @@ def hash_password(password: str) -> str:
 
 
 def verify(password: str, password_hash: str | None) -> bool:
-    """Whether the password is right; None for a user that does not exist takes as long."""
+    """Whether the password is right. `password_hash` None: no such user; takes equally long."""
 
     def check() -> bool:
         try:
@@ -48,7 +49,8 @@ def verify(password: str, password_hash: str | None) -> bool:
 
 
 def _in_thread_pool(work: Callable[[], Answer]) -> Answer:
-    """Argon2 holds its thread for 50 ms and more: under gevent it runs in the real thread pool."""
+    """Under gevent, runs `work` in its pool of real threads: Argon2 would block all greenlets of
+    this process for 50 ms and more."""
     from gevent import get_hub, monkey  # noqa: PLC0415 - the steward and cli need no gevent
 
     if not monkey.is_module_patched("threading"):

@@ -1,6 +1,6 @@
-"""The database: one engine a process, one transaction a unit of work, SQLite or PostgreSQL.
+"""The database, SQLite or PostgreSQL: one engine per process, one transaction per session scope.
 
-Knows SQLAlchemy's plumbing and nothing of the rows.
+Owns SQLAlchemy's engine and its options; must not know tables.
 """
 
 from __future__ import annotations
@@ -23,23 +23,24 @@ POOL_SIZE = 10
 
 
 class Database:
-    """Hands out sessions. `session_scope()` commits at its end, or rolls back on any error."""
+    """The connection pool of one process, shared by its threads and greenlets."""
 
     def __init__(self, url: str):
         self.url = normalise_url(url)
         self.is_sqlite = self.url.startswith("sqlite")
         self.engine = _sqlite(self.url) if self.is_sqlite else _postgres(self.url)
+        # Rows are returned from their session and rendered after it is closed.
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
-        # Two greenlets of one process must not meet inside SQLite's own busy wait: it holds the
-        # whole thread, and with it the greenlet that would have to let go of the lock.
+        # SQLite's busy wait blocks the whole thread. Under gevent that would also stop the greenlet
+        # that holds the write lock, so writers of one process queue up here instead.
         self._writer = threading.Lock() if self.is_sqlite else nullcontext()
 
     @contextmanager
     def session_scope(self, *, write: bool = True) -> Iterator[Session]:
-        """One transaction.
+        """One transaction: commits at the end, rolls back on any error.
 
-        A writing one on SQLite begins with BEGIN IMMEDIATE, so hold it for database work only:
-        no Redis, no store, no waiting inside.
+        On SQLite a writing one takes the write lock at once (BEGIN IMMEDIATE), so keep it short: no
+        Redis, no store, no waiting inside.
 
         Raises:
             Unavailable: the database cannot be reached or is locked too long.
@@ -68,7 +69,7 @@ class Database:
 
 
 def normalise_url(url: str) -> str:
-    """`postgres://` and `postgresql://` mean psycopg 3, the driver that gevent can wait for."""
+    """Selects psycopg 3 for PostgreSQL, the driver that cooperates with gevent."""
     for prefix in ("postgres://", "postgresql://"):
         if url.startswith(prefix):
             return "postgresql+psycopg://" + url.removeprefix(prefix)
@@ -76,7 +77,7 @@ def normalise_url(url: str) -> str:
 
 
 def is_outage(error: DBAPIError | PoolExhausted) -> bool:
-    """Whether waiting may help. A missing table is no outage."""
+    """Whether the error is transient, so that a retry may help. A missing table is not."""
     if isinstance(error, InterfaceError | PoolExhausted) or error.connection_invalidated:
         return True
     words = str(error.orig).lower()
@@ -92,7 +93,7 @@ def _sqlite(url: str) -> Engine:
 
     @event.listens_for(engine, "connect")
     def on_connect(connection: sqlite3.Connection, _record: object) -> None:
-        connection.isolation_level = None  # we say BEGIN ourselves, below
+        connection.isolation_level = None  # the driver must not send BEGIN; `on_begin` does
         for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
 
@@ -105,7 +106,7 @@ def _sqlite(url: str) -> Engine:
 
 
 def _postgres(url: str) -> Engine:
-    make_url(url)  # a wrong URL is told here, in words
+    make_url(url)  # fails here with a clear message if the URL is wrong
     return create_engine(
         url,
         hide_parameters=True,  # errors are logged, and rows hold e-mails and hashes
@@ -115,7 +116,7 @@ def _postgres(url: str) -> Engine:
         pool_pre_ping=True,
         connect_args={
             "connect_timeout": CONNECT_TIMEOUT_S,
-            "tcp_user_timeout": 5_000,  # a host that vanished is noticed
+            "tcp_user_timeout": 5_000,  # ms; else a host that vanished is noticed after minutes
             "options": "-c statement_timeout=15000 -c lock_timeout=5000",
         },
     )

@@ -1,4 +1,4 @@
-"""Which engines draw now, as their workers say in Redis. Knows no row and starts nothing."""
+"""Presence and counters of engines, read from what their workers write to Redis. Knows no rows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gpu_worker import contract
 
 @dataclass(frozen=True, slots=True)
 class EnginePresence:
-    """An engine and what its living workers say of it. `licence` is empty where none lives."""
+    """An engine as its live workers describe it. Without one, `licence` is empty."""
 
     name: str
     workers: int = 0
@@ -25,7 +25,7 @@ class EnginePresence:
 
 
 def presence(redis: Redis, name: str) -> EnginePresence:
-    """Asks the workers of one engine.
+    """Presence of one engine, from the heartbeats of its workers.
 
     Raises:
         redis.RedisError: Redis is away.
@@ -39,7 +39,7 @@ def presence(redis: Redis, name: str) -> EnginePresence:
 
 
 def workers(redis: Redis) -> dict[str, dict[str, str]]:
-    """What every living worker says of itself, by its id.
+    """The heartbeat of every live worker (a hash with a TTL), by worker id.
 
     Raises:
         redis.RedisError: Redis is away.
@@ -54,7 +54,7 @@ def workers(redis: Redis) -> dict[str, dict[str, str]]:
 
 
 def counts(redis: Redis, engine: str) -> dict[str, int]:
-    """What all workers of an engine have counted; what is not named has not happened.
+    """Event counters summed over all workers of an engine; 0 for what never happened.
 
     Raises:
         redis.RedisError: Redis is away.

@@ -1,7 +1,7 @@
-"""Every refusal the server can give: one stable code and one status each.
+"""Error codes of the API: every refusal has one stable code and one HTTP status.
 
-Pure: knows no request, no framework and no sentence; `rendering/words/problems` has those, and
-`rendering/problems` makes RFC 9457 JSON of a Problem.
+Pure: must not know requests, Flask or sentences. `rendering/words/problems` has the sentences,
+`rendering/problems` turns a Problem into RFC 9457 JSON.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from enum import StrEnum
 
 
 class Code(StrEnum):
-    """The word of a refusal on the wire; docs/protocol.md has them all."""
+    """Error code as sent to clients; docs/protocol.md describes each."""
 
     BAD_REQUEST = "bad_request"
     BAD_JSON = "bad_json"
@@ -106,11 +106,14 @@ STATUSES: dict[Code, int] = {
     Code.UNAVAILABLE: 503,
 }
 
-RETRY_AFTER_S = 5  # what a dead dependency is told to come back after
+RETRY_AFTER_S = 5  # sent to clients while a dependency is away
 
 
 class Problem(Exception):  # noqa: N818 - it is what RFC 9457 calls it
-    """A refusal. `detail` says more than the code's own sentence; `param` names the culprit."""
+    """A refusal, raised anywhere and turned into an answer by the app's error handler.
+
+    `detail` replaces the code's general sentence; `param` names the parameter at fault.
+    """
 
     def __init__(
         self,
@@ -143,14 +146,14 @@ class Unavailable(Problem):
 
 
 class UploadNotFound(Problem):
-    """No announced file has this key: it never was, ran out, or was taken over meanwhile."""
+    """No upload of the caller's has this key: unknown, expired, or taken over already."""
 
     def __init__(self, param: str):
         super().__init__(Code.UPLOAD_NOT_FOUND, param=param)
 
 
 class TryOnFinal(Problem):
-    """The try-on has ended already, so that nothing can be stopped or begun again."""
+    """The try-on's final status does not allow this: no cancelling, no retry."""
 
     def __init__(self, detail: str | None = None):
         super().__init__(Code.TRY_ON_FINAL, detail)

@@ -1,7 +1,7 @@
-"""The queue as the server sees it: the only rq. Enqueue, cancel, who stands where in line.
+"""The job queue: enqueue, cancel, queue positions. The only server module that imports RQ.
 
-Knows the contract's names; no row and no request. Redis may lose all of it: the row is the
-truth and the steward enqueues again what is missing here.
+Must not know rows and requests. Redis may lose everything here: rows are the truth, and the
+steward enqueues what is missing.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ FAILED_JOB_TTL_S = 3600
 
 
 def connect(url: str) -> Redis:
-    """A client that gives up soon: a hung Redis must not hang the server."""
+    """A client with short time-outs: a Redis that hangs must not make the server hang."""
     return Redis.from_url(
         url,
         socket_timeout=TIMEOUT_S,
@@ -42,7 +42,7 @@ def connect(url: str) -> Redis:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """What waited for one engine at one moment, by merchant in the order of their turns."""
+    """Snapshot of one lane's queue: (merchant, ids of jobs) in the order of the ring."""
 
     waiting: Sequence[tuple[str, Sequence[str]]]
 
@@ -51,8 +51,8 @@ class Line:
         return sum(len(ids) for _, ids in self.waiting)
 
     def positions(self) -> dict[str, int]:
-        """Place of every waiting job, 1 = next, as if merchants took turns one job each: workers
-        share by time, so among jobs of unequal length it is an estimate."""
+        """Position of every waiting job, 1 = next, by round robin over the merchants. An estimate:
+        workers share by engine time, and jobs differ in length."""
         rounds = max((len(ids) for _, ids in self.waiting), default=0)
         order = (ids[n] for n in range(rounds) for _, ids in self.waiting if n < len(ids))
         return {job_id: place for place, job_id in enumerate(order, start=1)}
@@ -60,8 +60,9 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """Where one more job would stand: how many wait of each merchant, in the order of their turns;
-    which of them is the newcomer's, and how many of that one's would come before it."""
+    """Where one more job would join the queue. `lengths`: waiting jobs per merchant, in the order
+    of the ring; `mine`: index of the newcomer's merchant; `before`: how many of that merchant's
+    jobs would be drawn before it."""
 
     lengths: Sequence[int]
     mine: int
@@ -73,33 +74,33 @@ class Opening:
 
     @property
     def position(self) -> int:
-        """As `Line.positions` will tell it."""
+        """The position that `Line.positions` would give it, computed from the lengths alone."""
         others = [(n, place) for place, n in enumerate(self.lengths) if place != self.mine]
         return 1 + self.before + sum(min(n, self.before + (p < self.mine)) for n, p in others)
 
 
 class Jobs:
-    """RQ queues of all engines. Every method raises `redis.RedisError` where Redis is away."""
+    """The RQ queues of all engines. Every method raises `redis.RedisError` if Redis is away."""
 
     def __init__(self, redis: Redis):
         self._redis = redis
 
     def enqueue(self, job: Job, engine: str, lane: Lane = Lane.LIVE, *, anew: bool = False) -> bool:
-        """Puts a job in its merchant's queue by its turn, the merchant in the ring, and rings, all
-        at once.
+        """Enqueues a job, adds its merchant to the ring and wakes idle workers, in one transaction.
 
-        A job whose id stands there already is left alone: that is the same success.
-        `anew` forgets what RQ still knows of an earlier run under this id.
+        Idempotent: a job id that RQ knows already is left alone, which is a success, too. `anew`
+        first deletes what RQ remembers of an earlier run under this id.
 
         Returns:
-            Whether it was put there by this call.
+            Whether this call enqueued it.
         """
         queue = self._queue(contract.queue_name(engine, lane, job.merchant_id))
         rq_job = _prepared(queue, job)
         with self._redis.pipeline(transaction=True) as pipe:
             if anew:
                 pipe.delete(rq_job.key, contract.cancel_key(job.id))
-            # The text of RQ's own unique enqueue, inside our MULTI: RQ would run it outside.
+            # RQ's own script for unique enqueueing, run here because RQ would run it outside the
+            # MULTI.
             pipe.eval(
                 UNIQUE_ENQUEUE_SCRIPT,
                 2, rq_job.key, queue.key, job.id, "R", -1, *_hash_fields(rq_job),
@@ -115,28 +116,28 @@ class Jobs:
             pipe.ltrim(contract.bell_key(engine), 0, contract.BELL_LENGTH - 1)
             if anew:
                 pipe.zrem(FailedJobRegistry(queue=queue).key, job.id)
-            else:
+            else:  # the arbitrator's rate of arrivals: a job that begins again is none
                 pipe.hincrby(contract.arrivals_key(engine), lane.value, 1)
             answers = pipe.execute()
-        return bool(answers[1 if anew else 0])
+        return bool(answers[1 if anew else 0])  # the answer of RQ's script
 
     def cancel(self, job_id: str, engine: str, lane: Lane, merchant_id: str) -> None:
-        """Takes a job out of its queue; a running one finds the flag and stops at its next step."""
+        """Removes a job from its queue; a running one sees the flag and stops at its next step."""
         self._redis.set(contract.cancel_key(job_id), "1", ex=contract.CANCEL_TTL_S)
         self.take_out(job_id, engine, lane, merchant_id)
 
     def take_out(self, job_id: str, engine: str, lane: Lane, merchant_id: str) -> None:
-        """Takes a job out of its queue; a running one goes on to its end."""
+        """Removes a job from its queue; a running one goes on to its end."""
         queue = self._queue(contract.queue_name(engine, lane, merchant_id))
         with self._redis.pipeline(transaction=True) as pipe:
             pipe.hdel(contract.turns_key(queue.name), job_id)
             pipe.lrem(queue.key, 0, job_id)
             _, removed = pipe.execute()
-        if removed:
+        if removed:  # else a worker may have it, and needs RQ's hash
             self._redis.delete(RqJob.key_for(job_id))
 
     def opening(self, engine: str, merchant_id: str, turn: str, lane: Lane = Lane.LIVE) -> Opening:
-        """Where one more job would stand, by its turn: `contract.turn_of`."""
+        """Where one more job with this turn (`contract.turn_of`) would join the queue."""
         merchants = self._ring(engine, lane)
         if merchant_id not in merchants:
             merchants.append(merchant_id)
@@ -150,7 +151,7 @@ class Jobs:
         return Opening(lengths, merchants.index(merchant_id), before)
 
     def line(self, engine: str, lane: Lane = Lane.LIVE) -> Line:
-        """Everything that waits for an engine on one lane."""
+        """Everything that waits for an engine in one lane, at one moment."""
         merchants = self._ring(engine, lane)
         with self._redis.pipeline(transaction=True) as pipe:
             for merchant_id in merchants:
@@ -165,7 +166,7 @@ class Jobs:
         return [member.decode() for member in members]
 
     def claimed(self, engine: str) -> set[str]:
-        """Ids of an engine's jobs that workers hold: what they run, and what they fetch next."""
+        """Ids of an engine's jobs that workers hold: those that run or still fetch inputs."""
         keys = read_set(self._redis, Queue.redis_queues_keys)
         names = [key.decode().removeprefix(Queue.redis_queue_namespace_prefix) for key in keys]
         with self._redis.pipeline(transaction=False) as pipe:
@@ -173,11 +174,13 @@ class Jobs:
                 if name.startswith(f"{engine}:"):
                     pipe.zrange(StartedJobRegistry(queue=self._queue(name)).key, 0, -1)
             members = [member for found in pipe.execute() for member in found]
+        # RQ's members are `<job id>:<execution id>`.
         return {member.decode().split(":")[0] for member in members}
 
     def standing(self, queue_names: Iterable[str]) -> set[str]:
-        """Ids of all jobs of these queues that wait or are leased to a worker, at one moment."""
+        """Ids of all jobs of these queues that wait or are leased, as one consistent snapshot."""
         found: set[str] = set()
+        # A transaction: a job that is handed back in between would be in neither answer.
         with self._redis.pipeline(transaction=True) as pipe:
             for name in queue_names:
                 queue = self._queue(name)
@@ -188,7 +191,8 @@ class Jobs:
         return found
 
     def rejoin(self, places: Iterable[tuple[str, Lane, str]]) -> None:
-        """Makes sure that these (engine, lane, merchant) have their turns; wakes their engines."""
+        """Makes sure that these (engine, lane, merchant) are in their rings; wakes their workers.
+        Jobs of a merchant outside its ring would never be claimed."""
         with self._redis.pipeline(transaction=True) as pipe:
             for engine, lane, merchant_id in places:
                 pipe.eval(contract.JOIN_RING, 1, contract.ring_key(engine, lane), merchant_id)
@@ -197,7 +201,7 @@ class Jobs:
             pipe.execute()
 
     def policy(self, engine: str) -> Policy | None:
-        """What the arbitrator wants of an engine; None where none rules."""
+        """The arbitrator's policy for an engine; None without an arbitrator."""
         return Policy.from_redis(read_hash(self._redis, contract.policy_key(engine)))
 
     def _queue(self, name: str) -> Queue:
@@ -224,7 +228,7 @@ def _prepared(queue: Queue, job: Job) -> RqJob:
 
 
 def _hash_fields(rq_job: RqJob) -> list[str | bytes]:
-    """Field, value, field, value… of the job's hash, as RQ itself would store it."""
+    """The job's Redis hash as RQ itself would store it: field, value, field, value …"""
     fields: list[str | bytes] = []
     for name, value in rq_job.to_dict().items():
         if value is not None:

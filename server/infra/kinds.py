@@ -1,7 +1,7 @@
-"""The registry of nouns: what a row of each is to those who know no noun. Its table is empty here.
+"""Resource descriptors: the registry through which generic code handles nouns it does not know.
 
-`server/nouns` fills it, a file for each. The steward, the live socket and files by key read it, so
-that a new noun is an entry. What a noun does not have (a job, a lifetime, pages, files) is None.
+`server/nouns` fills the table, one file per noun. Steward, live sockets and downloads read it, so
+that a new noun is one new entry. What a noun lacks (jobs, lifetime, pages, files) is None.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from server.infra.store import Store
 from server.models import Base
 
 R = TypeVar("R", bound=Base)
-Values = dict[str, object]  # of a row, by column
+Values = dict[str, object]  # values of a row by column name
 Json = dict[str, object]
 Place = tuple[str, Lane]  # an engine and its lane
 Audience = Literal["shopper", "site", "merchant"]
 
 
 class Row(Protocol):
-    """What every row of the registry has; what only some have is asked of their `Kind`."""
+    """The columns that every row in the registry has; what only some have goes through `Kind`."""
 
     id: str
     version: int
@@ -38,7 +38,7 @@ class Row(Protocol):
 
 
 class RowWithJob(Row, Protocol):
-    """One that has a job now or had one."""
+    """A row that has or had a job."""
 
     status: StrEnum
     queued_at: datetime
@@ -46,8 +46,8 @@ class RowWithJob(Row, Protocol):
 
 @dataclass(slots=True)
 class Change:
-    """New column values of a row, and keys of objects that nobody may read any more. `goes_on`: its
-    next job is due."""
+    """What an event changes: new column values, and keys of objects to delete. `goes_on`: the row's
+    next job must be enqueued."""
 
     values: Values = field(default_factory=dict)
     doomed: list[str] = field(default_factory=list)
@@ -61,17 +61,17 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Jobs(Generic[R]):
-    """A noun whose rows wait for the work of another process.
+    """Descriptor of a noun whose rows are worked on by another process, through queue jobs.
 
     unfinished: the statuses in which a row must have a job, and which time out.
-    change: what an event makes of a row. Raises ContractError for one that makes no sense.
-    columns: what `places` reads of a row beside its id, version, status and merchant.
-    places: where its job stands; the first is where it belongs, others where it may still be.
-    ids: under which of these ids its job is known.
-    remake: the job that a row without one must have; None where it can have none any more.
-    enqueue: puts its next job in line, after a change that `goes_on`.
-    end: what becomes of one that is overdue.
-    has_place: whether its page shows a place in line, which others' moves change.
+    change: how an event changes a row. Raises ContractError for one that breaks the contract.
+    columns: what `places` reads of a row besides its id, version, status and merchant.
+    places: queues of its job: first where it belongs, then where an older one may still be.
+    ids: the ids that its job may have in RQ.
+    remake: the job for an unfinished row that has none; None if it cannot have one any more.
+    enqueue: enqueues its next job after a change that `goes_on`.
+    end: the timeout: ends an overdue row.
+    has_place: whether its page shows a queue position, which changes when other jobs move.
     """
 
     subject: Subject
@@ -88,8 +88,8 @@ class Jobs(Generic[R]):
 
 @dataclass(frozen=True, slots=True)
 class Lifetime(Generic[R]):
-    """A noun that is kept for a time. `is_over`: of which rows; `delete`: deletes one as its owner
-    would."""
+    """Descriptor of a noun whose rows expire. `is_over`: condition for expired rows; `delete`:
+    deletes one, as its owner would."""
 
     is_over: Callable[[datetime], ColumnElement[bool]]
     delete: Callable[[Work, R], None]
@@ -97,10 +97,11 @@ class Lifetime(Generic[R]):
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[R]):
-    """A noun in HTML, as fragments that are pushed to one kind of caller's open pages.
+    """Renderers of a noun's HTML fragments, pushed to the open pages of one kind of caller.
 
-    changed: when a row changed. listed: for each row after a (re)connect, where that is another.
-    together: then once for all of them; None where there is nothing to add.
+    changed: the fragment after a row changed.
+    listed: the fragment of each row after a (re)connect; None: the same as `changed`.
+    together: one fragment for all rows after a (re)connect; it may return None for none.
     """
 
     changed: Callable[[Session, R, Store], str]
@@ -110,13 +111,14 @@ class Page(Generic[R]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Live(Generic[R]):
-    """A noun that live sockets are told of.
+    """Descriptor of a noun whose changes are pushed over live sockets.
 
-    audiences: who may hear of it; a shopper's own, where nobody but she, stays with her.
-    events: its present state as (type, body), nothing where it is no concern of the reader.
-    prefix: what stands before each type.
-    pages: its fragments, by the kind of caller.
-    told_for: how old a row may be that a (re)connect tells; None: of any age.
+    audiences: which channels receive it. A model with `hers_alone` sends a shopper's rows to her
+        alone, whatever stands here.
+    events: the present state as (type, body), for JSON sockets; empty if the reader may not see it.
+    prefix: put before each event type, such as `garment.`.
+    pages: the HTML renderers by kind of caller.
+    told_for: how old rows may be that are sent after a (re)connect; None: any age.
     """
 
     audiences: frozenset[Audience]
@@ -128,8 +130,12 @@ class Live(Generic[R]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind(Generic[R]):
-    """One noun. `prefix`: of its ids; `keys`: every object that may lie in the store for an id;
-    `files`: those of a row that a caller may download, and raises `Problem` like any reading."""
+    """Descriptor of one noun.
+
+    prefix: of its ids (`pho`).
+    keys: every object that the store may hold for an id, to be deleted with it.
+    files: the keys of a row's objects that a caller may download; raises `Problem` as `get` does.
+    """
 
     prefix: str
     model: type[R]
@@ -140,7 +146,7 @@ class Kind(Generic[R]):
     live: Live[R] | None = None
 
 
-# Each entry knows its own model; who reads the table knows none.
+# Each entry is typed by its own model; readers of the table know no model.
 AnyKind: TypeAlias = Kind[Any]
 AnyJobs: TypeAlias = Jobs[Any]
 AnyLive: TypeAlias = Live[Any]
@@ -148,7 +154,7 @@ AnyPage: TypeAlias = Page[Any]
 
 
 class Kinds:
-    """The table. Its order is that in which rows are told."""
+    """The table, ordered: state after a (re)connect is sent in this order."""
 
     def __init__(self, *kinds: AnyKind):
         self._by_prefix: dict[str, AnyKind] = {}
@@ -158,34 +164,36 @@ class Kinds:
         return iter(tuple(self._by_prefix.values()))
 
     def add(self, *kinds: AnyKind) -> None:
-        """Raises ValueError where an id's prefix is another noun's already."""
+        """Raises ValueError if another noun has the prefix already."""
         for kind in kinds:
             if self._by_prefix.setdefault(kind.prefix, kind) is not kind:
                 raise ValueError(f"two nouns have ids in {kind.prefix}_")
 
     def of_id(self, row_id: str) -> AnyKind | None:
+        """The noun of an id, by its prefix; None for an unknown one."""
         return self._by_prefix.get(row_id.partition("_")[0])
 
     def of_row(self, row: object) -> AnyKind:
-        """Raises LookupError for a row of no noun."""
+        """The noun of a row. Raises LookupError if its model has no entry."""
         for kind in self:
             if kind.model is type(row):
                 return kind
         raise LookupError(f"{type(row).__name__} has no entry in the registry")
 
     def with_jobs(self) -> list[tuple[AnyKind, AnyJobs]]:
-        """Try-ons before photos and garments, the last entry first: whoever waits before a screen
-        comes before a shop's garments, however many those are."""
+        """Nouns with jobs, last entry first: try-ons, photos, garments. Shoppers who wait must not
+        be held up by a merchant's thousands of garments."""
         return [(kind, kind.jobs) for kind in reversed(list(self)) if kind.jobs is not None]
 
     def of_subject(self, subject: Subject) -> tuple[AnyKind, AnyJobs]:
-        """Raises LookupError where no noun has it."""
+        """The noun of a contract's subject. Raises LookupError if there is none."""
         for kind, jobs in self.with_jobs():
             if jobs.subject is subject:
                 return kind, jobs
         raise LookupError(f"{subject.value} has no entry in the registry")
 
     def heard_by(self, audience: str) -> list[tuple[AnyKind, AnyLive]]:
+        """The nouns whose changes this audience receives."""
         lives = ((kind, kind.live) for kind in self if kind.live is not None)
         return [(kind, live) for kind, live in lives if audience in live.audiences]
 

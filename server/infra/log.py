@@ -1,4 +1,4 @@
-"""Logs: lines for people or JSON for machines, each with its request's id. No tokens, no bodies."""
+"""Log format: text lines or JSON, each with its request's id. Never logs tokens or bodies."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import structlog
 
 
 def configure(form: Literal["text", "json"], level: int = logging.INFO) -> None:
-    """Sends structlog and the standard library's logging through one form to standard error."""
+    """Formats structlog and the standard library's logging alike; both go to standard error."""
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,

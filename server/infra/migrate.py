@@ -1,4 +1,4 @@
-"""Brings the tables up to date, in one transaction. Safe to run by several at once."""
+"""Runs schema migrations up to the newest, in one transaction. Safe to run concurrently."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _WAIT_MS = 60_000  # how long a second migrator waits for SQLite's write lock
 
 def to_head(database: Database) -> None:
     with database.engine.connect().execution_options(proteus_write=True) as connection:
-        connection.detach()  # it waits longer than others may, so it never goes back to the pool
+        connection.detach()  # its time-outs are changed below: it must not go back to the pool
         with _patiently(connection) if database.is_sqlite else _locked(connection):
             command.upgrade(config(connection), "head")
             connection.commit()
@@ -26,13 +26,14 @@ def to_head(database: Database) -> None:
 
 @contextmanager
 def _patiently(connection: Connection) -> Iterator[None]:
-    # By the driver, for SQLAlchemy would begin its transaction before it.
+    # By the driver: SQLAlchemy would begin its transaction, and so wait for the lock, before this.
     connection.connection.cursor().execute(f"PRAGMA busy_timeout = {_WAIT_MS}")
     yield
 
 
 @contextmanager
 def _locked(connection: Connection) -> Iterator[None]:
+    # No time-outs: a second migrator waits however long the first one takes.
     connection.execute(text("SET statement_timeout = 0"))
     connection.execute(text("SET lock_timeout = 0"))
     connection.execute(text(f"SELECT pg_advisory_lock({_LOCK})"))

@@ -1,6 +1,6 @@
-"""Nudges: `id version owner` on Redis pub/sub, from whoever changed a row to every server process.
+"""Change notifications over Redis pub/sub: `id version owner`, to every server process.
 
-Owns both ends of the channel. Knows no socket and reads no row; a lost nudge costs time only.
+Owns publisher and subscriber. Must not know sockets and reads no row; a lost nudge costs only time.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from gpu_worker.contract import NUDGES, ContractError, Nudge
 
 log = logging.getLogger(__name__)
 
-SILENCE_S = 2.0  # after this long without a word from Redis, ask whether it is there
-DEAD_S = 5.0  # after this long it is not
+SILENCE_S = 2.0  # without a message for this long: ping Redis
+DEAD_S = 5.0  # without a message or pong for this long: treat the connection as dead
 MOST_AT_ONCE = 1000
 NOBODY = "-"
 
 
 class Owned(Protocol):
-    """Any row that a caller can name."""
+    """Any row whose changes are announced."""
 
     id: str
     version: int
@@ -36,7 +36,7 @@ class Owned(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Whose row a nudge is about; `shopper_id` None for what belongs to the shop alone."""
+    """The owner of a row in a nudge; `shopper_id` None for what belongs to the site alone."""
 
     merchant_id: str
     site_id: str
@@ -47,7 +47,7 @@ class Owner:
 
     @classmethod
     def parse(cls, text: str) -> Owner:
-        """Raises ContractError where the text is no owner."""
+        """The inverse of `str`. Raises ContractError for any other text."""
         parts = text.split("/")
         if len(parts) != 3 or not all(parts):
             raise ContractError(f"not an owner: {text!r}")
@@ -59,19 +59,19 @@ def owner_of(row: Owned) -> Owner:
 
 
 def of(row: Owned) -> Nudge:
-    """The nudge that says: this row stands at its present version."""
+    """The nudge that announces a row's present version."""
     return Nudge(row.id, row.version, str(owner_of(row)))
 
 
 def gone(row: Owned) -> Nudge:
-    """The nudge for a row about to be deleted: newer than anything that was said of it."""
+    """The nudge for a row about to be deleted; its version is above every earlier one."""
     return Nudge(row.id, row.version + 1, str(owner_of(row)))
 
 
 def publish(redis: Redis, nudges: Iterable[Nudge]) -> None:
-    """Tells every server process, in one round trip. Call it after the commit.
+    """Publishes to every server process, in one round trip. Call it after the commit.
 
-    Never raises on a dead Redis: sockets are sent their present state when it is back.
+    Does not raise if Redis is away: sockets are sent the present state when it is back.
     """
     with redis.pipeline(transaction=False) as pipe:
         for nudge in nudges:
@@ -84,17 +84,19 @@ def publish(redis: Redis, nudges: Iterable[Nudge]) -> None:
 
 @dataclass(slots=True)
 class Heard:
-    """What one turn of listening brought. `subscribed`: nudges before it may have been lost."""
+    """What one call of `listen` received. `subscribed`: a (re)subscription was confirmed, so nudges
+    before it may be lost."""
 
     subscribed: bool = False
     nudges: list[Nudge] = field(default_factory=list)
 
 
 class Listener:
-    """The one subscription of a process. Survives Redis going away, and says when it came back.
+    """The subscription of one process; used by one thread. Survives an outage of Redis and reports
+    when it is back.
 
-    redis-py resubscribes by itself and without a word; the server's answer to the subscription
-    is the only sign that messages may be missing, so it is not ignored here.
+    redis-py resubscribes silently. Redis' confirmation of the subscription is the only sign that
+    messages may be missing, so it is not skipped here.
     """
 
     def __init__(self, redis: Redis):
@@ -104,10 +106,11 @@ class Listener:
         self._asked_at = 0.0
 
     def listen(self, timeout_s: float) -> Heard:
-        """Waits up to `timeout_s` for the first message and takes all that wait behind it.
+        """Waits up to `timeout_s` for a message, then takes all that have arrived (at most
+        MOST_AT_ONCE nudges).
 
         Raises:
-            RedisError: Redis is away; the next call subscribes anew.
+            RedisError, OSError: Redis is away; the next call subscribes again.
         """
         try:
             return self._listen(timeout_s)
@@ -149,7 +152,8 @@ class Listener:
                 log.warning("unreadable nudge: %s", error)
 
     def _ask_whether_alive(self, pubsub: PubSub) -> None:
-        """A connection that died without a word (a lost host) stays silent for ever otherwise."""
+        """Pings a silent connection: one that died without a FIN (a lost host) looks like a quiet
+        one for ever. Raises RedisError after DEAD_S."""
         now = time.monotonic()
         if now - self._heard_at > DEAD_S:
             raise RedisError(f"no word from Redis for {DEAD_S:g} s")

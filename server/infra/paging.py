@@ -1,4 +1,5 @@
-"""Cursor paging: newest first, stable while rows are added, the cursor opaque to callers."""
+"""Keyset pagination by (created_at, id), newest first: stable while rows are added. Cursors are
+opaque to callers."""
 
 from __future__ import annotations
 
@@ -21,7 +22,7 @@ Row = TypeVar("Row", bound=Base)
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[Row]):
-    """`next_cursor` is None on the last page."""
+    """One page of rows; `next_cursor` is None on the last one."""
 
     rows: list[Row]
     next_cursor: str | None
@@ -35,7 +36,7 @@ def listed(
     limit: int,
     *only: ColumnElement[bool],
 ) -> Page[Row]:
-    """One page of the caller's own rows, of those that `only` leaves.
+    """One page of the caller's own rows that match all conditions in `only`.
 
     Raises:
         Problem: bad_cursor.
@@ -52,7 +53,7 @@ def page(
     cursor: str | None,
     limit: int,
 ) -> Page[Row]:
-    """One page of `query`, by `created_at` and `id` descending.
+    """One page of `query`, ordered by `created_at` and `id` descending.
 
     Raises:
         Problem: bad_cursor.
@@ -65,18 +66,19 @@ def page(
             | ((columns.created_at == created_at) & (columns.id < row_id))
         )
     query = query.order_by(columns.created_at.desc(), columns.id.desc())
-    rows = list(session.scalars(query.limit(limit + 1)))
+    rows = list(session.scalars(query.limit(limit + 1)))  # one more shows that there is a next page
     more = len(rows) > limit
     return Page(rows[:limit], encode(rows[limit - 1]) if more else None)
 
 
 def encode(row: Any) -> str:
+    """The cursor of the page that begins after this row."""
     text = f"{row.created_at.isoformat()} {row.id}"
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
 def decode(cursor: str) -> tuple[datetime, str]:
-    """Raises `Problem` bad_cursor for anything that `encode` did not make."""
+    """`created_at` and id of a cursor's row. Raises `Problem` bad_cursor for any other text."""
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
         moment, row_id = base64.urlsafe_b64decode(padded.encode("ascii")).decode().split(" ")

@@ -1,6 +1,6 @@
-"""What Redis answers, in types: redis-py's own allow for a client that decodes; ours never does.
+"""Typed wrappers of Redis commands: redis-py's types allow for decoded answers, ours are bytes.
 
-Knows no key and no row. Every function raises `redis.RedisError` where Redis is away.
+Knows no key and no row. Every function raises `redis.RedisError` if Redis is away.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ def read_list(redis: Redis, key: str) -> list[bytes]:
 
 
 def take(redis: Redis, key: str) -> bytes | None:
-    """What stands there, once."""
+    """Reads and deletes a key in one command (GETDEL), so that only one caller gets the value."""
     found: Any = redis.getdel(key)
     value: bytes | None = found
     return value
 
 
 def fields_of(words: Mapping[str, str | float]) -> dict[FieldT, EncodableT]:
-    """A hash to be written, in redis-py's own type, which is invariant."""
+    """A copy of a mapping in the type that redis-py's `hset` takes, which is invariant."""
     return dict(words.items())

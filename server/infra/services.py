@@ -1,7 +1,6 @@
-"""What an act may touch, handed over as one thing: settings, database, Redis, store, jobs.
-
-Owns the unit of work: one transaction, and what happens after its commit. Acts, doors and the
-steward share it; it knows no noun.
+"""Dependencies of the domain in one object (settings, database, Redis, store, jobs), and the unit
+of work: one transaction and what follows its commit. Used by views, domain and steward; must not
+know a noun.
 """
 
 from __future__ import annotations
@@ -36,8 +35,11 @@ EXTENSION = "proteus"
 
 @dataclass(slots=True)
 class Work:
-    """One transaction. `now` is the moment it began; whatever needs Redis or the store is
-    left to `after_commit`, so that no lock is held while something else is waited for."""
+    """Unit of work: one database transaction, and what to do once it is committed.
+
+    `now`: when it began. Redis and the store are used after the commit only, so that no lock is
+    held while waiting for them. Belongs to one thread.
+    """
 
     services: Services
     session: Session
@@ -46,35 +48,39 @@ class Work:
     _doomed: list[str] = field(default_factory=list)
     _actions: list[Callable[[], object]] = field(default_factory=list)
     _buries: bool = True
-    redis_is_away: bool = False  # known already; then nobody waits for it again
+    redis_is_away: bool = False  # true: skip Redis after the commit, do not wait for it again
 
     def nudge(self, row: nudges.Owned) -> None:
-        """Raises the row's version and tells open pages after the commit."""
+        """Increments the row's version; open pages are told after the commit."""
         row.version += 1
         self._nudges.append(nudges.of(row))
 
     def announce(self, nudge: Nudge) -> None:
-        """Tells open pages of a row that is new or about to go; its version is the caller's."""
+        """Tells open pages, after the commit, of a row that is new or deleted. Unlike `nudge` it
+        leaves the version to the caller."""
         self._nudges.append(nudge)
 
     def doom(self, keys: Iterable[str | None], *, until: datetime | None = None) -> None:
-        """Objects that must vanish: noted in this transaction, tried after it, retried by the
-        steward until the store confirms. `until` then a client may still write them, by an address
-        that was signed before: the steward deletes them once more."""
+        """Marks objects for deletion: an outbox row each in this transaction, a first attempt after
+        the commit, retries by the steward until the store confirms.
+
+        `until`: until then a client may still write the object by a presigned URL, so that the
+        steward deletes it (again) after that moment.
+        """
         due_at = max(self.now, until or self.now)
         for key in keys:
-            if key:
+            if key:  # merge: the outbox may have it already
                 self.session.merge(DoomedObject(key=key, due_at=due_at, tries=0))
                 self._doomed.append(key)
 
     def after_commit(self, action: Callable[[], object]) -> None:
-        """Talks to Redis once the rows are safe. Where Redis is away that is logged, not raised:
-        the steward makes up for it."""
+        """Runs `action` once the rows are committed. A RedisError from it is logged, not raised:
+        the steward repairs what is missing."""
         self._actions.append(action)
 
     def _finish(self) -> None:
         for action in self._actions:
-            if not self.redis_is_away:
+            if not self.redis_is_away:  # set by the first time-out: one is enough
                 self._try(action)
         if self._nudges and not self.redis_is_away:
             nudges.publish(self.services.redis, self._nudges)
@@ -92,6 +98,7 @@ class Work:
         try:
             self.services.store.delete(keys)
             with self.services.database.session_scope() as session:
+                # Those with a later `due_at` may be written again: their outbox row stays.
                 confirmed = DoomedObject.key.in_(keys) & (DoomedObject.due_at <= self.now)
                 session.execute(delete(DoomedObject).where(confirmed))
         except Unavailable as error:
@@ -100,7 +107,7 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Everything with a connection, made once a process."""
+    """The settings and every connection of one process; shared by its threads."""
 
     settings: Settings
     database: Database
@@ -121,9 +128,10 @@ class Services:
 
     @contextmanager
     def work(self, now: datetime | None = None, *, buries: bool = True) -> Iterator[Work]:
-        """A writing unit of work: commit, then its `after_commit`, nudges and deletions.
+        """A writing unit of work: commit, then the `after_commit` actions, nudges and deletions.
 
-        The steward passes its own time, and leaves the deletions to a chore of its own."""
+        The steward passes its own time, and `buries=False`: one of its chores deletes the objects.
+        """
         with self.database.session_scope() as session:
             work = Work(self, session, now or models.now(), _buries=buries)
             yield work

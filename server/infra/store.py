@@ -1,6 +1,6 @@
-"""The object store: the only boto3. Keys, presigned addresses, HEAD and DELETE.
+"""The object store (any S3): keys, presigned URLs, HEAD and DELETE. The only user of boto3.
 
-Never holds the bytes of an image: browsers and workers move those themselves.
+Never reads or writes the bytes of an image: browsers and workers do.
 """
 
 from __future__ import annotations
@@ -29,13 +29,15 @@ _TIMEOUT_S = 3
 
 
 def upload_key(site_id: str) -> str:
-    """The only kind of key that a client may ever write, and only by its one signed PUT."""
+    """A new random key for an upload. Clients can write no other kind of key, and each of these
+    only by its presigned PUT."""
     return f"uploads/{site_id}/{secrets.token_urlsafe(18)}"
 
 
 @dataclass(frozen=True, slots=True)
 class DerivedKeys:
-    """`fetched`: a garment's picture as it came from its address, until the tailor has read it."""
+    """Keys of what workers derive from a photo or garment. `fetched`: a garment's picture as the
+    fetcher downloaded it, until the tailor has read it."""
 
     clean: str
     parts: str
@@ -65,7 +67,7 @@ def picture_key(try_on_id: str) -> str:
 
 
 def partial_key(try_on_id: str) -> str:
-    """Where an engine shows what it has so far."""
+    """Key of a try-on's partial picture."""
     return f"pictures/{try_on_id}-partial.jpg"
 
 
@@ -83,9 +85,10 @@ class Head:
 
 
 class Store:
-    """One bucket. Signing is arithmetic; `head`, `delete` and `ping` go over the network.
+    """One bucket. Presigning is local computation; `head`, `delete` and `ping` use the network and
+    raise `Unavailable` if the store does not answer.
 
-    Raises `Unavailable` from those where the store does not answer.
+    `signer` signs for the address that browsers use, `client` talks to the one inside the cluster.
     """
 
     def __init__(self, bucket: str, client: S3Client, signer: S3Client):
@@ -100,7 +103,7 @@ class Store:
         return cls(settings.s3_bucket, client, signer)
 
     def presign_put(self, key: str, content_type: str, size_bytes: int) -> str:
-        """An address that takes one PUT of exactly this type and length."""
+        """A URL, valid for UPLOAD_EXPIRES_S, that accepts a PUT of exactly this type and length."""
         return self._signer.generate_presigned_url(
             "put_object",
             Params={
@@ -118,7 +121,7 @@ class Store:
         )
 
     def head(self, key: str) -> Head | None:
-        """Size and type of an object, or None where there is none."""
+        """Size and type of an object; None if there is none."""
         try:
             answer = self._client.head_object(Bucket=self._bucket, Key=key)
         except ClientError as error:
@@ -130,7 +133,7 @@ class Store:
         return Head(answer["ContentLength"], answer.get("ContentType", ""))
 
     def delete(self, keys: list[str]) -> None:
-        """Deletes objects; one that is not there is fine."""
+        """Deletes objects. Idempotent: a missing object is no error."""
         for start in range(0, len(keys), MOST_AT_ONCE):
             self._delete(keys[start : start + MOST_AT_ONCE])
 
@@ -153,7 +156,7 @@ class Store:
 
 
 def connect(settings: Settings, endpoint_url: str | None) -> S3Client:
-    """A client of the store at this address. It costs more than a request: share it."""
+    """A new S3 client for this endpoint. Creating one is slow, so share it."""
     return boto3.client(
         "s3",
         endpoint_url=endpoint_url,
@@ -162,6 +165,7 @@ def connect(settings: Settings, endpoint_url: str | None) -> S3Client:
         region_name=settings.aws_default_region,
         config=Config(
             signature_version="s3v4",
+            # Stores other than AWS mostly have no host name for each bucket.
             s3={"addressing_style": "path" if endpoint_url else "auto"},
             connect_timeout=_TIMEOUT_S,
             read_timeout=_TIMEOUT_S,

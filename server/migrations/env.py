@@ -1,4 +1,4 @@
-"""Runs migrations on the database of DATABASE_URL, or on the connection that the caller brings."""
+"""Alembic environment: runs migrations on the connection that `infra/migrate` passes in."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from server.models import Base
 connection = context.config.attributes["connection"]
 context.configure(
     connection=connection,
-    # SQLite's tables change in a transaction, too, whatever Alembic thinks of it: without this it
-    # commits after each migration, and a second migrator may slip in between two of them.
+    # SQLite has transactional DDL, though Alembic assumes not. Without this it would commit after
+    # each migration, and a second migrator could run between two of them.
     transactional_ddl=True,
     target_metadata=Base.metadata,
     render_as_batch=connection.dialect.name == "sqlite",

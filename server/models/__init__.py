@@ -1,7 +1,7 @@
-"""The rows: who owns what and where each thing stands. The row is the truth.
+"""Database tables (SQLAlchemy models). Rows are the truth; Redis only holds hints about them.
 
-Knows SQLAlchemy and the contract's words; no request, no Redis, no store. Every row that a
-caller can name carries `merchant_id` and `site_id`, so that every query can be owner-scoped.
+Must not know requests, Redis or the store. Every row that a caller can name has `merchant_id` and
+`site_id`, so that every query can be scoped to its owner.
 """
 
 from server.models.base import Base, UtcDateTime, new_id, now

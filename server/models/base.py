@@ -1,4 +1,4 @@
-"""What all rows share: ids, moments in UTC, words as they are on the wire. Knows no noun."""
+"""Base class of the models, ids, and column types for UTC times and enums. Knows no noun."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def new_id(prefix: str) -> str:
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """Aware UTC in Python on both databases; SQLite would forget the zone."""
+    """Timezone-aware UTC in Python on both databases; SQLite would drop the zone."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -42,8 +42,8 @@ def _values(kind: type[enum.Enum]) -> list[str]:
 
 
 class Base(DeclarativeBase):
-    """`hers_alone`: of such rows a merchant's side has its own alone. A shopper's are as unknown to
-    it as a stranger's."""
+    """Base of all models. `hers_alone`: a row with a shopper is visible to her only; merchants see
+    such a table's rows without a shopper (those that their own backend made)."""
 
     hers_alone: ClassVar[bool] = False
 
@@ -60,6 +60,6 @@ class Base(DeclarativeBase):
         dict[str, Any]: JSON,
         list[str]: JSON,
         list[list[float]]: JSON,
-        # Words as they are on the wire, in a plain column: a new word needs no migration.
+        # Enums as text, by their wire values: a new member needs no migration.
         enum.Enum: Enum(enum.Enum, native_enum=False, length=20, values_callable=_values),
     }

@@ -1,4 +1,4 @@
-"""The outbox of deletions in the object store."""
+"""The transactional outbox of deletions in the object store."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from server.models.base import Base, now
 
 
 class DoomedObject(Base):
-    """An object that must vanish from the store. Written in the transaction that deletes its
-    row, so that a dead store delays a deletion and never loses it; the steward retries."""
+    """An object to be deleted from the store. Written in the transaction that deletes its row, so
+    that an outage of the store delays a deletion but never loses it: the steward retries."""
 
     __tablename__ = "doomed_objects"
 

@@ -1,4 +1,4 @@
-"""What a site lets shoppers try on, and where its cleaning stands."""
+"""The table of garments."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from server.models.base import Base, new_id, now
 
 
 class Garment(Base):
-    """A garment of one site, by its SKU. `clean` is whether its background is to be removed."""
+    """A garment that a site lets shoppers try on, unique by SKU. `clean`: remove its background."""
 
     __tablename__ = "garments"
     __table_args__ = (UniqueConstraint("site_id", "sku"),)

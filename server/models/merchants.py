@@ -1,4 +1,4 @@
-"""A merchant's side: its people and their logins, its sites and their keys."""
+"""The tables of merchants, users, login sessions, sites and secret keys."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from server.models.base import Base, new_id, now
 
 
 class Merchant(Base):
+    """Who pays: the account that owns sites and users."""
+
     __tablename__ = "merchants"
 
     id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("mer"))
@@ -19,7 +21,7 @@ class Merchant(Base):
 
 
 class User(Base):
-    """Somebody who logs in to the dashboard. `role`: owner | staff."""
+    """A person who logs in to the dashboard. `role`: `owner` or `staff`."""
 
     __tablename__ = "users"
 
@@ -34,8 +36,9 @@ class User(Base):
 
 
 class DashboardSession(Base):
-    """A browser in which a user is logged in. Its cookie holds a token, the row only its hash.
-    `browser`: in our words. It ends at `expires_at`, or when it is unused for a week."""
+    """A login session of one user in one browser. The cookie holds a token, the row only its hash.
+    `browser`: a short name such as `Firefox on Windows`. Ends at `expires_at`, or after a week
+    without use."""
 
     __tablename__ = "dashboard_sessions"
 
@@ -68,7 +71,8 @@ class Site(Base):
 
 
 class SecretKey(Base):
-    """A hashed `sk_live_…` or `sk_test_…`; the clear text is shown once. `hint`: its last four."""
+    """A secret key (`sk_live_…`, `sk_test_…`), stored as a hash; its clear text is shown once.
+    `hint`: its last four characters."""
 
     __tablename__ = "secret_keys"
 

@@ -1,4 +1,4 @@
-"""A shopper's photo, and where its check stands."""
+"""The table of photos."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from server.models.base import Base, new_id, now
 
 
 class Photo(Base):
-    """A shopper's photo. `clean_key` is the checked copy; engines read only that."""
+    """A shopper's photo and the state of its check. `clean_key`: the checked copy; engines read
+    nothing else."""
 
     __tablename__ = "photos"
     hers_alone = True
@@ -35,7 +36,7 @@ class Photo(Base):
     parts_key: Mapped[str]
     width_px: Mapped[int | None]
     height_px: Mapped[int | None]
-    asked_from: Mapped[str | None]  # as of a try-on
+    asked_from: Mapped[str | None]  # mark of the address, while it is being checked
     version: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[datetime] = mapped_column(default=now)
     queued_at: Mapped[datetime] = mapped_column(default=now)

@@ -1,4 +1,4 @@
-"""A shopper, who has no name."""
+"""The table of shoppers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from server.models.base import Base, new_id, now
 
 
 class Shopper(Base):
-    """Somebody in a fitting room, known by nothing but a random handle and what she agreed to."""
+    """A pseudonymous end user: a random id, the hash of her resume handle, her consent."""
 
     __tablename__ = "shoppers"
 

@@ -1,4 +1,4 @@
-"""One picture asked for, and the answer given to a repeated request."""
+"""The tables of try-ons and of their idempotency keys."""
 
 from __future__ import annotations
 
@@ -13,12 +13,16 @@ from server.models.base import Base, new_id, now
 
 
 class TryOn(Base):
-    """One picture asked for. `expires_at` is when its picture must go; an unfinished one runs
-    out earlier, PROTEUS_TRY_ON_TIMEOUT_S after `queued_at`. After its deletion the row stays as a
-    tombstone (`deleted_at`) with nothing personal in it: reading it says 410, usage adds up."""
+    """A request for one picture, and its result.
+
+    `expires_at`: when the picture must be deleted. An unfinished one times out earlier,
+    PROTEUS_TRY_ON_TIMEOUT_S after `queued_at`. A deleted row stays as a tombstone (`deleted_at`)
+    without anything personal, so that reading it answers 410 and usage still adds up.
+    """
 
     __tablename__ = "try_ons"
-    # Tombstones stay for ever: what runs every second, and a site's first page, must not read them.
+    # Tombstones are never deleted, so queries that run every second, and a site's first page, need
+    # indexes that skip them.
     __table_args__ = (
         Index("ix_try_ons_open", "engine", "status", "created_at"),
         Index("ix_try_ons_status", "status", "created_at"),
@@ -69,14 +73,15 @@ class TryOn(Base):
 
     @property
     def eta_s(self) -> float | None:
-        """Seconds until the picture, as far as one knows; None where nothing is awaited."""
+        """Estimated seconds until the picture is done; None if unknown or finished."""
         if self.ready_at is None or self.status.is_final:
             return None
         return max(0.0, round((self.ready_at - now()).total_seconds(), 1))
 
 
 class IdempotencyKey(Base):
-    """The answer given to a POST, kept 24 h: the same key and body get the same answer."""
+    """The try-on that a POST with this key made, kept for 24 h: a repeated request gets it, too.
+    `body_hash`: to refuse the key with another body."""
 
     __tablename__ = "idempotency_keys"
 

@@ -1,4 +1,4 @@
-"""A file on its way into the store."""
+"""The table of uploads."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from server.models.base import Base, now
 
 
 class Upload(Base):
-    """A file that was announced: who may name its key, and what it must turn out to be. It ends
-    when a photo or garment takes the file over, or after an hour with the file deleted."""
+    """An announced file: who may use its key, and the type and length that it must have. Deleted
+    when a photo or garment takes the file over, or after an hour, together with the file."""
 
     __tablename__ = "uploads"
     hers_alone = True

@@ -1,7 +1,7 @@
-"""The nouns: an entry of the registry (`infra/kinds`) for each, in a file of its own.
+"""Fills the registry of nouns (`infra/kinds`), with one entry per file.
 
-Whoever reads the registry imports this once: app, steward and command line. Entries point at what
-domain and rendering do; nothing is done here.
+App, steward and command line import this once. Entries only refer to functions of domain and
+rendering; no logic of their own.
 """
 
 from server.infra.kinds import KINDS

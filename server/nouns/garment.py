@@ -1,4 +1,4 @@
-"""A garment: the site's, no shopper's. The fetcher may bring its picture, the tailor cleans it."""
+"""The registry's entry for garments, which belong to a site and to no shopper."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""A shopper's photo, or one that a merchant's backend handed over: the tailor checks it, and it is
-deleted after its time."""
+"""The registry's entry for photos: a shopper's, or one that a merchant's backend uploaded."""
 
 from __future__ import annotations
 

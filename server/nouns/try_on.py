@@ -1,5 +1,4 @@
-"""A try-on: its picture is drawn by an engine, in a line whose places its page shows. A deleted one
-stays as a tombstone."""
+"""The registry's entry for try-ons: they have queue positions, and leave tombstones."""
 
 from __future__ import annotations
 
@@ -37,7 +36,7 @@ def _in_widget(session: Session, row: TryOn, store: Store) -> str:
 
 
 def _in_widget_again(session: Session, row: TryOn, store: Store) -> str:
-    """After a (re)connect the strip of finished pictures comes once, and not with each."""
+    """The fragment after a (re)connect; `_history` then adds the strip of pictures once for all."""
     if not row.status.is_final:
         return _in_widget(session, row, store)
     return fragments.try_on_card(fragments.scene_of(session, row), store, oob=True)
@@ -51,7 +50,7 @@ def _history(session: Session, rows: Sequence[TryOn], store: Store) -> str | Non
 
 
 def _on_dashboard(session: Session, row: TryOn, store: Store) -> str:
-    """Her list keeps a try-on whose picture was deleted."""
+    """A merchant's list shows deleted try-ons, too."""
     return dashboard_fragments.try_on(session, store, row)
 
 

@@ -1,1 +1,1 @@
-"""Rows to HTML, JSON and words. Changes no row and answers no request."""
+"""Renders rows as HTML and JSON, and has all sentences. Changes no rows, answers no requests."""

@@ -1,7 +1,7 @@
-"""A merchant's one colour -> accents that can be read, in light and in dark.
+"""Derives accessible accent colours (WCAG contrast) for light and dark from a merchant's colour.
 
-Pure: a colour in, a style sheet out. Knows the grounds of `widget/static/tokens.css` and nothing
-of merchants or requests.
+Pure: a colour in, a style sheet out. Knows the background colours of `widget/static/tokens.css`;
+must not know merchants or requests.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ _HEX = re.compile(r"#?([0-9a-fA-F]{3}|[0-9a-fA-F]{6})")
 
 @dataclass(frozen=True, slots=True)
 class Scheme:
-    """The grounds an accent lies on. `away` is the end of the scale that reads on them."""
+    """A colour scheme: the backgrounds that an accent lies on. `away`: black or white, whichever
+    contrasts with them; `tint`: share of the accent in `accent_soft`, 0 to 1."""
 
     surface: Rgb
     grounds: tuple[Rgb, ...]
@@ -37,7 +38,7 @@ DARK = Scheme((25, 26, 29), ((25, 26, 29), (16, 17, 19), (35, 37, 41)), _WHITE, 
 
 @dataclass(frozen=True, slots=True)
 class Accents:
-    """Six colours as `#rrggbb`; field names are the custom properties' names."""
+    """Six colours as `#rrggbb`; the fields are named like the CSS custom properties."""
 
     accent: str
     accent_strong: str
@@ -48,7 +49,7 @@ class Accents:
 
 
 def parse(colour: str) -> Rgb | None:
-    """`#abc` or `#aabbcc` as numbers; None for anything else."""
+    """`#abc` or `#aabbcc` (`#` optional) as numbers, 0 to 255; None for anything else."""
     match = _HEX.fullmatch(colour.strip())
     if match is None:
         return None
@@ -57,14 +58,14 @@ def parse(colour: str) -> Rgb | None:
 
 
 def contrast(one: Rgb, other: Rgb) -> float:
-    """WCAG's contrast ratio, 1 to 21."""
+    """Contrast ratio by WCAG 2.2, 1 to 21."""
     darker, lighter = sorted((_luminance(one), _luminance(other)))
     return (lighter + 0.05) / (darker + 0.05)
 
 
 def accents(colour: str, scheme: Scheme) -> Accents:
-    """The merchant's colour stays as it is under text chosen to be readable; where the colour
-    itself is text or an edge, it is moved until it can be seen."""
+    """The accents of a scheme. As a background the merchant's colour is kept and the text on it is
+    chosen; as text or an edge it is mixed towards `scheme.away` until the contrast suffices."""
     accent = parse(colour) or parse(DEFAULT) or _BLACK
     on_accent = _text_on(accent)
     soft = _mix(scheme.surface, accent, scheme.tint)
@@ -75,7 +76,8 @@ def accents(colour: str, scheme: Scheme) -> Accents:
 
 
 def stylesheet(colour: str) -> str:
-    """The style sheet that follows `tokens.css` in the widget."""
+    """The widget's style sheet of accents, loaded after `tokens.css`; an unreadable `colour` gives
+    DEFAULT's."""
     light = asdict(accents(colour, LIGHT))
     dark = asdict(accents(colour, DARK))
     names = {name: name.replace("_", "-") for name in light}
@@ -106,7 +108,7 @@ def _linear(part: float) -> float:
 
 
 def _text_on(accent: Rgb) -> Rgb:
-    """White where it reads, else ink; pure black for the few mid tones where neither does."""
+    """White if readable, else ink; black for the few mid tones where neither is."""
     for text in (_WHITE, _INK):
         if contrast(text, accent) >= READABLE:
             return text
@@ -114,7 +116,7 @@ def _text_on(accent: Rgb) -> Rgb:
 
 
 def _until(colour: Rgb, away: Rgb, grounds: tuple[Rgb, ...], ratio: float) -> Rgb:
-    """The nearest mix of `colour` towards `away` that keeps `ratio` on every ground."""
+    """The least mix of `colour` towards `away` with this contrast `ratio` on every background."""
     for percent in range(0, 101, 2):
         mixed = _mix(colour, away, percent / 100)
         if all(contrast(mixed, ground) >= ratio for ground in grounds):

@@ -1,4 +1,4 @@
-"""The one builder of Content-Security-Policies: all that is not named is forbidden. Pure."""
+"""Builds Content-Security-Policy headers; what is not named is forbidden. Pure."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ NOBODY: tuple[str, ...] = ()
 
 
 def policy(**directives: Sequence[str]) -> str:
-    """`img_src=("'self'", store)` and so on, in the order of the header; empty sources are left
-    out, and a directive with none allows nothing."""
+    """The header's value from directives such as `img_src=("'self'", store)`. Empty sources are
+    left out; a directive without any becomes `'none'`."""
     written = [_written(name, sources) for name, sources in directives.items()]
     return "; ".join(["default-src 'none'", *written])
 
@@ -20,9 +20,9 @@ def _written(name: str, sources: Sequence[str]) -> str:
 
 
 def socket_origin(server_url: str) -> str:
-    """Older Safari does not count it as 'self'."""
+    """The `ws:` or `wss:` origin of the server, which older Safari does not count as 'self'."""
     return server_url.replace("http", "ws", 1)
 
 
-# Of every answer that is no page.
+# For every response that is no page.
 CLOSED = policy(frame_ancestors=NOBODY, base_uri=NOBODY)

@@ -1,7 +1,6 @@
-"""A merchant's rows as HTML: the dashboard shows them, the live socket sends them again.
+"""HTML fragments of rows for a merchant: used by the dashboard's pages and by its live socket.
 
-Owns the one way a merchant sees a garment or a try-on. Knows no request. Never shows a shopper's
-photo, and her picture only where she shared it.
+Must not know requests. Never shows a shopper's photo, and her picture only if she shared it.
 """
 
 from __future__ import annotations
@@ -34,18 +33,18 @@ def try_on_rows(session: Session, store: Store, rows: Sequence[TryOn]) -> list[M
 
 
 def try_on(session: Session, store: Store, row: TryOn) -> str:
-    """What a merchant's open pages are sent when a try-on changed, and after each (re)connect. A
-    page takes what it shows and drops the rest."""
+    """The fragment pushed to a merchant's pages when a try-on changed, and after a (re)connect. A
+    page swaps in what it shows and drops the rest."""
     return try_on_rows(session, store, [row])[0]
 
 
 def garment(store: Store, row: Garment) -> str:
-    """The same for a garment: its row in the list, and its state on its own page."""
+    """The fragments pushed when a garment changed: its row in the list, its state on its page."""
     return garment_row(store, row) + garment_state(store, row)
 
 
 def gone(row_id: str, version: int) -> str:
-    """What they are sent for a row that was deleted."""
+    """The fragment pushed when a row was deleted."""
     return Markup('<tr id="{}" data-version="{}" data-gone></tr>').format(row_id, version)
 
 
@@ -114,7 +113,7 @@ def _render(name: str, **words: object) -> Markup:
 
 @cache
 def _environment() -> Environment:
-    """Its own, so that a socket's greenlet renders without a request."""
+    """A Jinja environment apart from the app's, so that the live feed renders without a request."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined
     )

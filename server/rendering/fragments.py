@@ -1,8 +1,8 @@
-"""What a shopper sees of her rows, as HTML: the same for the widget's answers and the live socket.
+"""HTML fragments of rows for a shopper: used by the widget's views and by her live socket.
 
-Owns the templates' inputs. Knows no request and no socket; changes nothing. A pushed fragment
-carries its id, `data-version` and `hx-swap-oob`: the page takes it only where an element of
-that id shows an older version, so sending one twice is harmless.
+Owns the templates' inputs; must not know requests or sockets. A pushed fragment is an out-of-band
+swap with id and `data-version`: the page takes it only over an older version of that id, so that
+sending one twice is harmless.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from server.models import Garment, Photo, TryOn, now
 from server.rendering.words import language, reasons, times
 from server.rendering.words.widget import words
 
-CONSENT_VERSION = "2026-11"  # changes with the words of the consent, and asks everybody again
+CONSENT_VERSION = "2026-11"  # a new version, for a new consent text, asks every shopper again
 HISTORY_LENGTH = 24
 TEMPLATES = Path(__file__).parents[2] / "widget" / "templates"
 
 
 class Links(Protocol):
-    """Where a browser finds an object: `storage.Store`, or samples."""
+    """Makes a URL for an object: `infra.store.Store`, or files of samples."""
 
     def presign_get(self, key: str) -> str: ...
 
 
 def is_lower(tier: str | None) -> bool:
-    """Whether a picture is drawn on a lower rung than the engine's best, because many wait."""
+    """Whether a picture is drawn at a lower tier than the best one, because of load."""
     return tier not in (None, LADDER[0].name, "preview")
 
 
@@ -72,7 +72,7 @@ def render(template: str, **context: object) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """One try-on with what its card shows. The garment may be gone since."""
+    """A try-on with its photo and garment, as its card needs them; each None once deleted."""
 
     try_on: TryOn
     photo: Photo | None
@@ -80,12 +80,12 @@ class Scene:
 
 
 def start(shop: str, kept_s: float, *, agreed: bool = False) -> str:
-    """Consent and photo in one view. `kept_s`: how long a photo is kept."""
+    """The start card: consent and choice of a photo. `kept_s`: how long a photo is kept."""
     return render("start.html", shop=shop, kept=times.span(kept_s), agreed=agreed)
 
 
 def again(photo: Photo, links: Links) -> str:
-    """She came back and her photo is still here."""
+    """The card for a shopper who comes back and whose photo is still kept."""
     url = links.presign_get(photo.clean_key)
     return render("again.html", photo=photo, photo_url=url, nonce=secrets.token_hex(4))
 
@@ -95,14 +95,14 @@ def deleted() -> str:
 
 
 def photo_card(photo: Photo, links: Links, *, oob: bool = False) -> str:
-    """Checking, ready, several people or refused."""
+    """The card of a photo: checking, ready, several people or rejected."""
     shows_photo = photo.status is PhotoStatus.READY or Reason.SEVERAL_PEOPLE in photo.reasons
     url = links.presign_get(photo.clean_key) if shows_photo else None
     return render("photo.html", photo=photo, photo_url=url, oob=oob)
 
 
 def try_on_card(scene: Scene, links: Links, *, oob: bool = False) -> str:
-    """Waiting, result, failed or deleted."""
+    """The card of a try-on: waiting, result, failed or deleted."""
     row, photo, garment = scene.try_on, scene.photo, scene.garment
     return render(
         "try_on.html",
@@ -121,29 +121,30 @@ def _partial_url(row: TryOn, links: Links) -> str | None:
 
 
 def partial(row: TryOn, links: Links, *, oob: bool = False) -> str:
-    """The partial picture, where there is one yet."""
+    """The element that shows the partial picture; empty without one."""
     return render("partial.html", try_on=row, partial_url=_partial_url(row, links), oob=oob)
 
 
 def progress(row: TryOn, *, oob: bool = False) -> str:
-    """The part of a waiting card that moves: her photo beside it must not be loaded again."""
+    """The changing part of a waiting card. Apart from the card, so that a push does not load her
+    photo again."""
     return render("progress.html", try_on=row, oob=oob)
 
 
 def history(scenes: Sequence[Scene], links: Links, *, oob: bool = False) -> str:
-    """Her pictures that are still kept, newest first."""
+    """The strip of her pictures, in the order of `scenes`."""
     pictures = [
         {"scene": scene, "url": links.presign_get(scene.try_on.result_key)}
         for scene in scenes
         if scene.try_on.result_key
     ]
-    version = round(now().timestamp() * 1000)  # what was read last is right
+    version = round(now().timestamp() * 1000)  # it has no row: the strip that was read last wins
     return render("history.html", pictures=pictures, version=version, oob=oob)
 
 
 def problem(code: str, *, retry: str | None = None) -> str:
-    """A card that says what is wrong and what to do. `retry`: what the button does, an action of
-    main.js."""
+    """A card with what is wrong and what to do. `retry`: the button's action in main.js; None: the
+    button closes the widget."""
     return render("problem.html", code=code, retry=retry)
 
 
@@ -174,8 +175,8 @@ def scenes_of(session: Session, shopper_id: str) -> list[Scene]:
 
 
 def changed(session: Session, row: TryOn, links: Links) -> str:
-    """What the live socket sends when a try-on changed."""
-    if not row.status.is_final:
+    """The fragments pushed when a try-on changed."""
+    if not row.status.is_final:  # not the whole card, which would reload her photo at each step
         return progress(row, oob=True) + (partial(row, links, oob=True) if row.partial_key else "")
     card = try_on_card(scene_of(session, row), links, oob=True)
     if row.shopper_id is None:
@@ -184,5 +185,5 @@ def changed(session: Session, row: TryOn, links: Links) -> str:
 
 
 def gone(row_id: str, version: int) -> str:
-    """What the live socket sends for a row that was deleted, here or in another window."""
+    """The fragment pushed when a row was deleted."""
     return render("gone.html", id=row_id, version=version, oob=True)

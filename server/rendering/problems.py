@@ -1,4 +1,4 @@
-"""The one builder of problem answers: a refusal as RFC 9457 JSON, with the request's number."""
+"""Builds problem responses: a refusal as RFC 9457 JSON, with the request's id."""
 
 from __future__ import annotations
 
@@ -31,5 +31,5 @@ def body(problem: Problem, request_id: str) -> dict[str, str | int | None]:
 
 
 def request_id() -> str:
-    """`-` where a request failed before it was numbered."""
+    """The id of this request; `-` if it failed before it got one."""
     return str(g.get("request_id", "-"))

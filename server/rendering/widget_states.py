@@ -1,6 +1,6 @@
-"""Every state of the widget with sample rows, so that each can be looked at by its own address.
+"""Sample rows for every state of the widget, each shown at a URL of its own for design and tests.
 
-Pure: makes rows that are never saved and renders them through `fragments`, like real ones.
+Pure: the rows are never saved; `fragments` renders them like real ones.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ LONG_TITLE = (
 
 @dataclass(frozen=True, slots=True)
 class SampleLinks:
-    """Sample rows' keys are names of files in widget/static/sample."""
+    """Makes URLs for sample rows, whose keys are names of files in widget/static/sample."""
 
     base: str
 
@@ -33,7 +33,8 @@ class SampleLinks:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What the document shows: a card, the strip below it, and what lies over both."""
+    """A state of the document. `title`: of the garment; `pictures`: how many are in the strip;
+    `over`: which notice or dialog is open, `yes` for none."""
 
     card: Callable[[SampleLinks], str]
     title: str = "Sunset tee"
@@ -91,7 +92,7 @@ def _in(seconds: float) -> datetime:
 
 
 def _with_partial() -> TryOn:
-    """On a lower rung, because many wait."""
+    """A running try-on with a partial picture, at a lower tier because of load."""
     shown = {"partial_key": "result.jpg", "partial_step": 8, "tier": "steps_20"}
     return try_on(TryOnStatus.RUNNING, step=11, steps=20, ready_at=_in(6), **shown)
 

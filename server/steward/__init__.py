@@ -1,4 +1,4 @@
-"""The one process that settles: reads the workers' events, changes rows, nudges, puts back what
-Redis lost and lets go of what is due. `python -m server.steward`."""
+"""The steward, a reconciler process: applies workers' events to rows, sends nudges, enqueues jobs
+that Redis lost, and deletes what has expired. Run by `python -m server.steward`."""
 
 import server.nouns  # noqa: F401 - fills the registry that all of it reads

@@ -1,5 +1,8 @@
-"""`python -m server.steward`: the process around the steward's turns. Ends within a second of
-SIGTERM, whatever it waits for: what it read and did not settle is read again by the next one."""
+"""`python -m server.steward`: the process that runs the steward's loop.
+
+It ends within a second of SIGTERM, even while it waits on a dependency. Events that it has read and
+not yet acknowledged are read again by the next steward.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ from server.steward.steward import Steward
 
 log = logging.getLogger("server.steward")
 
-PATIENCE_S = 0.5
+PATIENCE_S = 0.5  # from SIGTERM to a hard exit
 
 
 def main() -> int:
@@ -37,12 +40,14 @@ def main() -> int:
         time.sleep(steward.loop(datetime.now(UTC)))
     services.close()
     logging.shutdown()
-    # An interpreter that ends gives our handlers back first, and the order would then kill it.
+    # Not `return 0`: the interpreter restores signal handlers first while it shuts down, and the
+    # pending SIGALRM would then kill the process with a non-zero status.
     os._exit(0)
 
 
 class _Ending:
-    """A polite request, and a moment later an order: a turn may hang on a dead store."""
+    """Graceful shutdown on SIGTERM or SIGINT: sets `asked`, and after PATIENCE_S exits hard,
+    because a turn may hang on a dead store."""
 
     def __init__(self) -> None:
         self.asked = False
@@ -55,7 +60,7 @@ class _Ending:
         signal.setitimer(signal.ITIMER_REAL, PATIENCE_S)
 
     def _order(self, _signal: int, _frame: FrameType | None) -> None:
-        os._exit(0)  # nothing is lost: what was begun was not committed
+        os._exit(0)  # safe: an open transaction rolls back and its events are read again
 
 
 if __name__ == "__main__":

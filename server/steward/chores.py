@@ -1,7 +1,4 @@
-"""What is due when: a chore runs every so often and, when it fails, is put off for longer.
-
-Pure: time is passed in.
-"""
+"""Periodic tasks with exponential back-off. Pure: time is passed in."""
 
 from __future__ import annotations
 
@@ -14,7 +11,8 @@ LONGEST_REST_S = 10.0
 
 @dataclass(slots=True)
 class Chore:
-    """`run(now)` every `every_s`. Failures in a row double the time until the next try."""
+    """One periodic task: `run(now)` every `every_s`. Consecutive failures double the pause, from
+    0.5 s or `every_s` up to LONGEST_REST_S; it is never shorter than `every_s`."""
 
     name: str
     every_s: float

@@ -1,8 +1,7 @@
-"""Lets go of what is due: rows of any noun that never finished or are past their time, shoppers,
-uploads nobody took over, answers kept for repetition, sessions of the dashboard, and objects
-already doomed.
+"""Timeouts and deletion: overdue rows, expired rows of every noun, shoppers, unclaimed uploads,
+idempotency keys, dashboard sessions, and objects in the outbox of deletions.
 
-Each act takes a bounded number of rows and returns how many; the next turn takes the rest.
+Each function handles a bounded batch and returns its size; the next run takes the rest.
 """
 
 from __future__ import annotations
@@ -25,9 +24,9 @@ from server.models import Base, DashboardSession, DoomedObject, IdempotencyKey, 
 R = TypeVar("R", bound=Base)
 log = logging.getLogger(__name__)
 
-AT_ONCE = 100
+AT_ONCE = 100  # rows of one table in a transaction
 DOOMED_AT_ONCE = 500
-REPEATABLE_FOR = timedelta(hours=24)
+REPEATABLE_FOR = timedelta(hours=24)  # life of an idempotency key
 FIRST_RETRY_S = 5.0
 LONGEST_RETRY_S = 3600.0
 
@@ -36,7 +35,7 @@ LONGEST_RETRY_S = 3600.0
 
 
 def end_overdue(services: Services, now: datetime) -> int:
-    """Ends what was put in line PROTEUS_TRY_ON_TIMEOUT_S ago and is not finished."""
+    """Ends rows of every noun that were queued PROTEUS_TRY_ON_TIMEOUT_S ago and are unfinished."""
     before = now - timedelta(seconds=services.settings.try_on_timeout_s)
     overdue = 0
     for kind, jobs in KINDS.with_jobs():
@@ -58,11 +57,15 @@ def _each_due(
     due: ColumnElement[bool],
     act: Callable[[Work, R], None],
 ) -> int:
-    """Looks first without a lock: SQLite lets one process write at a time."""
+    """Applies `act` to a batch of due rows in one transaction; returns how many.
+
+    Counts first without a lock: SQLite has one writer at a time, and mostly nothing is due.
+    """
     with services.read() as session:
         if session.scalar(select(func.count()).select_from(model).where(due)) == 0:
             return 0
     with services.work(now, buries=False) as work:
+        # Rows that a request or another steward has locked are left for the next run.
         query = select(model).where(due).limit(AT_ONCE).with_for_update(skip_locked=True)
         rows = list(work.session.scalars(query))
         for row in rows:
@@ -74,7 +77,7 @@ def _each_due(
 
 
 def expire(services: Services, now: datetime) -> int:
-    """Deletes what may be kept no longer, as its owner would."""
+    """Deletes what has expired, in the same way as its owner would."""
     unrepeatable = IdempotencyKey.created_at <= now - REPEATABLE_FOR
     over = dashboard_sessions.is_over(now)
     expired = _each_due(
@@ -99,10 +102,11 @@ def _forget(work: Work, row: IdempotencyKey | DashboardSession) -> None:
 
 
 def delete_objects(services: Services, now: datetime) -> int:
-    """Deletes doomed objects from the store; those it refuses are due again, later each time.
+    """Deletes objects that are in the outbox and due. On failure the batch is due again later, with
+    exponential back-off.
 
     Raises:
-        Unavailable: the store is away; they are due again all the same.
+        Unavailable: the store is away or refused some; the batch is rescheduled all the same.
     """
     with services.read() as session:
         due = select(DoomedObject.key).where(DoomedObject.due_at <= now)

@@ -1,7 +1,7 @@
-"""The workers' events as they lie in Redis: read by one of a group, acknowledged after the commit.
+"""Consumer of the workers' events: a consumer group on a Redis stream, delivery at least once.
 
-Knows the stream and no row. What a steward read and did not acknowledge is read again, by itself
-or by another: at least once, never lost.
+Must not know rows. An event that a steward has read and not acknowledged is read again, by itself
+or by another steward.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ R = TypeVar("R")
 log = logging.getLogger(__name__)
 
 MOST_AT_ONCE = 500
-CLAIM_AFTER_MS = 3000  # no transaction takes as long, so its reader is dead
+CLAIM_AFTER_MS = 3000  # no transaction takes this long, so the event's reader is dead
 FORGET_AFTER_MS = 3_600_000
 
 
 @dataclass(slots=True)
 class Mail:
-    """What was read in one turn. `ids` holds the unreadable ones too, so that they are acked."""
+    """A batch of events. `ids` includes unreadable entries, so that they are acknowledged, too."""
 
     ids: list[bytes] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
@@ -34,13 +34,13 @@ class Mail:
 
     @property
     def is_full(self) -> bool:
-        """Whether there is probably more where this came from."""
+        """Whether the stream probably holds more."""
         return len(self.ids) >= MOST_AT_ONCE
 
     def add(self, entries: Iterable[tuple[bytes, dict[bytes, bytes] | None]]) -> None:
         for entry_id, fields in entries:
             self.ids.append(entry_id)
-            try:
+            try:  # an entry that is read again has no fields if it was trimmed meanwhile
                 self.events.append(Event.from_json((fields or {}).get(b"event", b"")))
             except ContractError as error:
                 self.unreadable += 1
@@ -48,15 +48,17 @@ class Mail:
 
 
 class Inbox:
-    """One steward's view of the stream. Every method raises `redis.RedisError`."""
+    """One consumer of the group, used by one steward in one thread. Every method raises
+    `redis.RedisError` if Redis is away."""
 
     def __init__(self, redis: Redis, name: str):
         self._redis = redis
         self._name = name
-        self._owed = False  # read, but perhaps not acknowledged
+        self._owed = False  # this consumer may have read entries and not acknowledged them
 
     def read(self, wait_ms: int) -> Mail:
-        """What is new; waits up to `wait_ms` for it. What was not acknowledged comes first."""
+        """The next batch; waits up to `wait_ms` for new events. Entries that this consumer has read
+        and not acknowledged come first."""
         mail = Mail()
         if self._owed:
             self._take("0", None, mail)
@@ -66,7 +68,7 @@ class Inbox:
         return mail
 
     def claim(self) -> Mail:
-        """What a steward that is no more has read and left."""
+        """Takes over what a dead steward has read and not acknowledged (XAUTOCLAIM)."""
         mail = Mail()
         answer = self._with_group(
             lambda: self._redis.xautoclaim(
@@ -83,7 +85,7 @@ class Inbox:
             self._owed = False
 
     def forget_the_dead(self) -> None:
-        """Removes readers that owe nothing and have not been seen for an hour."""
+        """Removes consumers that have nothing pending and were idle for an hour."""
         readers = self._with_group(lambda: self._redis.xinfo_consumers(EVENTS, STEWARDS))
         for reader in readers:
             if reader["pending"] == 0 and reader["idle"] > FORGET_AFTER_MS:
@@ -100,7 +102,7 @@ class Inbox:
             mail.add(entries)
 
     def _with_group(self, ask: Callable[[], R]) -> R:
-        """Asks, and founds the group where Redis has forgotten it or never knew it."""
+        """Runs a command; creates the consumer group and repeats it if Redis has no such group."""
         try:
             return ask()
         except ResponseError as error:

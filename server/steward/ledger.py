@@ -1,6 +1,6 @@
-"""Writes what events make of the rows: many events in one transaction, by compare-and-set.
+"""Applies events to rows: many events in one transaction, each row by compare-and-set.
 
-What an event makes of a row its noun says (`Jobs.change`). Knows the session; no Redis, no store.
+Each noun decides how an event changes its row (`Jobs.change`). Must not know Redis and the store.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ TRIES = 5
 
 
 class ContestedError(Exception):
-    """A row changed under our hands again and again; its events are read another time."""
+    """The compare-and-set of a row failed TRIES times; its events are read and applied again."""
 
 
 @dataclass(slots=True)
 class Settled:
-    """What a transaction did: whom to nudge after its commit, whose queue moved, which rows' next
-    job is due, what was odd."""
+    """Result of a transaction, for after its commit. `nudges`: to publish; `engines`: whose queues
+    moved; `due`: rows whose next job must be enqueued; `unreadable`: events that were dropped."""
 
     nudges: list[Nudge] = field(default_factory=list)
     engines: set[str] = field(default_factory=set)
@@ -48,10 +48,10 @@ class Settled:
 
 
 def settle_events(session: Session, events: Iterable[Event], now: datetime) -> Settled:
-    """Applies events, in order for each row, each row once.
+    """Applies a batch of events: in order per row, with one write per row.
 
     Raises:
-        ContestedError: somebody else kept changing a row; nothing of this is committed then.
+        ContestedError: a row kept changing concurrently; the caller must roll everything back.
     """
     settled = Settled()
     by_row: defaultdict[tuple[Subject, str], list[Event]] = defaultdict(list)
@@ -76,6 +76,7 @@ def _settle_subject(
     settled: Settled,
 ) -> None:
     kind, jobs = KINDS.of_subject(subject)
+    # Each round reads the rows again and retries those whose compare-and-set failed.
     for _ in range(TRIES):
         rows = _read(session, kind, list(batches))
         batches = {
@@ -89,7 +90,8 @@ def _settle_subject(
 
 
 def _read(session: Session, kind: AnyKind, ids: Sequence[str]) -> dict[str, RowWithJob]:
-    """The rows, detached: rules may look at them, and only a compare-and-set changes one."""
+    """The rows, detached from the session: changing one must not write it; only the
+    compare-and-set writes."""
     found: dict[str, RowWithJob] = {}
     model = kind.model
     for start in range(0, len(ids), 500):
@@ -109,7 +111,7 @@ def _settle_row(
     now: datetime,
     settled: Settled,
 ) -> bool:
-    """False where the row changed since it was read."""
+    """Applies a batch to one row. False if the row has changed since it was read."""
     if row is None:
         doom(session, [key for event in batch for key in _leftovers(kind, event)], now)
         return True
@@ -129,15 +131,16 @@ def _settle_row(
 
 
 def _leftovers(kind: AnyKind, event: Event) -> list[str]:
-    """What a worker may have stored for a row that is no more. Also where it ended without a
-    result: one before it may have stored something and died before it could say so."""
+    """Objects that a worker may have stored for a row that is deleted. Also after an end without a
+    result: an earlier worker may have stored something and died before it reported that."""
     return [] if event.type is EventType.RUNNING else kind.keys(event.id)
 
 
 def _together(
     jobs: AnyJobs, row: RowWithJob, batch: list[Event], now: datetime
 ) -> tuple[Change, int]:
-    """What all events of a batch make of one row, and how many of them made no sense."""
+    """The sum of a batch's changes to one row, and how many events broke the contract. Updates the
+    detached row, so that each event sees the ones before it."""
     total, unreadable = Change(), 0
     for event in batch:
         try:
@@ -168,6 +171,6 @@ def _compare_and_set(
 
 
 def doom(session: Session, keys: Iterable[str], now: datetime) -> None:
-    """Notes objects that must vanish from the store."""
+    """Adds objects to the outbox of deletions, in this transaction."""
     for key in dict.fromkeys(keys):
         session.merge(DoomedObject(key=key, due_at=now))

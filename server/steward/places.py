@@ -1,4 +1,5 @@
-"""Whether a place in line, or a time, is news: pure arithmetic over one engine's try-ons."""
+"""Decides which queue positions and expected times are worth sending. Pure arithmetic over the
+try-ons of one engine."""
 
 from __future__ import annotations
 
@@ -9,17 +10,18 @@ from itertools import islice
 
 from server.domain.try_ons.pace import Pace
 
-# What she was told she must still wait never grows by more than a fifth at once: by a little less
-# here, since tenths are rounded and words take time on their way.
+# A shopper's remaining time never grows by more than a fifth at once. The factor is a little less,
+# because tenths are rounded and messages take time.
 MOST_RISE = 1.15
 SLACK_S = 1.0
-# A page does not count: it is told again when the seconds left pass one of these.
+# A page has no timer of its own: it is sent a new time when the seconds left pass one of these.
 MARKS_S = (5, 10, 15, 20, 30, 40, 50, 60, 75, 90, 120, 180, 240, 300, 600)
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where an unfinished try-on stands: 1 = next, None = it runs. `ready_at` None: unknown."""
+    """Queue position of an unfinished try-on (1 = next, None = running) and when its picture is
+    expected (None = unknown)."""
 
     position: int | None
     ready_at: datetime | None
@@ -33,10 +35,11 @@ def moved(
     now: datetime,
     since: datetime | None = None,
 ) -> dict[str, Place]:
-    """The new places of those whose row shows another position, or another time. `left_s`: what
-    each running one still needs; `since`: when one looked last.
+    """The try-ons whose row must be updated, with their new places.
 
-    One that neither waits nor runs is being claimed or put back just now: no news of it.
+    `told`: the places on the rows; `positions`: of those that wait; `left_s`: seconds that running
+    ones still need; `since`: when this was last computed, None for never. A try-on that neither
+    waits nor runs is just being claimed or put back, and is left out.
     """
     waits = _waits(positions, pace) | dict(left_s)
     news = {}
@@ -49,6 +52,7 @@ def moved(
 
 
 def _waits(positions: Mapping[str, int], pace: Pace) -> dict[str, float | None]:
+    """Seconds until the picture of each waiting try-on; None while the pace is unknown."""
     if pace.picture_s is None or not positions:
         return dict.fromkeys(positions)
     by_place = list(islice(pace.waits(), max(positions.values())))
@@ -56,14 +60,16 @@ def _waits(positions: Mapping[str, int], pace: Pace) -> dict[str, float | None]:
 
 
 def _soften(told: datetime | None, wait_s: float | None, now: datetime) -> datetime | None:
+    """The expected time, limited so that the wait grows by at most MOST_RISE over what was told."""
     if wait_s is None:
         return None
-    if told is not None:
+    if told is not None:  # SLACK_S: a time that has passed must be able to grow again
         wait_s = min(wait_s, MOST_RISE * max(_left(told, now), SLACK_S))
     return now + timedelta(seconds=wait_s)
 
 
 def _is_news(told: Place, place: Place, now: datetime) -> bool:
+    """Whether the position differs, or the time by more than a fifth of the seconds left."""
     if told.position != place.position:
         return True
     if told.ready_at is None or place.ready_at is None:

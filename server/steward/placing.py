@@ -1,6 +1,6 @@
-"""Keeps the place and the time on every unfinished row of an engine true, and tells of changes.
+"""Keeps queue position and expected time on an engine's unfinished rows up to date.
 
-The order is the queue's own (`jobs.line`), the pace the arbitrator's and the rows' (`pace`).
+Positions come from the queue (`infra.jobs`), times from the engine's pace (`try_ons.pace`).
 """
 
 from __future__ import annotations
@@ -24,8 +24,10 @@ from server.steward.places import Place, moved
 def place_engine(
     services: Services, engine: str, now: datetime, since: datetime | None = None
 ) -> list[Nudge]:
-    """Writes what moved among one engine's try-ons since one looked last; the nudges are for
-    after the commit.
+    """Updates the places of one engine's try-ons that have moved. `since`: when it last ran.
+
+    Returns:
+        The nudges to publish; the rows are committed.
 
     Raises:
         RedisError, Unavailable: nothing was changed.
@@ -45,6 +47,7 @@ def place_engine(
 
 
 def engines_that_wait(services: Services) -> set[str]:
+    """The engines that have unfinished try-ons."""
     with services.read() as session:
         query = select(TryOn.engine).where(TryOn.status.in_(UNFINISHED)).distinct()
         return set(session.scalars(query))
@@ -70,8 +73,9 @@ def _left_s(rows: Sequence[TryOn], learned: pace.Pace, now: datetime) -> dict[st
 
 
 def _positions(services: Services, engine: str, rows: Sequence[TryOn]) -> dict[str, int]:
-    """First those that a worker already fetches, then the live line, then the bulk one."""
+    """Positions over both lanes: claimed jobs that have not begun, then live, then bulk."""
     claimed = services.jobs.claimed(engine)
+    # Claimed jobs are in no queue any more: they keep the order that they had while they waited.
     waiting = sorted((row for row in rows if row.status is TryOnStatus.QUEUED), key=_rank)
     order = [row.id for row in waiting if row.id in claimed]
     for lane in Lane:
@@ -85,7 +89,7 @@ def _rank(row: TryOn) -> tuple[float, datetime]:
 
 
 def _write(session: Session, row: TryOn, place: Place) -> Nudge | None:
-    """None where the row has gone on meanwhile."""
+    """Compare-and-set on the status; None if the row has moved on meanwhile."""
     change = (
         update(TryOn)
         .where(TryOn.id == row.id, TryOn.status == row.status)

@@ -1,7 +1,7 @@
-"""Puts back what Redis lost: every unfinished row must have a job that waits or is leased.
+"""Reconciles queue and rows: every unfinished row must have a job that waits or is leased.
 
-The rows are the truth. A job is called lost only when it was missing twice in a row while its
-row did not change, so that one which is just being settled is left alone.
+Rows are the truth. A job counts as lost only if it was missing in two successive checks while its
+row did not change; else a job that is just being settled would be enqueued again.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ log = logging.getLogger(__name__)
 
 AWAY = (RedisError, Unavailable, SQLAlchemyError)
 LOCK = "proteus:steward:put-back"
-LOCK_MS = 5000
+LOCK_MS = 5000  # runs out by itself if the steward that holds it dies
 
 
 @dataclass(frozen=True, slots=True)
 class Unfinished:
-    """A row that must have a job, as it was seen. `places` and `job_ids`: as of its `Jobs`."""
+    """Snapshot of a row that must have a job. `places` and `job_ids`: `Jobs.places`, `Jobs.ids`."""
 
     kind: AnyKind
     jobs: AnyJobs
@@ -47,7 +47,10 @@ class Unfinished:
 
 
 class PutBack:
-    """Remembers what was missing the last time it looked. `run` raises RedisError, Unavailable."""
+    """The check of one steward; holds (id, version) of what was missing in the last one.
+
+    `lost_after_s`: younger rows are skipped, since their jobs are perhaps not enqueued yet.
+    """
 
     def __init__(self, services: Services, lost_after_s: float):
         self._services = services
@@ -55,7 +58,12 @@ class PutBack:
         self._missed: set[tuple[str, int]] = set()
 
     def run(self, now: datetime) -> int:
-        """One look; the number of jobs put back. Only one steward looks at a time."""
+        """One check; returns the number of jobs put back. A lock in Redis lets one steward check at
+        a time.
+
+        Raises:
+            RedisError, Unavailable: a dependency is away.
+        """
         if not self._services.redis.set(LOCK, "1", nx=True, px=LOCK_MS):
             return 0
         try:
@@ -82,7 +90,8 @@ class PutBack:
                 yield is_back
 
     def _return(self, seen: Unfinished, now: datetime) -> bool:
-        """The row first, so that a worker that is quick finds it queued."""
+        """Commits the row before it enqueues the job: a fast worker's first event must find the row
+        queued. False if the row has changed since the check, or can have no job any more."""
         with self._services.work(now, buries=False) as work:
             row = work.session.get(seen.kind.model, seen.id, with_for_update=True)
             if row is None or (row.version, row.status) != (seen.version, seen.status):
@@ -94,7 +103,8 @@ class PutBack:
         jobs, place = self._services.jobs, seen.places[0]
         put = jobs.enqueue(job, *place)
         if not put and job.id not in jobs.standing(seen.queues):
-            jobs.enqueue(job, *place, anew=True)  # RQ knew an earlier run of it
+            # RQ still holds the hash of an earlier run, and so took this one for a duplicate.
+            jobs.enqueue(job, *place, anew=True)
         return True
 
 

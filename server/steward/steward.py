@@ -1,7 +1,7 @@
-"""The steward's turn: settle what the workers say, then whatever chore is due.
+"""The steward's main loop: apply workers' events, then run the periodic tasks that are due.
 
-`loop(now)` is one turn; it never raises for a dependency that is away. Two stewards at once are
-harmless: all they change, they change by compare-and-set.
+No turn raises for a dependency that is away. Two stewards at once are harmless: every change of a
+row is a compare-and-set or made under a row lock.
 """
 
 from __future__ import annotations
@@ -32,20 +32,22 @@ from server.steward.put_back import PutBack
 log = logging.getLogger(__name__)
 
 AWAY = (RedisError, Unavailable, SQLAlchemyError, ContestedError, OSError)
-POISON = (DataError, IntegrityError)  # no waiting helps against these
+POISON = (DataError, IntegrityError)  # a poison message: no retry helps
 FIRST_REST_S = 0.1
 LONGEST_REST_S = 0.5
-WAIT_MS = 250
+WAIT_MS = 250  # for new events, in one turn
 
 
 def unique_name() -> str:
+    """A name for this process' consumer in the group of stewards."""
     return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
 
 
 class Steward:
-    """Holds what one steward process remembers between turns, none of which may be lost with harm.
+    """The state of one steward process between turns; used by one thread. None of it must survive
+    the process: rows and stream hold what matters.
 
-    `lost_after_s`: how old an unfinished row must be before its job is missed.
+    `lost_after_s`: how old an unfinished row must be before a missing job counts as lost.
     """
 
     def __init__(self, services: Services, name: str | None = None, lost_after_s: float = 5.0):
@@ -54,8 +56,8 @@ class Steward:
         self._services = services
         self._inbox = Inbox(services.redis, self.name)
         self._put_back = PutBack(services, lost_after_s)
-        self._moved: set[str] = set()
-        self._placed: dict[str, datetime] = {}  # when one looked last, by engine
+        self._moved: set[str] = set()  # engines whose places must be computed again
+        self._placed: dict[str, datetime] = {}  # when that was last done, by engine
         says = "settling waits %(rest_s).1f s: %(error)s"
         rests_s = FIRST_REST_S, LONGEST_REST_S
         self._backoff = Backoff(log, AWAY, says, *rests_s, "a turn fails", LONGEST_REST_S)
@@ -72,8 +74,8 @@ class Steward:
         ]
 
     def loop(self, now: datetime, wait_ms: int = WAIT_MS) -> float:
-        """Exactly one turn. Waits up to `wait_ms` for events; returns the seconds to rest after
-        a failure, 0 when all is well."""
+        """One turn; waits up to `wait_ms` for events. Returns the seconds to pause before the next:
+        more than 0 after a failure."""
         began = time.monotonic()
         rest_s = self._backoff.take(lambda: self._turn(now, wait_ms))
         now += timedelta(seconds=time.monotonic() - began)
@@ -83,7 +85,8 @@ class Steward:
         return rest_s
 
     def _turn(self, now: datetime, wait_ms: int) -> None:
-        """Settles what came. Waiting takes time, and what came meanwhile is not ahead of us."""
+        """Reads and applies one batch, then updates places. The wait for events counts into `now`:
+        their times must not lie in the future."""
         began = time.monotonic()
         mail = self._inbox.read(wait_ms)
         now += timedelta(seconds=time.monotonic() - began)
@@ -94,7 +97,8 @@ class Steward:
     # --- events ----------------------------------------------------------------------------------
 
     def _settle(self, mail: Mail, now: datetime) -> None:
-        """Commit, then tell, then acknowledge: whatever dies between, dies into a repetition."""
+        """Commit, publish, acknowledge, in this order: after a crash in between, the events are
+        read and applied again, which changes nothing twice."""
         if not mail.ids:
             return
         settled = self._commit(mail.events, now)
@@ -117,7 +121,8 @@ class Steward:
         return self._one_by_one(events, now)
 
     def _one_by_one(self, events: list[Event], now: datetime) -> Settled:
-        """The way around an event that no database takes, or that our rules trip over."""
+        """Applies each event in a transaction of its own, so that a poison message (one that the
+        database refuses or our code fails on) is dropped without the others."""
         total = Settled()
         alone = each_alone(events, lambda one: self._commit_all([one], now), AWAY, unless=POISON)
         for event, settled in alone:
@@ -150,7 +155,8 @@ class Steward:
             nudges.publish(self._services.redis, moved)
 
     def _put_back_lost(self, now: datetime) -> None:
-        if not self._is_behind:  # what seems lost may be settled by the events to come
+        # Behind on events, a job that seems lost may have ended already.
+        if not self._is_behind:
             self.counts["put_back"] += self._put_back.run(now)
 
     def _heartbeat(self, now: datetime) -> None:

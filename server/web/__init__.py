@@ -1,1 +1,1 @@
-"""One folder per kind of caller: each speaks its protocol, none knows another."""
+"""HTTP and WebSocket views, one folder per kind of caller; no folder may import another."""

@@ -1,6 +1,6 @@
-"""What a shop's page loads from us: the embed, as it is today and as it was frozen.
+"""Static files of the embed, the script that a shop's page loads: the current and frozen releases.
 
-Static files for every origin, compressed once. Knows no site and no caller.
+For every origin, compressed once. Must not know sites and callers.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from server.config import Settings
 from server.infra.errors import Code, Problem
 
 EMBED = Path(__file__).parents[2] / "embed"
-# Today's file may change: a page asks again after five minutes, and gets a 304.
+# The current file may change: browsers revalidate after five minutes, and mostly get a 304.
 TODAY = "public, max-age=300, stale-while-revalidate=86400"
 FROZEN = "public, max-age=31536000, immutable"
 
@@ -30,13 +30,13 @@ def register(app: Flask, _settings: Settings) -> None:
 
 @allow("anyone", limited=False)
 def today() -> Response:
-    """The newest 1.x: what the dashboard's snippet names."""
+    """The newest 1.x release, which the dashboard's snippet loads."""
     return _script(EMBED / "proteus.js", TODAY)
 
 
 @allow("anyone", limited=False)
 def frozen(version: str) -> Response:
-    """One release that never changes, for a page that pins it by `integrity`."""
+    """An immutable release, for pages that pin it by `integrity` (SRI)."""
     path = safe_join(str(EMBED / "releases"), version, "proteus.js")
     if path is None or not Path(path).is_file():
         raise Problem(Code.FILE_NOT_FOUND)
@@ -60,7 +60,7 @@ def _script(path: Path, cache_control: str) -> Response:
 
 @cache
 def _bytes(path: Path, _changed_ns: int) -> tuple[bytes, bytes]:
-    """The file as it is and compressed; read again only when it has changed."""
+    """The file, plain and gzipped. Cached by modification time, so it is read again on a change."""
     plain = path.read_bytes()
     return plain, gzip.compress(plain, compresslevel=9, mtime=0)
 

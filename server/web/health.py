@@ -1,4 +1,4 @@
-"""Probes: /healthz says that the process answers, /readyz that it can do its work."""
+"""Probes: /healthz is liveness (the process answers), /readyz readiness (its dependencies do)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,5 @@
-"""For operators and autoscalers, on a port of its own that no ingress may reach: /metrics and
-/internal/scale. All figures are read when they are asked for, so that any process can answer.
-
-Knows rows and Redis through the acts; no pixels, no people.
+"""Prometheus metrics (/metrics) and the autoscaler's endpoint (/internal/scale), on a port of their
+own that no ingress may reach. Figures are read on each scrape, so that any process can answer.
 """
 
 from __future__ import annotations
@@ -35,14 +33,15 @@ def register(app: Flask, settings: Settings) -> None:
 
     @app.before_request
     def keep_apart() -> None:
-        """What is internal is at the internal port alone, and nothing else is there."""
+        """Serves internal routes at the internal port only, and no other routes there (404)."""
         is_internal = request.blueprint == blueprint.name
         if request.blueprint != "health" and is_internal != _came_in_by(settings.internal_port):
             raise Problem(Code.NOT_FOUND)
 
 
 def _came_in_by(port: int) -> bool:
-    """By the socket that took the request: what a proxy forwards may be anybody's word."""
+    """Whether the request was accepted at this port. Reads the server's own port, before ProxyFix:
+    forwarded headers can be forged."""
     told = request.environ.get("werkzeug.proxy_fix.orig", request.environ)
     return str(told.get("SERVER_PORT")) == str(port)
 
@@ -56,7 +55,7 @@ def metrics() -> Response:
 
 @allow("anyone", limited=False)
 def scale() -> dict[str, dict[str, int]]:
-    """Workers wanted, by engine. 503 where no arbitrator says: KEDA then keeps to its fallback."""
+    """Workers wanted per engine. 503 without an arbitrator: KEDA then uses its fallback."""
     wanted = _wanted(current_services())
     if not wanted:
         raise Unavailable("the arbitrator")
@@ -72,8 +71,8 @@ def _wanted(services: Services) -> dict[str, int]:
 
 
 class Figures(Collector):
-    """One scrape. Where Redis or the database is away its figures are missing, and `proteus_up`
-    says so."""
+    """The collector of one scrape. If Redis or the database is away, its figures are left out and
+    `proteus_up` is 0 for it."""
 
     def __init__(self, services: Services):
         self._services = services

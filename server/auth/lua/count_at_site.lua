@@ -1,7 +1,7 @@
--- Counts one request against a site's budget of a window, and against its address's part of it.
--- KEYS: a hash that lives for a window: how often each address asked, and under '' all together.
--- ARGV: the address, the window in s.
--- Returns {how often all asked, how often this address did, how many addresses, how long it still lives}.
+-- Counts a request in a site's fixed window, in total and for its address.
+-- KEYS: a hash with the window as its TTL: requests by address, and under '' of all addresses.
+-- ARGV: the address, the window in seconds.
+-- Returns {requests of all, requests of this address, number of addresses, seconds left of the window}.
 local all = redis.call('HINCRBY', KEYS[1], '', 1)
 if all == 1 then redis.call('EXPIRE', KEYS[1], ARGV[2]) end
 local mine = redis.call('HINCRBY', KEYS[1], ARGV[1], 1)

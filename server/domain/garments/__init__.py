@@ -1,7 +1,7 @@
-"""Garments of a site: announced by SKU, cleaned by the tailor, tried on by shoppers.
+"""Garments of a site: added by SKU, cut out by the tailor, tried on by shoppers.
 
-`rows` is what is done to one, `jobs` which job it must have, `lifecycle` its state machine and what
-events make of it.
+`rows` reads and changes them, `jobs` says which job one needs, `lifecycle` is the state machine and
+applies workers' events.
 """
 
 from server.domain.garments.rows import (

@@ -1,7 +1,7 @@
-"""Which job a garment that is being cleaned must have, and how it comes into line and out again.
+"""The queue jobs of a garment in status `cleaning`: which one it needs, enqueueing, cancelling.
 
-A picture by address is fetched first, by the fetcher; whatever lies in the store goes to the
-tailor. The row alone says which of the two is next.
+A picture given by address needs a FetchJob first; one that lies in the store needs a GarmentJob
+for the tailor. The row alone decides which of the two is next.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from server.models import Garment
 
 
 def job_of(garment: Garment) -> FetchJob | GarmentJob:
+    """The job that this row needs next."""
     accepted_at_ms = round(garment.queued_at.timestamp() * 1000)
     if garment.upload_key is None and garment.image_url is not None:
         return FetchJob(
@@ -40,25 +41,27 @@ def job_of(garment: Garment) -> FetchJob | GarmentJob:
 
 
 def places(garment: Garment) -> list[Place]:
-    """Where its job belongs, to be fetched or to be cleaned, and where it may still be. An earlier
-    version had all garments in the live lane."""
+    """Engine and lane of its next job, followed by those where an older job of it may still stand:
+    before or after the fetch, or in the live lane, which an earlier version used."""
     fetch, clean = (FetchJob.ENGINE, FetchJob.LANE), (GarmentJob.ENGINE, GarmentJob.LANE)
     first = fetch if garment.upload_key is None and garment.image_url is not None else clean
     return list(dict.fromkeys([first, fetch, clean, (GarmentJob.ENGINE, Lane.LIVE)]))
 
 
 def ids(garment_id: str) -> frozenset[str]:
+    """The ids under which RQ may know a job of this garment."""
     return frozenset({garment_id, fetch_id(garment_id)})
 
 
 def enqueue(services: Services, garment: Garment, *, anew: bool = False) -> bool:
+    """Enqueues its next job; see `infra.jobs.Jobs.enqueue`."""
     job = job_of(garment)
     return services.jobs.enqueue(job, job.ENGINE, job.LANE, anew=anew)
 
 
 def cancel(jobs: Jobs, job: FetchJob | GarmentJob) -> None:
-    """Takes the job out. A fetch that is under way ends by itself: were it told to stop, whoever
-    adds and deletes garments could have as many at a time as he likes."""
+    """Removes the job from its queue and stops a running one, but for a running fetch: if deleting
+    a garment freed its slot at once, a loop of adding and deleting could start any number."""
     if isinstance(job, FetchJob):
         jobs.take_out(job.id, job.ENGINE, job.LANE, job.merchant_id)
     else:

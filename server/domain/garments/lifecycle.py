@@ -1,4 +1,4 @@
-"""The state machine of a garment, and what an event makes of it. Pure: no session, no Redis."""
+"""Finite state machine of a garment, driven by workers' events. Pure: no session, no Redis."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MOVES = Transitions(
 
 
 def fetched(garment: Garment, now: datetime, key: str) -> Values:
-    """Its picture lies where an upload would; it waits anew, for the tailor."""
+    """New values once the fetcher has stored the picture: still `cleaning`, now for the tailor."""
     anew: Values = {"upload_key": key, "queued_at": now}
     return MOVES.move(garment.status, GarmentStatus.CLEANING, anew)
 
@@ -41,10 +41,10 @@ def rejected(garment: Garment, reasons: list[str]) -> Values:
 
 
 def change(garment: Garment, event: Event, now: datetime) -> Change:
-    """What `event` makes of the row.
+    """How `event` changes the row. An event that comes late or twice changes nothing.
 
     Raises:
-        ContractError: no such thing happens to a garment, or its data is not what was agreed.
+        ContractError: a garment has no such event, or its data breaks the contract.
     """
     if event.type is EventType.FETCHED:
         return _fetched(garment, event, now)
@@ -59,7 +59,7 @@ def change(garment: Garment, event: Event, now: datetime) -> Change:
 
 
 def _fetched(garment: Garment, event: Event, now: datetime) -> Change:
-    """One that was fetched once more after all was over is nobody's."""
+    """A picture that arrives after the cleaning has ended is marked for deletion."""
     key = garment_keys(garment.id).fetched
     if key is None or event.data.get("key") != key:
         raise ContractError(f"fetched for {garment.id} names {event.data.get('key')!r}")

@@ -1,6 +1,7 @@
-"""Garments of a site: announced by SKU, cleaned by the tailor, tried on by shoppers.
+"""Reads and changes garments: create, list, change, delete, time out.
 
-An act opens its own unit of work; what takes a `Work` is for acts and steward.
+A function that takes `Services` runs in a transaction of its own; one that takes a `Work` runs in
+the caller's, which may be the steward's.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ from server.models import Garment, Upload, new_id
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewGarment:
-    """Either `image_key`, an upload of the caller's, or `image_url`, which the fetcher brings."""
+    """What a caller gives for a garment. Its picture is either `image_key`, an upload of the
+    caller's, or `image_url`, which the fetcher downloads."""
 
     sku: str
     title: str
@@ -38,12 +40,12 @@ class NewGarment:
 def create(
     services: Services, caller: Caller, new: NewGarment, *, replaces: str | None = None
 ) -> Garment:
-    """Adds a garment and has its picture cleaned. `replaces`: the id of one that makes room for
-    it; either both happens or nothing.
+    """Adds a garment and enqueues the cleaning of its picture. `replaces`: the id of a garment that
+    is deleted in the same transaction, so that its SKU is free.
 
     Raises:
-        Problem: sku_taken, upload_not_found, upload_missing, type_mismatch, garment_not_found;
-            invalid for an address that can never be fetched.
+        Problem: sku_taken, upload_not_found, upload_missing, type_mismatch, garment_not_found (for
+            `replaces`); invalid for an address that can never be fetched.
     """
     site_id = require_site(caller)
     _refuse_hopeless(services, new.image_url)
@@ -67,7 +69,7 @@ def create(
     with services.work() as work:
         if replaces is not None:
             _remove(work, caller, replaces)
-            work.session.flush()
+            work.session.flush()  # before the insert, else the SKU would seem taken
         work.session.add(garment)
         _flush(work)
         if upload is not None:
@@ -78,6 +80,7 @@ def create(
 
 
 def get(services: Services, caller: Caller, garment_id: str) -> Garment:
+    """Raises `Problem` garment_not_found."""
     with services.read() as session:
         return get_owned(session, Garment, caller, garment_id, missing=Code.GARMENT_NOT_FOUND)
 
@@ -117,8 +120,8 @@ def change(
     sku: str | None = None,
     category: Category | None = None,
 ) -> Garment:
-    """None leaves a thing as it is. Another category needs no new cleaning: an engine reads anew
-    what it needs of the picture.
+    """Changes what is given; None keeps the present value. A new category needs no new cleaning:
+    an engine reads again what it needs of the picture.
 
     Raises:
         Problem: garment_not_found or sku_taken.
@@ -136,7 +139,11 @@ def change(
 
 
 def remove(services: Services, caller: Caller, garment_id: str) -> None:
-    """Deletes a garment and its objects. Pictures that show it stay with their shoppers."""
+    """Deletes a garment and its objects. Pictures that show it stay with their shoppers.
+
+    Raises:
+        Problem: garment_not_found.
+    """
     with services.work() as work:
         _remove(work, caller, garment_id)
 
@@ -145,6 +152,7 @@ def _remove(work: Work, caller: Caller, garment_id: str) -> None:
     garment = get_owned(
         work.session, Garment, caller, garment_id, missing=Code.GARMENT_NOT_FOUND, lock=True
     )
+    # Its presigned URL may still be valid, so the object could be written again.
     work.doom([garment.upload_key], until=uploads.writable_until(garment.created_at))
     work.doom(garment_keys(garment.id).all())
     if garment.status in lifecycle.UNFINISHED:
@@ -154,7 +162,7 @@ def _remove(work: Work, caller: Caller, garment_id: str) -> None:
 
 
 def end_overdue(work: Work, garment: Garment) -> None:
-    """Refuses one that was not cleaned in time."""
+    """Timeout: rejects a garment that was not cleaned in time, with `worker_lost`."""
     _cancel_job(work, garment)
     write(garment, lifecycle.rejected(garment, [Reason.WORKER_LOST.value]))
 
@@ -165,6 +173,7 @@ def _cancel_job(work: Work, garment: Garment) -> None:
 
 
 def _refuse_hopeless(services: Services, address: str | None) -> None:
+    # The fetcher checks by the same rules, but then the garment would exist and be rejected later.
     any_port = bool(services.settings.allow_loopback_image_urls)
     fault = None if address is None else address_fault(address, any_port=any_port)
     if fault is not None:

@@ -1,6 +1,6 @@
-"""Photos of shoppers: checked by the tailor, read by engines only as its clean copy, deleted whole.
+"""Photos of shoppers: checked by the tailor; engines read only the clean copy that it makes.
 
-`rows` is what is done to one, `lifecycle` its state machine and what events make of it.
+`rows` reads and changes them, `lifecycle` is the state machine and applies workers' events.
 """
 
 from server.domain.photos.rows import (

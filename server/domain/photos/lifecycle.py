@@ -1,4 +1,4 @@
-"""The state machine of a photo, and what an event makes of it. Pure: no session, no Redis."""
+"""Finite state machine of a photo, driven by workers' events. Pure: no session, no Redis."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MOVES = Transitions(
 
 
 def checked_again(photo: Photo, now: datetime, person: int, asked_from: str | None) -> Values:
-    """For one of the people on it."""
+    """New values after she chose one of several people: the check runs again for that one."""
     anew: Values = {"person": person, "reasons": [], "asked_from": asked_from, "queued_at": now}
     return MOVES.move(photo.status, PhotoStatus.CHECKING, anew)
 
@@ -40,10 +40,10 @@ def rejected(photo: Photo, reasons: list[str]) -> Values:
 
 
 def change(photo: Photo, event: Event, _now: datetime) -> Change:
-    """What `event` makes of the row.
+    """How `event` changes the row. An event that comes late or twice changes nothing.
 
     Raises:
-        ContractError: no such thing happens to a photo, or its data is not what was agreed.
+        ContractError: a photo has no such event, or its data breaks the contract.
     """
     if event.type is EventType.READY:
         return _ready(photo, event)
@@ -63,14 +63,15 @@ def _ready(photo: Photo, event: Event) -> Change:
     }
     if photo.status is not PhotoStatus.CHECKING:
         return Change()
-    # The raw upload may say where she lives; nobody needs it any more.
+    # The raw upload's metadata may hold where she lives; only the clean copy is needed from here.
     return Change(ready(photo, found), [photo.upload_key])
 
 
 def _rejected(photo: Photo, event: Event) -> Change:
     reasons = events.reasons(event)
     can_choose = reasons == [Reason.SEVERAL_PEOPLE.value]
-    # Told a second time after she has picked herself, the old refusal must not undo her choice.
+    # Events are delivered at least once: `several_people`, repeated after she has chosen one, must
+    # not undo her choice.
     is_old_news = photo.person is not None and can_choose
     if photo.status is not PhotoStatus.CHECKING or is_old_news:
         return Change()

@@ -1,6 +1,7 @@
-"""Photos of shoppers: checked by the tailor, read by engines only as its clean copy, deleted whole.
+"""Reads and changes photos: create from an upload, choose a person, delete, time out.
 
-An act opens its own unit of work; what takes a `Work` is for acts and steward.
+A function that takes `Services` runs in a transaction of its own; one that takes a `Work` runs in
+the caller's, which may be the steward's.
 """
 
 from __future__ import annotations
@@ -32,8 +33,8 @@ def create(
     consent_version: str,
     asked_from: str | None = None,
 ) -> Photo:
-    """Takes over an uploaded file and has it checked. The same key again gives the same photo.
-    `asked_from`: `auth.asked_from`.
+    """Turns an uploaded file into a photo and enqueues its check. Idempotent: the same upload key
+    gives the same photo. `asked_from`: a mark of the address, from `auth.asked_from`.
 
     Raises:
         Problem: upload_not_found, upload_missing, type_mismatch, too_many_photos, queue_full.
@@ -44,7 +45,7 @@ def create(
     try:
         return _take_over(services, caller, key, consent_version, asked_from)
     except UploadNotFound:
-        # Perhaps another window was faster by a moment.
+        # A concurrent request may have taken the upload over: then its photo is the answer.
         known = _made_from(services, caller, key)
         if known is None:
             raise
@@ -85,15 +86,16 @@ def _take_over(
 
 
 def get(services: Services, caller: Caller, photo_id: str) -> Photo:
+    """Raises `Problem` photo_not_found, also for one that has expired."""
     with services.read() as session:
         photo = get_owned(session, Photo, caller, photo_id, missing=Code.PHOTO_NOT_FOUND)
-    if photo.expires_at <= now():
+    if photo.expires_at <= now():  # the steward deletes it only some seconds later
         raise Problem(Code.PHOTO_NOT_FOUND)
     return photo
 
 
 def recent(services: Services, caller: Caller, *, limit: int = 50) -> list[Photo]:
-    """The caller's photos that have not run out, newest first."""
+    """The caller's photos that have not expired, newest first."""
     with services.read() as session:
         query = owned(select(Photo).where(Photo.expires_at > now()), Photo, caller)
         return list(session.scalars(query.order_by(Photo.created_at.desc()).limit(limit)))
@@ -107,8 +109,8 @@ def choose_person(
     *,
     asked_from: str | None = None,
 ) -> Photo:
-    """Picks one of several people, and has the photo checked again for that one.
-    `asked_from`: `auth.asked_from`.
+    """Picks one of several people (an index into `photo.people`) and enqueues a new check for that
+    one. `asked_from`: a mark of the address, from `auth.asked_from`.
 
     Raises:
         Problem: photo_not_found, photo_settled, person_unknown, too_many_photos, queue_full.
@@ -122,7 +124,7 @@ def choose_person(
         if person >= len(photo.people):
             raise Problem(Code.PERSON_UNKNOWN, param="person")
         again = lifecycle.checked_again(photo, work.now, person, asked_from)
-        photo.asked_from = asked_from
+        photo.asked_from = asked_from  # `_refuse_flood` counts by it
         _refuse_flood(work, caller, photo)
         write(photo, again)
         work.nudge(photo)
@@ -131,7 +133,11 @@ def choose_person(
 
 
 def remove(services: Services, caller: Caller, photo_id: str) -> None:
-    """Deletes a photo, everything made from it, and the pictures that show it."""
+    """Deletes a photo, everything made from it, and the pictures that show it.
+
+    Raises:
+        Problem: photo_not_found.
+    """
     with services.work() as work:
         photo = get_owned(
             work.session, Photo, caller, photo_id, missing=Code.PHOTO_NOT_FOUND, lock=True
@@ -140,7 +146,8 @@ def remove(services: Services, caller: Caller, photo_id: str) -> None:
 
 
 def delete_with_objects(work: Work, photo: Photo) -> None:
-    """Deletes the row, dooms its objects and its try-ons' pictures. Also how photos run out."""
+    """Deletes the row and marks its objects and its try-ons' pictures for deletion. The steward
+    calls it for photos past `expires_at`."""
     shown = select(TryOn).where(TryOn.photo_id == photo.id).with_for_update()
     for row in work.session.scalars(shown).all():
         try_ons.delete_with_objects(work, row)
@@ -154,7 +161,7 @@ def delete_with_objects(work: Work, photo: Photo) -> None:
 
 
 def end_overdue(work: Work, photo: Photo) -> None:
-    """Refuses one that was not checked in time."""
+    """Timeout: rejects a photo that was not checked in time, with `worker_lost`."""
     write(photo, lifecycle.rejected(photo, [Reason.WORKER_LOST.value]))
     work.doom([photo.upload_key])
     _cancel_job(work, photo)
@@ -166,6 +173,7 @@ def _cancel_job(work: Work, photo: Photo) -> None:
 
 
 def enqueue(services: Services, photo: Photo, *, anew: bool = False) -> bool:
+    """Enqueues its check; see `infra.jobs.Jobs.enqueue`."""
     return services.jobs.enqueue(job_of(photo), *PLACE, anew=anew)
 
 
@@ -191,7 +199,10 @@ def _made_from(services: Services, caller: Caller, key: str) -> Photo | None:
 
 
 def _refuse_flood(work: Work, caller: Caller, photo: Photo) -> None:
-    """By the rows: whoever has less than a fair share of a full line is let in all the same."""
+    """Limits unfinished photos per shopper, and the queue by fair share (`fair_share.admits`).
+
+    Counted from rows, not from Redis, so that limits hold while Redis is away.
+    """
     session, settings = work.session, work.services.settings
     checking = Photo.status == PhotoStatus.CHECKING
     waiting.refuse_more_than(
@@ -203,7 +214,8 @@ def _refuse_flood(work: Work, caller: Caller, photo: Photo) -> None:
 
 
 def _note_consent(work: Work, photo: Photo) -> None:
-    """Also what keeps her until the commit: who erases her now waits, and then finds the photo."""
+    """Records consent on the shopper's row. The update also locks that row until the commit: an
+    erasure that runs now waits, and then finds this photo."""
     if photo.shopper_id is None:
         return
     noted = (

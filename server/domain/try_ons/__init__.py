@@ -1,8 +1,7 @@
-"""Try-ons: one picture asked for, its place in line, its end, its deletion.
+"""Try-ons: requests for one picture, from accepted to deleted.
 
-`accept` takes a new one in, `rows` is what is done to it afterwards, `settle` what events make of
-it; all of them by `lifecycle`, its state machine. An act opens its own unit of work; what takes a
-`Work` is for acts and steward.
+`accept` creates them, `rows` reads, changes and deletes them, `settle` applies workers' events, all
+by the state machine in `lifecycle`; `pace` predicts waiting times.
 """
 
 from server.domain.try_ons.accept import NewTryOn, create

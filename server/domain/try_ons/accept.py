@@ -1,4 +1,7 @@
-"""Takes a try-on in: once for each idempotency key, refused early, and then never lost."""
+"""Accepts new try-ons: admission control, idempotency keys, the first place in the queue.
+
+What can be refused is refused before the row exists; an accepted one is never lost.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +45,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewTryOn:
-    """None: the garment's category, a random seed."""
+    """What a caller asks for. `category` None: the garment's; `seed` None: a random one."""
 
     photo_id: str
     garment_id: str
@@ -51,7 +54,10 @@ class NewTryOn:
     options: Options = field(default_factory=Options)
 
     def fingerprint(self) -> str:
-        """The same for the same body, also of a release before: keys are remembered for a day."""
+        """SHA-256 of the request body, to tell a repeated request from a reused idempotency key.
+
+        The JSON must stay as it is: keys of the release before are remembered for a day.
+        """
         options = {"category": self.category, "seed": self.seed, **asdict(self.options)}
         body = {"photo_id": self.photo_id, "garment_id": self.garment_id, "options": options}
         return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
@@ -59,7 +65,8 @@ class NewTryOn:
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """What a newcomer finds: her place, how many jobs workers hold, what is wanted of them."""
+    """The queue as Redis shows it to a new try-on. `claimed`: how many jobs workers hold;
+    `policy`: the arbitrator's, None without one."""
 
     opening: Opening
     claimed: int
@@ -67,7 +74,8 @@ class Outlook:
 
     @property
     def sheds_s(self) -> float:
-        """When who is refused may come back; 0 where nobody waits, whatever the policy says."""
+        """Load shedding: seconds until a refused caller may retry, 0 for no shedding. An empty
+        queue never sheds, whatever the policy says."""
         return self.policy.retry_after_s if self.policy and self.opening.depth else 0.0
 
 
@@ -79,14 +87,16 @@ def create(
     idempotency_key: str | None = None,
     asked_from: str | None = None,
 ) -> TryOn:
-    """Accepts a try-on and puts it in line. Once accepted it is never lost: where Redis is away,
-    `position` is None and the steward enqueues it later. `asked_from`: `auth.asked_from`.
+    """Accepts a try-on and enqueues its job after the commit. If Redis is away, `position` is None
+    and the steward enqueues it later. The same idempotency key and body return the first try-on.
+    `asked_from`: a mark of the address, from `auth.asked_from`.
 
     Raises:
         Problem: photo_not_found, photo_not_ready, photo_rejected, garment_not_found,
             garment_not_ready, garment_rejected, too_many_try_ons, queue_full,
-            idempotency_key_reused, option_not_supported.
+            idempotency_key_reused, option_not_supported; gone for a key whose try-on was deleted.
     """
+    # Before all other checks: a repeated request must succeed even if the queue is full by now.
     if idempotency_key is not None:
         known = _answered(services, caller, new, idempotency_key)
         if known is not None:
@@ -98,7 +108,7 @@ def create(
     try:
         return _insert(services, caller, new, idempotency_key, engine, outlook, asked_from)
     except IntegrityError:
-        # Somebody else answered this key a moment ago.
+        # A concurrent request with this key was first: answer with its try-on.
         if idempotency_key is None:
             raise
         known = _answered(services, caller, new, idempotency_key)
@@ -116,6 +126,7 @@ def _refuse_ignored(engine: str, options: Options) -> None:
 
 
 def _answered(services: Services, caller: Caller, new: NewTryOn, key: str) -> TryOn | None:
+    """The try-on that this idempotency key made before; None for a new key."""
     with services.read() as session:
         known = session.get(IdempotencyKey, (caller.owner, key))
         if known is None:
@@ -129,6 +140,7 @@ def _answered(services: Services, caller: Caller, new: NewTryOn, key: str) -> Tr
 
 
 def _look_at_line(services: Services, merchant_id: str, turn: str, engine: str) -> Outlook | None:
+    """Asks Redis before the transaction, so that no lock waits for it; None if it is away."""
     jobs = services.jobs
     try:
         opening = jobs.opening(engine, merchant_id, turn)
@@ -156,7 +168,7 @@ def _insert(
         pace = learn(work.session, engine, outlook.policy if outlook else None, work.now)
         _refuse_where_full(work, row, outlook, pace)
         if outlook is None:
-            work.redis_is_away = True
+            work.redis_is_away = True  # do not run into a second time-out after the commit
         else:
             _place(work, row, outlook, pace)
         work.session.add(row)
@@ -170,7 +182,7 @@ def _insert(
                     created_at=work.now,
                 )
             )
-        work.session.flush()
+        work.session.flush()  # raises IntegrityError if the idempotency key exists already
         work.announce(nudges.of(row))
         job = job_of(row, photo, garment)
         work.after_commit(lambda: enqueue(services, job, row.lane))
@@ -204,7 +216,8 @@ def _row(
 
 
 def _refuse_where_full(work: Work, row: TryOn, outlook: Outlook | None, pace: Pace) -> None:
-    """By the rows: whoever has less than a fair share of a full line is let in all the same."""
+    """Limits the queue by fair share (`fair_share.admits`), counted from rows so that it holds
+    while Redis is away."""
     shed_s = outlook.sheds_s if outlook else 0.0
     held = waiting.try_ons(work.session, row.engine, row.lane)
     place = (row.merchant_id, row.site_id, row.asked_from)
@@ -214,6 +227,7 @@ def _refuse_where_full(work: Work, row: TryOn, outlook: Outlook | None, pace: Pa
 
 
 def _place(work: Work, row: TryOn, outlook: Outlook, pace: Pace) -> None:
+    # Jobs that a worker holds and does not run yet come before everything that still waits.
     position = outlook.opening.position + max(0, outlook.claimed - pace.running)
     wait_s = pace.wait(position)
     ready_at = None if wait_s is None else work.now + timedelta(seconds=wait_s)
@@ -221,6 +235,7 @@ def _place(work: Work, row: TryOn, outlook: Outlook, pace: Pace) -> None:
 
 
 def _ready_photo(session: Session, caller: Caller, photo_id: str) -> Photo:
+    # Locked, so that a concurrent deletion of the photo also finds the new try-on.
     photo = get_owned(session, Photo, caller, photo_id, missing=Code.PHOTO_NOT_FOUND, lock=True)
     if photo.expires_at <= now():
         raise Problem(Code.PHOTO_NOT_FOUND, param="photo_id")

@@ -1,7 +1,7 @@
-"""The state machine of a try-on: one table of legal moves, and what each move writes.
+"""Finite state machine of a try-on: the table of legal moves, and the column values of each.
 
-Pure: knows no session, no Redis, no event. Each function takes the row as it stands and returns
-new column values, for a locked row (`transitions.write`) or for a compare-and-set by status.
+Pure: knows no session, no Redis, no event. Each function takes the present row and returns new
+values, to be written on a locked row (`transitions.write`) or by a compare-and-set on its status.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ MOVES = Transitions(
     }
 )
 
-# All that a run writes. One that was never run has these, and so has one that is put back.
+# Every column that a run writes, with its value before any run. A new row has these values, and a
+# row that is put back gets them again.
 UNTOUCHED: Values = {
     "position": None,
     "ready_at": None,
@@ -52,30 +53,30 @@ UNTOUCHED: Values = {
 
 
 def is_open(row: TryOn) -> bool:
-    """Whether anything may still happen to it."""
+    """Whether it is unfinished and not deleted, so that events may change it."""
     return row.deleted_at is None and row.status in UNFINISHED
 
 
-# --- in line -------------------------------------------------------------------------------------
+# --- queued --------------------------------------------------------------------------------------
 
 
 def fresh(now: datetime) -> Values:
-    """Of one that is asked for now."""
+    """Values of a new row."""
     return {**UNTOUCHED, "status": TryOnStatus.QUEUED, "queued_at": now}
 
 
 def retried(row: TryOn, now: datetime) -> Values:
-    """Of a failed one that is asked for anew."""
+    """Failed to queued, by an operator: as if it were asked for now."""
     return MOVES.move(row.status, TryOnStatus.QUEUED, fresh(now))
 
 
 def restarted(row: TryOn) -> Values:
-    """Of one whose worker was lost: it starts over, and its time to finish runs on."""
+    """Running to queued, because its worker was lost. `queued_at` stays: the timeout runs on."""
     return MOVES.move(row.status, TryOnStatus.QUEUED, UNTOUCHED)
 
 
 def placed(position: int | None, ready_at: datetime | None) -> Values:
-    """Where it stands and when its picture is expected: no move."""
+    """Queue position (1 = next) and the expected time of the picture. The status stays."""
     return {"position": position, "ready_at": ready_at}
 
 
@@ -83,22 +84,23 @@ def placed(position: int | None, ready_at: datetime | None) -> Values:
 
 
 def running(row: TryOn, at: datetime, *, step: int, steps: int, tier: str | None = None) -> Values:
-    """Its first step, or the next. `at`: where it begins with this one; `tier` None: as it was."""
+    """The first or a further step. `at`: start time, used if it has none yet; `tier` None keeps the
+    present one."""
     begun: Values = {"step": step, "steps": steps, "started_at": row.started_at or at}
     begun |= {"position": None} | ({"tier": tier} if tier else {})
     return MOVES.move(row.status, TryOnStatus.RUNNING, begun)
 
 
 def shown(key: str, step: int) -> Values:
-    """It has a partial picture: no move."""
+    """It has a partial picture. The status stays."""
     return {"partial_key": key, "partial_step": step}
 
 
-# --- its end -------------------------------------------------------------------------------------
+# --- ended ---------------------------------------------------------------------------------------
 
 
 def succeeded(row: TryOn, at: datetime, picture: Values, *, model_ms: int = 0) -> Values:
-    """`picture`: what is known of it."""
+    """`picture`: column values that describe the result; `model_ms`: time in the engine."""
     drawn = {**picture, "model_ms": model_ms, "step": row.steps}
     return _ended(row, TryOnStatus.SUCCEEDED, at, model_ms) | drawn
 
@@ -117,7 +119,8 @@ def expired(row: TryOn, at: datetime) -> Values:
 
 
 def _ended(row: TryOn, status: TryOnStatus, at: datetime, model_ms: int = 0) -> Values:
-    """Whatever the end: nobody needs the partial picture, nor where it was asked from."""
+    """Values of every final status; it drops the partial picture and the address mark."""
+    # Where no `running` event was seen, the start follows from the engine's time.
     started = row.started_at or max(row.queued_at, at - timedelta(milliseconds=model_ms))
     over: Values = {
         "position": None,
@@ -133,8 +136,8 @@ def _ended(row: TryOn, status: TryOnStatus, at: datetime, model_ms: int = 0) -> 
 
 
 def tombstone(row: TryOn, now: datetime) -> Values:
-    """What stays of a deleted one: no picture and nothing personal. It is no move: whoever deletes
-    an unfinished one cancels it first."""
+    """Values of a deleted row, which keeps no picture and nothing personal. The status stays: an
+    unfinished try-on must be cancelled first."""
     return {
         "deleted_at": row.deleted_at or now,
         "result_key": None,

@@ -1,7 +1,7 @@
-"""How fast an engine works, and when who waits for it will have the picture.
+"""Predicts waiting times: how fast an engine draws, and when each queued try-on will be done.
 
-Shared by whoever puts a try-on in line and by the steward, who keeps every place true. The curve is
-the arbitrator's, learned from the workers; where none rules, recent rows tell.
+Used when a try-on is accepted and by the steward, which keeps places and times up to date. The
+speed comes from the arbitrator's policy; without one, from recently finished rows.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from sqlalchemy.orm import Session
 from gpu_worker.contract import DEFAULT_BATCH_SIZE, Policy, TryOnStatus
 from server.models import TryOn
 
-RECENT = 20
+RECENT = 20  # pictures
 RECENT_FOR = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How fast an engine works: `slots` pictures at a time, `picture_s` each, from the first step
-    to the end; None where it has not been seen to work lately. `running`: how many run now;
-    `left_s`: what each of them still needs, where `picture_s` is known."""
+    """Throughput model of an engine: `slots` pictures in parallel, `picture_s` seconds each from
+    the first step to the end (None: nothing drawn lately). `running`: how many run now; `left_s`:
+    seconds that each of those still needs, empty where `picture_s` is None."""
 
     slots: int
     picture_s: float | None
@@ -34,14 +34,15 @@ class Pace:
     running: int = 0
 
     def waits(self) -> Iterator[float]:
-        """Seconds until the picture of the next in line, of the one after it, and so on: each
-        takes the slot that is free first. Never ends.
+        """Seconds until the picture of queue position 1, 2, 3 … is done; an endless iterator. Each
+        takes the slot that becomes free first.
 
         Raises:
-            ValueError: nothing is known of the engine.
+            ValueError: `picture_s` is None.
         """
         if self.picture_s is None:
             raise ValueError("this engine has not been seen to work")
+        # If more run than there are slots, those that need longest keep the slots.
         busy = heapq.nlargest(self.slots, self.left_s)
         free_in = [0.0] * (self.slots - len(busy)) + busy
         heapq.heapify(free_in)
@@ -51,14 +52,15 @@ class Pace:
             yield done
 
     def wait(self, position: int) -> float | None:
-        """Seconds until the picture of the one at `position`, 1 = next."""
+        """Seconds until the picture at this queue position (1 = next) is done; None if unknown."""
         if self.picture_s is None:
             return None
         return next(wait for place, wait in enumerate(self.waits(), start=1) if place == position)
 
 
 def left_s(row: TryOn, picture_s: float, now: datetime) -> float:
-    """What a running try-on still needs, by its steps; before its first, by the clock."""
+    """Seconds that a running try-on still needs: by its steps, or by the clock before the first
+    step and for engines that have only one."""
     if row.steps > 1 and row.step:
         return picture_s * (1 - min(1.0, row.step / row.steps))
     elapsed = (now - row.started_at).total_seconds() if row.started_at else 0.0
@@ -66,7 +68,7 @@ def left_s(row: TryOn, picture_s: float, now: datetime) -> float:
 
 
 def learn(session: Session, engine: str, policy: Policy | None, now: datetime) -> Pace:
-    """The engine's pace now, and what runs there."""
+    """The engine's present pace, from its policy and its rows."""
     slots, picture_s = _slots(policy), _picture_s(session, engine, policy, now)
     running = session.scalars(
         select(TryOn).where(TryOn.engine == engine, TryOn.status == TryOnStatus.RUNNING)
@@ -76,13 +78,14 @@ def learn(session: Session, engine: str, policy: Policy | None, now: datetime) -
 
 
 def _slots(policy: Policy | None) -> int:
-    """Of all workers together: what passes in a second times how long it stays (Little's law)."""
+    """Pictures in parallel over all workers, by Little's law: throughput times time in system."""
     if policy is None:
         return DEFAULT_BATCH_SIZE
     return max(1, policy.batch_size, round(policy.rate_per_s * policy.picture_s))
 
 
 def _picture_s(session: Session, engine: str, policy: Policy | None, now: datetime) -> float | None:
+    """Seconds of one picture: the policy's plus the usual overhead, or else the recent median."""
     took, around = _recent(session, engine, now)
     if policy is not None and policy.picture_s > 0:
         return policy.picture_s + (usual(around) or 0.0)
@@ -90,8 +93,8 @@ def _picture_s(session: Session, engine: str, policy: Policy | None, now: dateti
 
 
 def _recent(session: Session, engine: str, now: datetime) -> tuple[list[float], list[float]]:
-    """Of the last pictures: seconds from the first step to the end, and those of them that were
-    not the engine's: storing, waiting for a slot again."""
+    """Of the last pictures: seconds from the first step to the end, and how many of those were
+    spent outside the engine (storing, waiting for a slot again)."""
     rows = session.execute(
         select(TryOn.started_at, TryOn.finished_at, TryOn.model_ms)
         .where(
@@ -107,5 +110,5 @@ def _recent(session: Session, engine: str, now: datetime) -> tuple[list[float], 
 
 
 def usual(spans_s: Sequence[float]) -> float | None:
-    """The span to expect, from recent ones; None where there are none."""
+    """The median of recent spans; None without any."""
     return median(spans_s) if spans_s else None

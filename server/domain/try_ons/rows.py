@@ -1,4 +1,8 @@
-"""What happens to a try-on that was taken in: read, judged, taken back, deleted."""
+"""Reads and changes accepted try-ons: like, share, cancel, retry, delete, time out, put back.
+
+A function that takes `Services` runs in a transaction of its own; one that takes a `Work` runs in
+the caller's, which may be the steward's.
+"""
 
 from __future__ import annotations
 
@@ -17,9 +21,10 @@ from server.models import Garment, Photo, TryOn, now
 
 
 def get(services: Services, caller: Caller, try_on_id: str) -> TryOn:
-    """Raises `Problem` try_on_not_found, or gone for one whose picture was deleted or ran out."""
+    """Raises `Problem` try_on_not_found, or gone where the picture was deleted or has expired."""
     with services.read() as session:
         row = get_owned(session, TryOn, caller, try_on_id, missing=Code.TRY_ON_NOT_FOUND)
+    # The steward deletes an expired one only some seconds later.
     if row.deleted_at is not None or row.expires_at <= now():
         raise Problem(Code.GONE)
     return row
@@ -34,8 +39,8 @@ def listing(
     status: TryOnStatus | None = None,
     mode: str | None = None,
 ) -> Page[TryOn]:
-    """The caller's try-ons, newest first. A shopper does not see those she deleted; merchants
-    do, without picture. `mode` narrows a user, who sees both."""
+    """The caller's try-ons, newest first. A shopper does not see those that were deleted; merchants
+    see them without picture. `mode` is for a dashboard user, who sees both modes otherwise."""
     only: list[ColumnElement[bool]] = []
     if caller.kind == "shopper":
         only += [TryOn.deleted_at.is_(None), TryOn.expires_at > now()]
@@ -55,10 +60,10 @@ def change(
     reason: str | None = None,
     shared: bool | None = None,
 ) -> TryOn:
-    """Notes what the shopper thinks of it; None leaves a thing as it is.
+    """Sets like, its reason, and sharing; None keeps the present value.
 
     Raises:
-        Problem: try_on_not_found, gone; not_allowed where another than she would share her picture.
+        Problem: try_on_not_found, gone; not_allowed if a merchant would share a shopper's picture.
     """
     with services.work() as work:
         row = _get_locked(work, caller, try_on_id)
@@ -74,7 +79,7 @@ def change(
 
 
 def cancel(services: Services, caller: Caller, try_on_id: str) -> TryOn:
-    """Ends an unfinished try-on. Cancelling a cancelled one is fine.
+    """Cancels an unfinished try-on. Idempotent: cancelling a cancelled one changes nothing.
 
     Raises:
         Problem: try_on_not_found, gone, try_on_final.
@@ -89,11 +94,11 @@ def cancel(services: Services, caller: Caller, try_on_id: str) -> TryOn:
 
 
 def retry(services: Services, try_on_id: str) -> TryOn:
-    """For operators: puts a failed try-on in line again, as if it were asked for now.
+    """For operators: enqueues a failed try-on again, as if it were asked for now.
 
     Raises:
-        Problem: try_on_not_found; try_on_final where it did not fail; gone where its photo, its
-            garment or its time is.
+        Problem: try_on_not_found; try_on_final if it did not fail; gone if its photo or garment was
+            deleted or it has expired.
     """
     with services.work() as work:
         row = work.session.get(TryOn, try_on_id, with_for_update=True)
@@ -107,12 +112,17 @@ def retry(services: Services, try_on_id: str) -> TryOn:
         write(row, lifecycle.retried(row, work.now))
         work.nudge(row)
         job = job_of(row, *shows)
+        # `anew`: RQ keeps a failed job's hash for a while, and would take this for a duplicate.
         work.after_commit(lambda: enqueue(services, job, row.lane, anew=True))
     return row
 
 
 def remove(services: Services, caller: Caller, try_on_id: str) -> None:
-    """Deletes the picture. The row stays as a tombstone; deleting it again is fine."""
+    """Deletes the picture; the row stays as a tombstone. Idempotent.
+
+    Raises:
+        Problem: try_on_not_found.
+    """
     with services.work() as work:
         row = get_owned(
             work.session, TryOn, caller, try_on_id, missing=Code.TRY_ON_NOT_FOUND, lock=True
@@ -122,7 +132,8 @@ def remove(services: Services, caller: Caller, try_on_id: str) -> None:
 
 
 def delete_with_objects(work: Work, row: TryOn) -> None:
-    """Turns a try-on into its tombstone and dooms its pictures. Also how pictures run out."""
+    """Turns a try-on into a tombstone and marks its pictures for deletion. The steward calls it for
+    those past `expires_at`."""
     _stop(work, row)
     work.doom(try_on_keys(row.id))
     write(row, lifecycle.tombstone(row, work.now))
@@ -130,15 +141,16 @@ def delete_with_objects(work: Work, row: TryOn) -> None:
 
 
 def end_overdue(work: Work, row: TryOn) -> None:
-    """Ends one that did not finish in time. Whatever a worker has stored of it is nobody's."""
+    """Timeout: sets an unfinished try-on to `expired` and marks what a worker may have stored for
+    deletion."""
     write(row, lifecycle.expired(row, work.now))
     work.doom(try_on_keys(row.id))
     _cancel_job(work, row)
 
 
 def put_back(work: Work, row: TryOn) -> TryOnJob | None:
-    """The job of one that has neither job nor lease. One that ran starts over; one whose photo or
-    garment was deleted meanwhile has failed, and gets none."""
+    """A new job for an unfinished try-on that has neither job nor lease. A running one goes back to
+    queued. None if its photo or garment was deleted meanwhile: then it fails."""
     shows, partial = _what_it_shows(work, row), row.partial_key
     if shows is None:
         write(row, lifecycle.failed(row, work.now, Reason.GARMENT_NOT_FOUND.value))
@@ -152,11 +164,12 @@ def put_back(work: Work, row: TryOn) -> TryOnJob | None:
 
 
 def enqueue(services: Services, job: TryOnJob, lane: Lane, *, anew: bool = False) -> bool:
+    """Enqueues a job; see `infra.jobs.Jobs.enqueue`."""
     return services.jobs.enqueue(job, job.engine, lane, anew=anew)
 
 
 def job_of(row: TryOn, photo: Photo, garment: Garment) -> TryOnJob:
-    # A row of a release before names its category and seed here, too.
+    # Rows of an earlier release hold category and seed among the options, too.
     apart = ("category", "seed")
     options = {name: value for name, value in row.options.items() if name not in apart}
     return TryOnJob(
@@ -195,7 +208,8 @@ def _what_it_shows(work: Work, row: TryOn) -> tuple[Photo, Garment] | None:
 
 
 def _stop(work: Work, row: TryOn) -> None:
-    """Compare-and-set: who settles an unfinished row first is right, here and in the steward."""
+    """Cancels an unfinished row by compare-and-set: the steward may settle it at the same moment,
+    and whoever writes first wins."""
     if row.status.is_final:
         return
     partial, legal = row.partial_key, lifecycle.MOVES.before(TryOnStatus.CANCELLED)
@@ -208,8 +222,8 @@ def _stop(work: Work, row: TryOn) -> None:
     if stopped is None:
         return
     work.doom([partial])
-    work.session.refresh(row)
-    # The worker may store a picture all the same; the steward deletes what comes for this row.
+    work.session.refresh(row)  # the update above went past the session's copy
+    # The worker may still store a picture; the steward deletes it when its event arrives.
     _cancel_job(work, row)
 
 

@@ -1,5 +1,5 @@
-"""What an event makes of a try-on: pure rules, so that a second, late or misplaced event changes
-nothing. Knows no session, no Redis and no store."""
+"""Applies workers' events to a try-on. Idempotent: a repeated, late or reordered event changes no
+column. Pure: knows no session, no Redis and no store."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from server.models import TryOn
 
 
 def change(row: TryOn, event: Event, now: datetime) -> Change:
-    """What `event` makes of the row.
+    """How `event` changes the row, and which objects are of no use after it.
 
     Raises:
-        ContractError: no such thing happens to a try-on, or its data is not what was agreed.
+        ContractError: a try-on has no such event, or its data breaks the contract.
     """
     if event.type not in _RULES:
         raise ContractError(f"a try-on is never {event.type.value}")
@@ -31,7 +31,7 @@ def _running(row: TryOn, event: Event, now: datetime) -> Change:
     if not is_open(row):
         return Change()
     if row.status is TryOnStatus.RUNNING and step <= row.step:
-        return Change()
+        return Change()  # progress never goes back
     at = row.started_at or _moment(row, event, now)
     tier = events.text(event, "tier")
     return Change(lifecycle.running(row, at, step=step, steps=steps, tier=tier))
@@ -57,8 +57,8 @@ def _succeeded(row: TryOn, event: Event, now: datetime) -> Change:
         "engine": events.text(event, "engine") or row.engine,
     }
     if row.status is TryOnStatus.SUCCEEDED and row.deleted_at is None and row.result_key:
-        return Change()
-    if not is_open(row):
+        return Change()  # delivered twice: its picture must stay
+    if not is_open(row):  # cancelled, expired or deleted while the worker stored the picture
         return Change(doomed=[picture_key(row.id)])
     picture["result_key"] = row.result_key or picture_key(row.id)
     at = _moment(row, event, now)
@@ -84,7 +84,7 @@ def _ended(row: TryOn, values: Values) -> Change:
 
 
 def _too_late(row: TryOn) -> Change:
-    """A deleted row must leave nothing, a settled one stays."""
+    """An end that arrives after the end: no change, but a deleted row must leave no objects."""
     return Change() if row.deleted_at is None else Change(doomed=try_on_keys(row.id))
 
 

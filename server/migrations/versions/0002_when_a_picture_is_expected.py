@@ -1,5 +1,4 @@
-"""A try-on knows when its picture is expected (seconds left follow from the clock), and how old its
-partial picture is."""
+"""Try-ons: a moment (`ready_at`) instead of seconds, which age; the step of a partial picture."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tombstones of try-ons stay for ever, so what is open, due, or newest of a site has its index."""
+"""Indexes for try-ons that are unfinished, due, or newest of a site: they skip the tombstones."""
 
 from __future__ import annotations
 

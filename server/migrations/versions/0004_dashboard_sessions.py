@@ -1,4 +1,4 @@
-"""Who is logged in to the dashboard lives on the server, so that it can be ended there."""
+"""Server-side login sessions of the dashboard, so that they can be revoked."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""Who waits is counted by address, of which a mark is kept while it waits; photos being checked
-are found at once."""
+"""A mark of the address on waiting try-ons and photos, to count queues by; an index for photos."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a try-on keeps of its partial picture is named so: it is no preview."""
+"""Renames the partial picture's columns from `preview_*`, which is the name of an engine."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""Rows as JSON, with their sentences; a file for each noun. Knows rows and words, no request.
+"""Rows as JSON with sentences, one file per noun. Must not know requests.
 
-A `reader` is whose row it is. What a reader may see of a person is `caller.sees_picture`'s to say.
+`reader`: the kind of caller who gets it, and whose row it is. `caller.sees_picture` decides what it
+shows of a person.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ __all__ = ["Json", "reason_of", "reasons_of"]
 
 
 def reasons_of(codes: Iterable[object], reader: CallerKind) -> list[dict[str, str]]:
-    """Codes with their sentences: a shopper's, or a merchant's."""
+    """Codes of reasons with their sentences, worded for a shopper or for a merchant."""
     return [reason_of(str(code), reader) for code in codes]
 
 

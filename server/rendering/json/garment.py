@@ -1,4 +1,4 @@
-"""A garment as it stands in JSON; `cutout_url` once it is ready."""
+"""A garment as JSON; `cutout_url` is null until it is ready."""
 
 from __future__ import annotations
 

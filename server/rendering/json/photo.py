@@ -1,4 +1,4 @@
-"""A photo as it stands in JSON. Its picture is not in it: `/v1/files` gives that."""
+"""A photo as JSON, without its picture, which `/v1/files` serves."""
 
 from __future__ import annotations
 

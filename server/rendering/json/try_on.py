@@ -1,4 +1,4 @@
-"""A try-on as it stands in JSON, for a reader whose row it is; its picture only where she may."""
+"""A try-on as JSON; `result_url` is null for readers who may not see the picture."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def to_dict(row: TryOn, store: Store, *, reader: CallerKind = "shopper") -> Json
 
 
 def error_of(row: TryOn, reader: CallerKind) -> Json | None:
-    """Why it failed, in words, and whether another try may help."""
+    """Why it failed, as code and sentence, and whether a retry may help; None if it did not."""
     if row.error_code is None:
         return None
     return {**reason_of(row.error_code, reader), "retryable": row.retryable}

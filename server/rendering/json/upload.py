@@ -1,4 +1,4 @@
-"""An announced upload in JSON: what to PUT, where to, and for how long."""
+"""An announced upload as JSON: URL and headers for its PUT, and how long they are valid."""
 
 from __future__ import annotations
 

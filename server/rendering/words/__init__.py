@@ -1,5 +1,5 @@
-"""Every sentence the server says: of refusals, of reasons, to shoppers and to merchants.
+"""All sentences of the server: refusals, reasons, texts for shoppers and merchants.
 
-Domain and infra speak codes. A sentence in a table is marked by `N_` and translated when it is
-said; `language` alone asks Flask-Babel. Knows no row and no request.
+Domain and infra use codes only. Sentences in tables are marked with `N_` and translated on use;
+only `language` calls Flask-Babel. Must not know rows and requests.
 """

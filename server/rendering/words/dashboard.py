@@ -1,4 +1,4 @@
-"""What the dashboard says to a merchant's people, but for what stands in its templates."""
+"""Sentences of the dashboard, except those in its templates."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""A sentence in the reader's language, by Flask-Babel; English where there is no catalogue.
+"""Translation by Flask-Babel; English if there is no catalogue.
 
-Outside an app, as in a tool or a test of one card, it is English too.
+Outside an app context (in a tool, or a test of one card) it is English, too.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""What a picture may be, as sentences name it: the settings of the app that says them.
+"""Limits of pictures as sentences name them, formatted from the app's settings.
 
-Outside an app, as in a tool or a test of one card, those are the settings' defaults.
+Outside an app context (in a tool, or a test of one card) from the settings' defaults.
 """
 
 from __future__ import annotations

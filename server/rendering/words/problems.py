@@ -1,4 +1,4 @@
-"""What the API says of each code: a title, and what to do about it. For whoever builds on it."""
+"""Title and advice for each error code of the API, written for developers."""
 
 from __future__ import annotations
 

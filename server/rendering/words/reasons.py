@@ -1,7 +1,7 @@
-"""A sentence for every Reason: one for the shopper, one for the merchant.
+"""Sentences for every Reason, one for the shopper and one for the merchant, and for photo hints.
 
-The worker sends codes, the server owns the words, also those of a photo's hints. Plain, no blame:
-first what is wrong, then what to do. A test holds `SENTENCES` against `contract.Reason`.
+Workers send codes, the server owns the sentences. Style: plain, no blame; first what is wrong, then
+what to do. A test checks that `SENTENCES` has every `contract.Reason`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Spans of time and places in line, as one says them."""
+"""Time spans and queue positions in words."""
 
 from __future__ import annotations
 

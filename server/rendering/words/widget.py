@@ -1,6 +1,6 @@
-"""What a shopper reads where something is wrong: first what, then what to do. No jargon, no blame.
+"""Sentences for shoppers when something is wrong: first what, then what to do. No jargon, no blame.
 
-Codes come from the page itself, from the server's refusals and from the worker's reasons.
+Codes come from the page itself, from the server's refusals and from workers' reasons.
 """
 
 from __future__ import annotations

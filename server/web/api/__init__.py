@@ -1,4 +1,4 @@
-"""The public API, `/v1`: one file per noun, put together here, and its OpenAPI description."""
+"""The public JSON API, `/v1`, one file per noun, and its OpenAPI description."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def register(app: APIFlask, settings: Settings) -> None:
 
 
 def refuse_what_is_not_json() -> None:
-    """APIFlask would read JSON out of any content type."""
+    """415 for bodies of another content type, which APIFlask would parse as JSON, too."""
     sent = request.path.startswith("/v1/") and request.method in ("POST", "PATCH")
     holds = request.content_length or "Transfer-Encoding" in request.headers
     if sent and holds and not request.is_json:

@@ -1,6 +1,6 @@
-"""POST /v1/sites/{pk}/boot: the embed trades publishable key and Origin for a boot token.
+"""POST /v1/sites/{pk}/boot: exchanges publishable key and Origin for a boot token.
 
-The key is in the path because a preflight has no body and CORS is per site.
+The key is in the path because CORS is per site and a preflight request has no body.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ OWN_PREFLIGHT: RouteOptions = {"provide_automatic_options": False}
 
 @blueprint.before_request
 def find_shop() -> None:
-    """Site and Origin before all else: what is refused later is told to the shop's page too."""
+    """Finds site and Origin before anything else, so that later refusals get CORS headers, too, and
+    the shop's page can read them."""
     pk = (request.view_args or {})["pk"]
     with current_services().read() as session:
         g.site, g.mode = find_site(session, pk)

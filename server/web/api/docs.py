@@ -1,5 +1,5 @@
-"""/openapi.json and /docs: the API described for programs and for people, with nothing loaded
-from outside."""
+"""/openapi.json and /docs: the OpenAPI description and a page rendered from it, which loads nothing
+from other servers."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def register(app: APIFlask, settings: Settings) -> None:
             "shopper": {"type": "http", "scheme": "bearer", "description": "A shopper token."},
             "secret": {"type": "http", "scheme": "bearer", "description": "A secret key."},
         },
-        # Every operation states one refusal of one shape instead, below.
+        # Instead, `_finish` gives every operation one `default` response for all refusals.
         AUTO_VALIDATION_ERROR_RESPONSE=False,
         AUTO_AUTH_ERROR_RESPONSE=False,
         AUTO_404_RESPONSE=False,
@@ -70,11 +70,11 @@ def register(app: APIFlask, settings: Settings) -> None:
     app.register_blueprint(blueprint)
 
 
-# --- the description for programs ----------------------------------------------------------------
+# --- /openapi.json -------------------------------------------------------------------------------
 
 
 def _finish(made: Any) -> Any:
-    """States for each operation who may call it, and the one shape of every refusal."""
+    """Completes the description: who may call each operation, and the response of a refusal."""
     spec: Spec = made
     spec["tags"] = [{"name": name, "description": words} for name, words in TAGS.items()]
     spec["paths"].pop("/v1/live", None)  # a socket is nothing that OpenAPI can describe
@@ -107,7 +107,7 @@ def _callers(method: str, path: str) -> tuple[str, ...]:
     return ()
 
 
-# --- the description for people ------------------------------------------------------------------
+# --- /docs ---------------------------------------------------------------------------------------
 
 
 @blueprint.get("")
@@ -138,7 +138,7 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """An operation, as its template shows it. `example`: of a body."""
+    """An operation for the template of /docs. `example`: of the request body."""
 
     method: str
     path: str
@@ -153,7 +153,7 @@ class Told:
 
 
 def _groups(spec: Spec) -> dict[str, list[Told]]:
-    """Operations by tag, in the order in which a shopper meets them."""
+    """Operations by tag, in the order of TAGS."""
     groups: dict[str, list[Told]] = {name: [] for name in TAGS}
     for method, path, operation in _walk(spec):
         groups[operation["tags"][0]].append(_told(spec, method, path, operation))
@@ -178,7 +178,7 @@ def _told(spec: Spec, method: str, path: str, operation: Operation) -> Told:
         example=next(iter(body.get("examples", [])), None),
         status=status,
         answer=[
-            replace(field, required=False)  # an answer has all of them, always
+            replace(field, required=False)  # answers always have all fields: do not mark them
             for field in _fields(spec, _schema(spec, operation["responses"][status]))
         ],
     )

@@ -1,4 +1,4 @@
-"""GET /v1/files/{key}: 302 to a presigned download."""
+"""GET /v1/files/{key}: redirects to a presigned download."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""POST /v1/live-tickets: what the first frame of a live socket shows."""
+"""POST /v1/live-tickets: a connection token for the live socket, sent in its first frame."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The parts of an OpenAPI description that `docs` reads and adds to, as they are in JSON."""
+"""Types of the parts of an OpenAPI description that `docs` reads and writes."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Content(TypedDict, total=False):
 
 
 class Holder(TypedDict, total=False):
-    """A body, or an answer: by media type."""
+    """A request body or a response, by media type."""
 
     description: str
     content: dict[str, Content]

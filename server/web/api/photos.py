@@ -1,4 +1,4 @@
-"""/v1/photos: hand over an uploaded photo, see what the check says, choose a person, delete."""
+"""/v1/photos: create a photo from an upload, read its check, choose a person, delete."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
-"""An operation of the API as one line of a table: where, who may call it, what it takes and gives.
+"""API operations as table rows: route, allowed callers, schemas of body, query and answer.
 
-Puts the decorators on in the one order that works: who calls is asked before limits, limits before
-the body is read.
+Applies the decorators in the one order that works: authenticate, then rate limits, then the body.
 """
 
 from __future__ import annotations
@@ -24,23 +23,28 @@ SHOPPER_OR_SECRET: tuple[CallerKind, ...] = ("shopper", "secret")
 
 
 class Doc(TypedDict, total=False):
-    """What APIFlask may be told of an operation."""
+    """Keywords for APIFlask's `doc`."""
 
     hide: bool
     responses: dict[int, str]
 
 
 class RouteOptions(TypedDict, total=False):
-    """What Flask may be told of a route."""
+    """Keywords for Flask's `add_url_rule`."""
 
     provide_automatic_options: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """`route`: method and path. `takes`, `query`, `gives`: the schemas of body, query and answer;
-    `gives` None: an answer without body. `limit`: beside the caller's own, which `limited` turns
-    off. `doc`: what the description says instead of an answer. `options`: Flask's own."""
+    """One operation.
+
+    route: method and path, such as `GET /photos/<photo_id>`.
+    takes, query, gives: schemas of body, query and answer; `gives` None: an answer without body.
+    limit: a further rate limit. limited: whether the caller's general one applies.
+    doc: OpenAPI texts in place of `gives`.
+    options: keywords for Flask's route.
+    """
 
     route: str
     view: View
@@ -56,7 +60,7 @@ class Rule:
 
 
 def add(blueprint: APIBlueprint, rules: Iterable[Rule]) -> APIBlueprint:
-    """The blueprint with these operations."""
+    """Adds the operations to the blueprint, and returns it."""
     for rule in rules:
         method, _, path = rule.route.partition(" ")
         view = _decorated(blueprint, rule)
@@ -65,6 +69,7 @@ def add(blueprint: APIBlueprint, rules: Iterable[Rule]) -> APIBlueprint:
 
 
 def _decorated(blueprint: APIBlueprint, rule: Rule) -> View:
+    # Applied from the inside out: what is added last runs first.
     view = rule.view
     if rule.doc is not None:
         view = blueprint.doc(**rule.doc)(view)

@@ -1,6 +1,7 @@
-"""POST /v1/shopper-tokens: boot token, bearer or resume cookie -> shopper token; DELETE: forget me.
+"""POST /v1/shopper-tokens: exchanges boot token, bearer token or resume cookie for a shopper token.
+DELETE /v1/shoppers/me: erases the shopper.
 
-The only door that reads a cookie, and so the only one that asks for the server's own Origin.
+The POST is the API's only operation that a cookie authenticates, so it checks the Origin (CSRF).
 """
 
 from __future__ import annotations
@@ -62,6 +63,7 @@ def _shopper(services: Services, boot_token: str | None) -> tuple[Shopper, bool]
 
 
 def _booted(services: Services, boot: auth.Boot) -> tuple[Shopper, bool]:
+    # A cookie of another site or mode is ignored: shoppers are never shared between sites.
     known = _resumed(services)
     if known is not None and (known.site_id, known.mode) == (boot.site_id, boot.mode):
         return known, True

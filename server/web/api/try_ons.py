@@ -1,4 +1,4 @@
-"""/v1/try-ons: ask for a picture, follow it, take it back, delete it."""
+"""/v1/try-ons: create, list, read, rate, cancel, delete."""
 
 from __future__ import annotations
 

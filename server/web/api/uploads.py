@@ -1,4 +1,4 @@
-"""POST /v1/uploads: a signed address for exactly one file."""
+"""POST /v1/uploads: a presigned URL for exactly one file."""
 
 from __future__ import annotations
 

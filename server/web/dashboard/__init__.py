@@ -1,4 +1,4 @@
-"""The merchant's dashboard: one file per noun, put together here. Pages only; the acts decide."""
+"""The merchant's dashboard, HTML pages with htmx, one file per noun. Rules are in the domain."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ GET, POST = ["GET"], ["POST"]
 
 
 def register(app: Flask, settings: Settings) -> None:
-    """Adds every page below /dashboard to the app."""
+    """Adds all pages below /dashboard to the app."""
     login.init_app(app, is_https=settings.is_https)
     frame.init_app(app)
     app.register_blueprint(_blueprint())

@@ -1,6 +1,6 @@
-"""A person's own account: the password, and in which browsers they are logged in.
+"""A user's own account: change the password, see and end login sessions.
 
-Everybody reaches their own sessions alone, whatever their role.
+Nobody reaches another user's sessions, whatever their role.
 """
 
 from __future__ import annotations
@@ -66,7 +66,8 @@ def end_others(caller: Caller) -> ResponseReturnValue:
 @allow("user")
 @login.limited_by_address
 def change_password(caller: Caller) -> ResponseReturnValue:
-    """Ends every session, and begins this browser's anew: a copy of its old cookie ends too."""
+    """Ends every session and starts a new one for this browser, so that a stolen copy of its old
+    cookie is of no use either."""
     me, new = login.person(), request.form.get("new", "")
     if new != request.form.get("again", ""):
         return _page({"again": said.passwords_differ()}), 422

@@ -1,11 +1,11 @@
-"""A browser in a few words that its owner knows it by, out of its User-Agent. Pure.
+"""Names a browser from its User-Agent, for the list of sessions. Pure.
 
-The words are ours alone: nothing of what was sent is ever shown.
+Returns words of ours only: the header is untrusted and never shown.
 """
 
 from __future__ import annotations
 
-# The first that is found counts: nearly all of them claim to be Safari as well.
+# In this order: nearly every browser claims to be Safari as well, so Safari comes last.
 BROWSERS = (
     (("Edg/", "EdgA/", "EdgiOS/"), "Edge"),
     (("OPR/", "OPT/"), "Opera"),
@@ -26,7 +26,7 @@ SYSTEMS = (
 
 
 def in_words(user_agent: str) -> str:
-    """`Firefox on Windows`, `Safari on iPhone`, or as much of it as one can tell."""
+    """`Firefox on Windows`, `Safari on iPhone`; unknown parts are left out or said generally."""
     browser = _first(BROWSERS, user_agent) or "Another browser"
     system = _first(SYSTEMS, user_agent)
     return f"{browser} on {system}" if system else browser

@@ -1,6 +1,6 @@
-"""What surrounds every page of the dashboard: the login before it, its policy, its problems.
+"""Shared by all pages of the dashboard: login check, CSRF, content-security policy, error pages.
 
-Knows no noun.
+Must not know a noun.
 """
 
 from __future__ import annotations
@@ -28,12 +28,13 @@ csrf = CSRFProtect()
 
 
 def init_app(app: Flask) -> None:
-    # The API's callers have no session, so the check is asked for here and is no default.
+    # Off by default, because the API's callers have no session; `guard` checks on these pages.
     app.config.update(WTF_CSRF_CHECK_DEFAULT=False, WTF_CSRF_TIME_LIMIT=None)
     csrf.init_app(app)
 
 
 def surround(blueprint: Blueprint) -> None:
+    """Registers this module's hooks and error handlers on the dashboard's blueprint."""
     blueprint.before_request(guard)
     blueprint.after_request(policy)
     blueprint.context_processor(words)
@@ -45,17 +46,18 @@ def surround(blueprint: Blueprint) -> None:
 
 
 def guard() -> ResponseReturnValue | None:
-    """Nobody gets past without a login, and no change without this session's CSRF token."""
+    """Before each request: redirects to the login if needed, and checks the CSRF token of every
+    request that changes something."""
     if request.endpoint == "dashboard.static":
         return None
     if request.endpoint not in OPEN_ENDPOINTS and not current_user.is_authenticated:
         return login.to_login()
-    csrf.protect()
+    csrf.protect()  # looks at POST, PUT, PATCH and DELETE only
     return None
 
 
 def policy(response: Response) -> Response:
-    """The page may load its own files and the store's pictures, and stand in no frame."""
+    """Sets the content-security policy: own files, the store's pictures, never in a frame."""
     settings = current_services().settings
     store = settings.store_origin or ""
     response.headers["Content-Security-Policy"] = csp.policy(
@@ -75,7 +77,7 @@ def policy(response: Response) -> Response:
 
 
 def words() -> dict[str, object]:
-    """What the templates may say on every page."""
+    """Variables of every template."""
     return {
         "user": g.get("_login_user"),
         "categories": said.categories(),
@@ -93,7 +95,7 @@ def live_attributes() -> Markup:
 
 
 def problem(error: Problem) -> ResponseReturnValue:
-    """A refusal that no form could show beside a field."""
+    """The error page of a refusal that no form shows beside a field; JSON for scripts."""
     if request.is_json or "application/json" in request.headers.get("Accept", ""):
         return problems.answer(error)
     return _page(said.refused(error)), error.status, error.headers
@@ -105,7 +107,7 @@ def away(_error: RedisError) -> ResponseReturnValue:
 
 def http_problem(error: HTTPException) -> ResponseReturnValue:
     if error.code is None or error.code < 400:
-        return error.get_response()  # a redirect, no refusal
+        return error.get_response()  # werkzeug raises redirects, too
     return _page(said.failed(error.code)), error.code
 
 

@@ -1,4 +1,4 @@
-"""Garments: the list, adding several at once, and one garment's own page."""
+"""Pages of garments: the list, adding several at once, and one garment."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def _page(
 
 @allow("user")
 def add_garment(caller: Caller) -> str:
-    """`replaces`: a rejected garment that gets another picture."""
+    """The page to add garments. Query `replaces`: a rejected garment that gets another picture."""
     settings = current_services().settings
     replaced = _rejected(caller, request.args.get("replaces", ""))
     named = replaced.site_id if replaced else request.args.get("site")
@@ -123,7 +123,7 @@ def _told(replaced: Garment | None) -> dict[str, str]:
 
 @allow("user")
 def create_garment(caller: Caller) -> ResponseReturnValue:
-    """Answers htmx with the row, or with the form again and the errors beside their fields."""
+    """Answers htmx with the new row, or with the form again and errors beside its fields (422)."""
     caller = scope.at(caller, request.form.get("site_id", ""))
     try:
         row = _create(caller, NewGarmentForm.model_validate(request.form.to_dict()))
@@ -150,10 +150,10 @@ def _draft_again(errors: dict[str, str]) -> str:
 
 
 def _errors(error: ValidationError | Problem) -> dict[str, str]:
-    """A sentence for each refused field.
+    """A sentence for each refused field, by its name.
 
     Raises:
-        Problem: the one given, where no field is to blame.
+        Problem: `error` itself, if it is about no field.
     """
     if isinstance(error, ValidationError):
         names = [str(item["loc"][0]) for item in error.errors()]

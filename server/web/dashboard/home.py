@@ -1,4 +1,4 @@
-"""The first page: what to do first, how the day went, which engine draws."""
+"""The dashboard's first page: setup steps, the last 24 hours in numbers, the engine's state."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LATEST = 5
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing to do before shoppers can use the fitting room."""
+    """One setup step before shoppers can use the fitting room."""
 
     words: StepWords
     url: str

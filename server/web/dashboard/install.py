@@ -1,4 +1,4 @@
-"""What makes a shop's page show the button: snippet, publishable keys, origins, secret keys."""
+"""The installation page of a site: snippet, publishable keys, allowed origins, secret keys."""
 
 from __future__ import annotations
 
@@ -64,7 +64,11 @@ def _back(site_id: str, anchor: str) -> ResponseReturnValue:
 
 
 def origin_of(pasted: str) -> str:
-    """The origin of what a merchant pastes: the address of any page of her shop, or its host."""
+    """The origin of a pasted text: the address of any page of the shop, or its host. Unchecked.
+
+    Raises:
+        ValueError: it is no URL.
+    """
     pasted = pasted.strip()
     parts = urlsplit(pasted if "://" in pasted else f"https://{pasted}")
     return f"{parts.scheme}://{parts.netloc}".lower()
@@ -104,8 +108,8 @@ def remove_origin(site_id: str, caller: Caller) -> ResponseReturnValue:
 
 @allow("user", role="owner")
 def create_secret_key(site_id: str, caller: Caller) -> ResponseReturnValue:
-    """Answers with the page itself and no redirect: the clear text is shown in this one answer
-    and kept nowhere."""
+    """Answers with the page instead of a redirect, because the key's clear text is shown in this
+    one answer and stored nowhere."""
     services = current_services()
     mode: Literal["live", "test"] = "test" if request.form.get("mode") == "test" else "live"
     made = acts.create_secret_key(services, caller, site_id, mode)

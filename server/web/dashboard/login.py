@@ -1,6 +1,6 @@
-"""Log in, log out, and who the person at the browser is. Knows no noun of the shop.
+"""Login, logout, and the current user, by Flask-Login. Must not know the shop's nouns.
 
-The cookie holds the token of a session that lives on the server: a copy of it is worth nothing once
+The cookie holds the token of a server-side session, so that a copy of the cookie is worthless once
 that session has ended (server/domain/dashboard_sessions.py).
 """
 
@@ -23,14 +23,14 @@ from server.models import DashboardSession, User, now
 from server.rendering.words import dashboard as said
 from server.web.dashboard import browsers
 
-# Guessing is slowed by address, and by name from wherever it comes.
+# Rate limits against guessing passwords: per address, and per account from all addresses.
 TRIES_FROM = "30 per minute"
 TRIES_FOR = "10 per minute"
 
 
 class SessionLogin(LoginManager):  # type: ignore[misc]
-    """Remembers nobody beyond her session. Flask-Login would look for its own cookie at every
-    answer of every door, and so make public files vary by cookie."""
+    """Turns off Flask-Login's "remember me" cookie: it would be read on every response of every
+    view, which would make public files vary by cookie."""
 
     def _update_remember_cookie(self, response: Response) -> Response:
         return response
@@ -41,7 +41,7 @@ login_manager = SessionLogin()
 
 @dataclass(frozen=True)
 class Person(UserMixin):  # type: ignore[misc]
-    """Somebody logged in, as the pages need her; detached from the database."""
+    """The logged-in user of a request, with her session; detached from the database."""
 
     id: str
     email: str
@@ -62,7 +62,7 @@ class Person(UserMixin):  # type: ignore[misc]
         return self.role == "owner"
 
     def get_id(self) -> str:
-        """What the cookie remembers."""
+        """What Flask-Login stores in the cookie: the session's token, not the user's id."""
         return self.token
 
 
@@ -82,7 +82,7 @@ def _tried_from() -> str:
 
 
 def _tried_name() -> str:
-    """Whose password is tried: hers who is logged in, or that of the name in the form."""
+    """The account whose password is tried: the logged-in user's, or the one named in the form."""
     if current_user.is_authenticated:
         return f"name:{person().email}"
     return "name:" + request.form.get("email", "").strip().lower()
@@ -96,7 +96,7 @@ limited_by_address = limits.limiter.shared_limit(
 @allow("anyone")
 @limited_by_address
 def log_in() -> ResponseReturnValue:
-    """The form, and its answer."""
+    """Shows the login form (GET) or logs in (POST)."""
     if current_user.is_authenticated:
         return redirect(next_page(request.args.get("next")))
     if request.method == "GET":
@@ -110,14 +110,15 @@ def log_in() -> ResponseReturnValue:
 
 @limits.limiter.shared_limit(TRIES_FOR, scope="passwords", key_func=_tried_name)
 def check_password(email: str, password: str) -> User | None:
-    """The user of this e-mail, if it is theirs. Each call counts as a try."""
+    """The user of this e-mail if the password is right, else None. Each call counts against
+    TRIES_FOR."""
     user = users.find(current_services(), email)
     right = credentials.verify(password[:1024], user.password_hash if user else None)
     return user if right else None
 
 
 def begin(user: User) -> bool:
-    """Logs this browser in; False where the password that was checked is no longer the user's."""
+    """Logs this browser in; False if the password has changed since it was checked."""
     token = dashboard_sessions.begin(
         current_services(),
         user.id,
@@ -127,7 +128,7 @@ def begin(user: User) -> bool:
     found = load(token) if token is not None else None
     if found is None:
         return False
-    session.clear()  # whatever somebody planted before is not carried into the login
+    session.clear()  # against session fixation: keep nothing from before the login
     session.permanent = True
     login_user(found)
     return True
@@ -136,7 +137,7 @@ def begin(user: User) -> bool:
 @allow("anyone")
 def log_out() -> ResponseReturnValue:
     if current_user.is_authenticated:
-        me = person()  # where something else ended it a moment ago, that is as good
+        me = person()  # if another request has ended it already, `end` does nothing
         dashboard_sessions.end(current_services(), me.id, me.session_id)
     logout_user()
     session.clear()
@@ -148,7 +149,8 @@ def page(**words: str | said.Notice | None) -> str:
 
 
 def next_page(wanted: str | None) -> str:
-    """A page of this dashboard, whatever the address bar asked for."""
+    """Where to go after the login: `wanted` if it is a page of this dashboard, else the first one.
+    Prevents open redirects."""
     home = url_for("dashboard.home")
     parts = urlsplit(wanted or "")
     if parts.scheme or parts.netloc or "\\" in parts.path or not parts.path.startswith(home):
@@ -157,7 +159,8 @@ def next_page(wanted: str | None) -> str:
 
 
 def to_login() -> ResponseReturnValue:
-    """Sends a page to the login and back; says 401 to what is no page."""
+    """Redirects a page to the login (and back to it, for a GET); answers htmx and JSON requests
+    with 401."""
     login_url = url_for("dashboard.log_in", next=request.full_path.rstrip("?"))
     if request.is_json or "application/json" in request.headers.get("Accept", ""):
         raise Problem(Code.NOT_AUTHENTICATED)
@@ -177,5 +180,5 @@ def init_app(app: Flask, *, is_https: bool) -> None:
         SESSION_COOKIE_SECURE=is_https,
         PERMANENT_SESSION_LIFETIME=dashboard_sessions.IDLE,
     )
-    # Its context processor would ask the database again for a page that says the database is away.
+    # Its context processor would query the database, even for the page that says it is away.
     login_manager.init_app(app, add_context_processor=False)

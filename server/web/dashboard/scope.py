@@ -1,4 +1,4 @@
-"""Which of the merchant's sites a page is about. A foreign site is as unknown as none."""
+"""Selects the site that a page is about; another merchant's site is 404, like an unknown one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from server.models import Site
 
 
 def at(caller: Caller, site_id: str) -> Caller:
-    """The dashboard's caller, bound to one of her sites.
+    """The caller, bound to this site of her merchant.
 
     Raises:
         Problem: not_found.
@@ -22,7 +22,7 @@ def at(caller: Caller, site_id: str) -> Caller:
 
 
 def choose(caller: Caller, site_id: str | None) -> tuple[Sequence[Site], Site]:
-    """All her sites, and the one that the address names or the first.
+    """All sites of the merchant, and the one with `site_id`; None chooses the first.
 
     Raises:
         Problem: not_found.

@@ -1,4 +1,4 @@
-"""The ticket that a page of the dashboard opens its live socket with."""
+"""Makes the ticket with which a page of the dashboard opens its live socket."""
 
 from __future__ import annotations
 

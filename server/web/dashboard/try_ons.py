@@ -1,4 +1,4 @@
-"""The list of try-ons, newest first, moving while it is looked at."""
+"""The page that lists try-ons, newest first; the live socket keeps it up to date."""
 
 from __future__ import annotations
 

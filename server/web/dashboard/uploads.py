@@ -1,4 +1,4 @@
-"""Announces a garment's picture: the browser sends it to the store itself, never through here."""
+"""Announces a garment's picture; the browser then PUTs it to the store, not through the server."""
 
 from __future__ import annotations
 

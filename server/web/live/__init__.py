@@ -1,7 +1,7 @@
-"""The live socket, `WS /v1/live`: the door.
+"""The live WebSocket, `WS /v1/live`: handshake, close codes, and the sending loop of each socket.
 
-Owns the handshake, the close codes and the sending. What is sent: messages.py; to whom: hub.py;
-when: feed.py; over what: websocket.py.
+Messages are rendered in messages.py, routed in hub.py, triggered in feed.py; websocket.py is the
+transport, seats.py limits sockets per caller.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ log = logging.getLogger(__name__)
 EXTENSION = "proteus_live"
 PATH = "/v1/live"
 
-HELLO_S = 5.0
-IDLE_S = 30.0  # a handler looks up this often even if nothing wakes it
+HELLO_S = 5.0  # how long a client has for its first frame
+IDLE_S = 30.0  # a handler checks its socket at least this often, even if nothing wakes it
 
 BAD_FRAME, BAD_TICKET, BAD_ORIGIN, TOO_MANY = 4400, 4401, 4403, 4429
 FAILED, COME_AGAIN = 1011, 1012  # after these htmx's ws extension reconnects
@@ -48,7 +48,7 @@ CALLERS = ("shopper", "secret", "user")
 
 
 class ClosingError(Exception):
-    """Ends a socket with a code that says what the client should do."""
+    """Closes the socket with this close code, which tells the client what to do."""
 
     def __init__(self, code: int, reason: str):
         super().__init__(f"{code} {reason}")
@@ -58,7 +58,7 @@ class ClosingError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """What the sockets of one app share."""
+    """What all sockets of one process share; created with the app."""
 
     hub: Hub
     feed: Feed
@@ -67,12 +67,12 @@ class Live:
     @classmethod
     def over(cls, services: Services, app: Flask) -> Self:
         hub = Hub(services.settings.max_sockets)
-        # A client of its own: its one connection is held for ever.
+        # A Redis client of its own: the subscription keeps its connection for good.
         feed = Feed(services, hub, jobs.connect(services.settings.redis_url), app.app_context)
         return cls(hub, feed, Seats(services.redis))
 
     def watch(self, is_ending: Callable[[], bool]) -> None:
-        """The server's process says how to find out that it ends (gunicorn: `not worker.alive`)."""
+        """`is_ending`: whether this process is shutting down (gunicorn: `not worker.alive`)."""
         self.feed.watch(is_ending)
 
 
@@ -82,7 +82,7 @@ def register(app: Flask, _settings: Settings) -> None:
 
 
 def live(ws: WebSocket) -> None:
-    """One socket, from its handshake to its end. Its slot is free again when this returns."""
+    """Handler of one socket, from its handshake to its close. Its slot is free again on return."""
     shared: Live = current_app.extensions[EXTENSION]
     entered = shared.hub.enter()
     try:
@@ -96,7 +96,7 @@ def live(ws: WebSocket) -> None:
         ws.close(COME_AGAIN, "temporarily unavailable")
     except ConnectionClosed:
         pass
-    except Exception:  # the socket's edge: its page shall come again
+    except Exception:  # the socket's edge: with 1011 its page reconnects
         log.exception("a live socket fails")
         ws.close(FAILED, "internal error")
     finally:
@@ -104,11 +104,12 @@ def live(ws: WebSocket) -> None:
             shared.hub.exit()
 
 
-live.callers = CALLERS  # type: ignore[attr-defined]  # as `auth.allow` leaves them on a view
+live.callers = CALLERS  # type: ignore[attr-defined]  # as `auth.allow` sets them on a view
 
 
 def _attend(ws: WebSocket, shared: Live) -> None:
-    """Of an address from the handshake on: one that says nothing is open as well."""
+    """Authenticates and serves one socket. It counts against its address from the handshake on, so
+    that sockets that never say hello are limited, too."""
     services, seats = current_services(), shared.seats
     seats.start()
     with _seated(seats, f"at:{auth.address_mark(services)}", services.settings.sockets_per_address):
@@ -120,6 +121,7 @@ def _attend(ws: WebSocket, shared: Live) -> None:
 
 @contextmanager
 def _seated(seats: Seats, caller: str, most: int) -> Iterator[None]:
+    """Holds one of `most` seats; closes the socket with 4429 if all are taken."""
     seat = seats.take(caller, most)
     if seat is None:
         raise ClosingError(TOO_MANY, "too many open sockets, close one or try again later")
@@ -130,13 +132,14 @@ def _seated(seats: Seats, caller: str, most: int) -> Iterator[None]:
 
 
 def _seat_of(seats: Seats, caller: Caller, most: int) -> AbstractContextManager[None]:
-    """People of the dashboard and backends are counted by address alone."""
+    """A seat per shopper. Dashboard users and backends are limited by address only."""
     if caller.shopper_id is None:
         return nullcontext()
     return _seated(seats, f"of:{caller.shopper_id}", most)
 
 
 def _tell(ws: WebSocket, shared: Live, outbox: Outbox, caller: Caller) -> None:
+    # Join before the state is read, so that no change in between is lost; versions drop repeats.
     shared.hub.join(outbox)
     shared.feed.start()
     try:
@@ -147,14 +150,16 @@ def _tell(ws: WebSocket, shared: Live, outbox: Outbox, caller: Caller) -> None:
 
 
 def _send_until_closed(ws: WebSocket, outbox: Outbox, hub: Hub, caller: Caller) -> None:
-    """Waits on the socket, whose end wakes it too: a dead socket leaves its slot.
+    """The sending loop: waits for messages or the socket's end, sends, and checks that the caller
+    may still listen.
 
-    After a while it must come again with a new ticket: who was let in may since have lost her key.
+    After PROTEUS_SOCKET_LIFE_S the client must reconnect with a new ticket, because its key or
+    token may have been revoked since.
     """
     settings = current_services().settings
     until, said = time.monotonic() + settings.socket_life_s, Window()
     while ws.connected and not hub.closing and time.monotonic() < until:
-        ws.forget_wakes()
+        ws.forget_wakes()  # before the outbox is read, or a wake in between would be lost
         _refuse_logged_out(caller)
         for message in outbox.take():
             ws.send(message)
@@ -168,34 +173,37 @@ def _send_until_closed(ws: WebSocket, outbox: Outbox, hub: Hub, caller: Caller) 
 
 
 def _refuse_logged_out(caller: Caller) -> None:
-    """Before each word to a page of the dashboard: its session may have ended a moment ago."""
+    """Closes a dashboard socket whose login session has ended. Called before each sending."""
     if caller.session_id is None:
         return
     try:
         is_open = dashboard_sessions.is_open(current_services(), caller.session_id, now())
     except Unavailable:
-        return  # nobody can log out meanwhile, and there is nothing new to tell
+        return  # without the database nobody can log out, and no row changes either
     if not is_open:
         raise ClosingError(COME_AGAIN, "come again with a new ticket")
 
 
 def _pass_over(ws: WebSocket, said: Window, most: int) -> None:
-    """After its hello a client has nothing to say."""
+    """Drops what a client sends after its hello, where the protocol has nothing for it; closes with
+    4429 above `most` messages in a window."""
     if said.count(ws.drop_unread(), time.monotonic()) > most:
         raise ClosingError(TOO_MANY, "too many messages")
 
 
-# --- who is there --------------------------------------------------------------------------------
+# --- handshake -----------------------------------------------------------------------------------
 
 
 def _refuse_foreign_pages() -> None:
-    """A browser always says its Origin, and only our own pages hold tickets."""
+    """Cross-site WebSocket hijacking: browsers always send Origin, and only our own pages may have
+    a ticket. Without an Origin it is no browser."""
     origin = request.headers.get("Origin")
     if origin is not None and origin != current_services().settings.server_url:
         raise ClosingError(BAD_ORIGIN, "origin not allowed")
 
 
 def _hello(ws: WebSocket, hub: Hub) -> tuple[Caller, Voice]:
+    """Reads the hello, redeems its ticket, and checks that the format fits the caller."""
     ticket, wanted = _parse_hello(_first_frame(ws, hub))
     caller = auth.redeem_live_ticket(current_services(), ticket)
     if caller is None or caller.kind == "embed":

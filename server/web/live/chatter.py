@@ -1,7 +1,7 @@
-"""What an open socket still says after its hello, though it has nothing to say: counted, slowed.
+"""Limits on what clients send after their hello: a sliding window counts, and reads are throttled.
 
-Knows no socket and no caller. What is not read costs little: whoever sends faster than he is read
-fills a small buffer here, and then his own network's.
+Must not know sockets and callers. Unread data is cheap: a client that sends faster than we read
+fills a small kernel buffer here, and then its own (TCP back-pressure).
 """
 
 from __future__ import annotations
@@ -10,18 +10,18 @@ import time
 from collections import deque
 
 WINDOW_S = 10.0
-READS = 50  # in a window at full speed; pings are read, too
-REST_S = 1.0
+READS = 50  # per window without throttling; pings and pongs count, too
+REST_S = 1.0  # pause before each further read
 
 
 class Window:
-    """How many things happened within the last `WINDOW_S`."""
+    """Sliding window counter over the last `WINDOW_S`. Not thread-safe."""
 
     def __init__(self) -> None:
         self._when: deque[float] = deque()
 
     def count(self, things: int, now: float) -> int:
-        """Adds some; how many there were in the window, with them."""
+        """Adds `things` at `now` (monotonic seconds); returns the count in the window."""
         self._when.extend([now] * things)
         while self._when and self._when[0] <= now - WINDOW_S:
             self._when.popleft()
@@ -29,7 +29,7 @@ class Window:
 
 
 class Pace:
-    """Slows who is read too often."""
+    """Throttles the reads of one socket, once there are more than READS in a window."""
 
     def __init__(self) -> None:
         self._reads = Window()

@@ -1,7 +1,7 @@
-"""From Redis to the outboxes: one listener and one teller for each server process.
+"""Fan-out of row changes: from nudges in Redis to the outboxes of this process's sockets.
 
-The listener hears nudges; the teller reads each row once, whatever the number of nudges and of
-sockets, and offers it. Knows no WebSocket.
+Two threads per process: `listen` collects nudges, `tell` reads each changed row once, whatever the
+number of nudges and sockets, and offers it to the hub. Must not know WebSockets.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ SHOPPERS_AT_ONCE = 200
 
 
 class Feed:
-    """Keeps every open socket of this process as true as the rows are."""
+    """Sends changed rows to the open sockets of one process. `_lock` guards what the listening
+    thread hands to the telling one (`_nudged`, `_restate`)."""
 
     def __init__(
         self,
@@ -45,25 +46,28 @@ class Feed:
         redis: Redis,
         surround: Callable[[], AbstractContextManager[object]] = nullcontext,
     ):
-        """`surround`: what its threads run in, the app's context: sentences ask for settings."""
+        """`redis`: a client for the subscription alone. `surround`: context manager that the
+        threads run in, the app's context, which rendering needs for settings."""
         self._services = services
         self._surround = surround
         self._hub = hub
         self._listener = Listener(redis)
         self._speaker = Speaker(services.store)
         self._lock = threading.Lock()
-        self._nudged: dict[str, Nudge] = {}
-        self._restate = False
+        self._nudged: dict[str, Nudge] = {}  # the newest nudge of each row
+        self._restate = False  # nudges may have been lost: send every socket its whole state
         self._work = threading.Event()
         self._started = False
         self._is_ending: Callable[[], bool] = lambda: False
 
     def watch(self, is_ending: Callable[[], bool]) -> None:
-        """How to find out that this process is about to end; sockets are then closed with 1012."""
+        """`is_ending`: whether this process is shutting down; all sockets are then closed with
+        1012."""
         self._is_ending = is_ending
 
     def start(self) -> None:
-        """With the first socket, and so after the server has forked."""
+        """Starts the threads, once. Called with the first socket, because a thread started before
+        the server forks would not exist in its workers."""
         with self._lock:
             if self._started:
                 return
@@ -76,16 +80,17 @@ class Feed:
         with self._surround():
             forever(turn, Backoff(log, AWAY, says, REST_S, REST_S, "live feed", REST_S))
 
-    # --- hearing ---------------------------------------------------------------------------------
+    # --- listening thread ------------------------------------------------------------------------
 
     def listen(self) -> None:
-        """One turn of the listener. Raises RedisError while Redis is away."""
+        """One turn of the listening thread. Raises RedisError or OSError while Redis is away."""
         if self._is_ending() and not self._hub.closing:
             self._hub.close_all()
         self.hear(self._listener.listen(LISTEN_S))
 
     def hear(self, heard: Heard) -> None:
-        """Notes what was heard for the teller's next turn."""
+        """Queues what was received for the telling thread; the newest nudge of a row replaces older
+        ones."""
         if not heard.nudges and not heard.subscribed:
             return
         with self._lock:
@@ -96,13 +101,13 @@ class Feed:
                     self._nudged[nudge.id] = nudge
         self._work.set()
 
-    # --- telling ---------------------------------------------------------------------------------
+    # --- telling thread --------------------------------------------------------------------------
 
     def tell(self, wait_s: float | None = None) -> None:
-        """One turn of the teller. Raises Unavailable, and keeps its work, while the rows cannot
-        be read."""
+        """One turn of the telling thread. If a dependency is away it raises Unavailable (or another
+        of AWAY) and keeps its work for the next turn."""
         self._work.wait(wait_s)
-        self._work.clear()
+        self._work.clear()  # before the nudges are taken: what arrives from here on sets it again
         with self._lock:
             nudged, self._nudged = self._nudged, {}
             restate, self._restate = self._restate, False
@@ -115,28 +120,29 @@ class Feed:
             raise
 
     def tell_state(self, outbox: Outbox) -> None:
-        """The present state, for a socket that has just joined. Raises Unavailable."""
+        """Offers the present state to a socket that has just joined. Raises Unavailable."""
         with self._services.read() as session:
             rows = audiences.state(session, outbox.channel, datetime.now(UTC))
             for row_id, version, messages in self._speaker.state(session, rows, outbox.voice):
                 outbox.offer(row_id, version, messages)
-                _breathe()
+                _let_others_run()
 
     def _tell_nudged(self, nudged: dict[str, Nudge]) -> None:
-        heeded = {
+        # Rows that no socket of this process listens to are not even read.
+        listened = {
             row_id: (nudge, channels)
             for row_id, nudge in nudged.items()
             if self._hub.members(channels := _channels_of(nudge))
         }
-        if not heeded:
+        if not listened:
             return
         with self._services.read() as session:
-            found = audiences.by_id(session, heeded)
+            found = audiences.by_id(session, listened)
 
             def tell(row_id: str) -> None:
-                self._tell_one(session, found.get(row_id), *heeded[row_id])
+                self._tell_one(session, found.get(row_id), *listened[row_id])
 
-            for row_id, error in each_alone(heeded, tell, AWAY):
+            for row_id, error in each_alone(listened, tell, AWAY):
                 if error is not None:
                     log.error("cannot tell of %s", row_id, exc_info=error)
 
@@ -154,18 +160,20 @@ class Feed:
             self._tell_row(session, row, channels)
 
     def _tell_row(self, session: Session, row: Row, channels_if_gone: Iterable[str] = ()) -> None:
+        # A tombstone may have lost its shopper, so the nudge says whose it was.
         channels = list(channels_if_gone) if audiences.is_gone(row) else audiences.channels_for(row)
 
         def say(voice: Voice) -> list[str]:
             return list(self._speaker.say(session, row, voice))
 
         self._hub.offer(channels, row.id, row.version, say)
-        _breathe()
+        _let_others_run()
 
-    # --- after a silence -------------------------------------------------------------------------
+    # --- after lost nudges -----------------------------------------------------------------------
 
     def _tell_all(self) -> None:
-        """Nudges may have been lost: every open socket is told all that it has not heard."""
+        """Nudges may have been lost: offers the whole state to every socket, which takes only rows
+        newer than what it was sent."""
         channels = self._hub.channels()
         shoppers = [
             channel.removeprefix("shopper:")
@@ -186,7 +194,7 @@ class Feed:
         self._tell_what_vanished(channels)
 
     def _tell_what_vanished(self, channels: list[str]) -> None:
-        """Rows that a socket has heard of and that were deleted meanwhile."""
+        """Sends deletions of rows that a socket was sent before and that are gone now."""
         members = self._hub.members(channels)
         told = {row_id for outbox in members for row_id in outbox.versions()}
         known = {row_id for row_id in told if KINDS.of_id(row_id) is not None}
@@ -203,8 +211,9 @@ class Feed:
                         outbox.offer(row_id, version + 1, said)
 
 
-def _breathe() -> None:
-    """Rendering is work: under gevent the other greenlets have their turn after each row."""
+def _let_others_run() -> None:
+    """Yields to the other greenlets. Called after each row, because rendering is CPU work and
+    gevent does not pre-empt."""
     time.sleep(0)
 
 

@@ -1,7 +1,7 @@
-"""Which sockets are open in this process, and what still has to be sent to each.
+"""The open sockets of this process by channel (topic), and an outbox of unsent messages for each.
 
-Pure bookkeeping: no Flask, no Redis, no rows. A socket's handler takes from its own outbox; the
-feed offers to all outboxes of a channel at once.
+Must not know Flask, Redis or rows. The feed offers messages to all outboxes of a channel; each
+socket's handler takes from its own.
 """
 
 from __future__ import annotations
@@ -16,19 +16,23 @@ Format = Literal["html", "json"]
 Kind = Literal["shopper", "secret", "user"]
 Messages = Sequence[str]
 
-REMEMBERED = 5000  # ids per socket; a dashboard may stay open for weeks
+REMEMBERED = 5000  # row versions per socket; a dashboard may stay open for weeks
 
 
 @dataclass(frozen=True, slots=True)
 class Voice:
-    """How a socket wants to be spoken to. A row is rendered once for each voice that listens."""
+    """The representation that a socket receives: format and kind of caller. A row is rendered once
+    for each voice, not for each socket."""
 
     format: Format
     kind: Kind
 
 
 class Outbox:
-    """The newest unsent messages of each row, for one socket. Versions of a row never go back."""
+    """Queue of one socket: the newest unsent messages of each row. Versions of a row only go up.
+
+    The feed's thread offers, the socket's handler takes. `wake` must be callable from any thread.
+    """
 
     def __init__(self, channel: str, voice: Voice, wake: Callable[[], None]):
         self.channel = channel
@@ -39,12 +43,14 @@ class Outbox:
         self._newest: OrderedDict[str, int] = OrderedDict()
 
     def wants(self, row_id: str, version: int) -> bool:
+        """Whether this version of the row is newer than every one offered before."""
         return version > self._newest.get(row_id, 0)
 
     def offer(self, row_id: str, version: int, messages: Messages) -> None:
-        """Queues what is to be said of a row, unless this or a newer state of it was offered.
+        """Queues a row's messages, unless this or a newer version was offered before.
 
-        What waits unsent is replaced: of a burst only the latest state goes out.
+        They replace unsent ones of the row, so that of a burst only the last state is sent, and a
+        slow client costs one entry per row at most.
         """
         with self._lock:
             if not self.wants(row_id, version):
@@ -57,13 +63,13 @@ class Outbox:
         self._wake()
 
     def take(self) -> list[str]:
-        """All that waits, oldest row first."""
+        """Removes and returns all unsent messages, in the order in which their rows were queued."""
         with self._lock:
             waiting, self._waiting = self._waiting, {}
         return [message for messages in waiting.values() for message in messages]
 
     def versions(self) -> dict[str, int]:
-        """What this socket has been told, by row."""
+        """The newest version offered to this socket, by row."""
         with self._lock:
             return dict(self._newest)
 
@@ -72,7 +78,10 @@ class Outbox:
 
 
 class Hub:
-    """All sockets of one process, found by channel: `shopper:…`, `site:…`, `merchant:…`."""
+    """All sockets of one process by channel: `shopper:…`, `site:…`, `merchant:…`. Thread-safe.
+
+    `most_sockets`: how many may be open at once. `closing`: the process is shutting down.
+    """
 
     def __init__(self, most_sockets: int):
         self._most = most_sockets
@@ -85,7 +94,7 @@ class Hub:
         return self._open
 
     def enter(self) -> bool:
-        """Takes a slot, from the handshake on; False when all are taken."""
+        """Counts a socket from its handshake on; False if `most_sockets` are open."""
         with self._lock:
             if self._open >= self._most:
                 return False
@@ -119,8 +128,8 @@ class Hub:
     def offer(
         self, channels: Iterable[str], row_id: str, version: int, say: Callable[[Voice], Messages]
     ) -> None:
-        """Offers one row's state to every socket of the channels; renders once for each voice, and
-        not at all where all have heard of it."""
+        """Offers one version of a row to every socket of the channels. Calls `say` (rendering) once
+        for each voice, and not at all if every socket has that version."""
         said: dict[Voice, Messages] = {}
         for outbox in self.members(channels):
             if outbox.wants(row_id, version):
@@ -129,7 +138,7 @@ class Hub:
                 outbox.offer(row_id, version, said[outbox.voice])
 
     def close_all(self) -> None:
-        """Wakes every handler so that it says 1012 and leaves; new ones are sent away alike."""
+        """Makes every handler close its socket with 1012; new sockets are closed likewise."""
         self.closing = True
         for outbox in self.members(self.channels()):
             outbox.wake()

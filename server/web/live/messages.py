@@ -1,7 +1,7 @@
-"""What is said of a row: HTML fragments to a shopper's or merchant's page, JSON events to others.
+"""Renders rows as live messages: HTML fragments for pages, JSON events for everyone else.
 
-Knows the registry of nouns and no noun; no socket and no Redis. The row is all there is: an event's
-type is the row's present status.
+Reads the registry of nouns; must not know a noun, sockets or Redis. There is no history of events:
+a message shows the row's present state, and a JSON event's type is its present status.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from server.models import now
 from server.rendering import dashboard_fragments, fragments
 from server.web.live.hub import Messages, Voice
 
-TOGETHER = "together"  # beside row ids, and the id of no noun: what is said once of many rows
+# Key, in place of a row's id, of a message about many rows; no id of a noun begins like this.
+TOGETHER = "together"
 PAGE_OF_MERCHANT = Voice("html", "user")
 
 
 class Speaker:
-    """Renders; needs the store only to sign addresses."""
+    """Renders messages. Stateless; needs the store only to presign URLs."""
 
     def __init__(self, store: Store):
         self._store = store
 
     def say(self, session: Session, row: Row, voice: Voice) -> Messages:
-        """What a row's present state sounds like in this voice; nothing where it is no concern
-        of the listener."""
+        """The messages for a row's present state in this voice; none if the caller may see none."""
         if is_gone(row) and voice != PAGE_OF_MERCHANT:  # a merchant's lists keep tombstones
             return self.gone(row.id, row.version, voice)
         if voice.format == "json":
@@ -40,7 +40,7 @@ class Speaker:
         return [page.changed(session, row, self._store)] if page else []
 
     def gone(self, row_id: str, version: int, voice: Voice) -> Messages:
-        """A deleted row: its id and nothing else."""
+        """The message that a row was deleted; it holds the id and nothing else."""
         kind = KINDS.of_id(row_id)
         if kind is None or kind.live is None:
             return []
@@ -52,7 +52,8 @@ class Speaker:
     def state(
         self, session: Session, rows: Iterable[Row], voice: Voice
     ) -> Iterator[tuple[str, int, Messages]]:
-        """(id, version, messages) of each row, and then of what a page is told of them together."""
+        """The messages after a (re)connect, as (id, version, messages): for each row, then one for
+        the rows of each noun together (`Page.together`)."""
         told: defaultdict[str, list[Row]] = defaultdict(list)
         for row in rows:
             page = _page_of(row, voice)

@@ -1,7 +1,8 @@
-"""How many live sockets one caller has open, over all server processes.
+"""Limits how many live sockets one caller has open, over all server processes.
 
-Counted in Redis, by members that run out unless they are renewed: those of a process that died
-are soon forgotten. While Redis is away each process counts its own. Knows no socket and no row.
+A seat is a lease in a Redis sorted set, scored by its expiry and renewed by its process, so that
+the seats of a dead process run out. While Redis is away each process counts its own. Must not know
+sockets or rows.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ def seats_key(caller: str) -> str:
 
 
 class Seats:
-    """The seats that are taken in this process, and what Redis knows of the others'."""
+    """The seats that this process holds. Thread-safe; a thread of its own renews them."""
 
     def __init__(self, redis: Redis):
         self._redis = redis
@@ -54,19 +55,20 @@ class Seats:
         self._is_renewing = False
 
     def take(self, caller: str, most: int) -> Seat | None:
-        """None where this caller has `most` already."""
+        """Takes a seat; None if this caller has `most` already."""
         seat = Seat(caller, secrets.token_hex(8))
         with self._lock:
             if self._here[caller] >= most:
                 return None
             self._taken.add(seat)
             self._here[caller] += 1
-        if not self._is_known_channel(seat, most):
+        if not self._has_room(seat, most):
             self._forget(seat)
             return None
         return seat
 
     def leave(self, seat: Seat) -> None:
+        """Gives a seat back. If Redis is away, it runs out there by itself."""
         self._forget(seat)
         try:
             self._redis.zrem(seats_key(seat.caller), seat.id)
@@ -74,7 +76,7 @@ class Seats:
             log.warning("a socket's seat runs out by itself: %s", error)
 
     def renew(self) -> None:
-        """Keeps this process's seats for another while. Raises RedisError."""
+        """Renews the leases of this process's seats by SEAT_TTL_S. Raises RedisError."""
         with self._lock:
             taken = sorted((seat.caller, seat.id) for seat in self._taken)
         by_caller: dict[str, list[str]] = {}
@@ -85,7 +87,9 @@ class Seats:
                 pipe.eval(_RENEW, 1, seats_key(caller), SEAT_TTL_S, *ids)
             pipe.execute()
 
-    def _is_known_channel(self, seat: Seat, most: int) -> bool:
+    def _has_room(self, seat: Seat, most: int) -> bool:
+        """Asks Redis, which counts the seats of all processes. True if it is away: `take` has
+        checked this process's own."""
         key = seats_key(seat.caller)
         try:
             return bool(self._redis.eval(_TAKE, 1, key, seat.id, most, SEAT_TTL_S))
@@ -101,7 +105,8 @@ class Seats:
                 del self._here[seat.caller]
 
     def start(self) -> None:
-        """Renews from now on: with the first socket, and so after the server has forked."""
+        """Starts the renewing thread, once. Called with the first socket, because a thread started
+        before the server forks would not exist in its workers."""
         with self._lock:
             if self._is_renewing:
                 return

@@ -1,7 +1,8 @@
-"""One client's WebSocket: the only place that knows flask_sock and simple_websocket.
+"""WebSocket transport: the only module that knows flask_sock and simple_websocket.
 
-Owns frames, bytes and their pace, not what is said in them. It leans on `UNPROMISED` parts of
-simple_websocket, hence the exact pin (docs/decisions/0029-the-sockets-insides.md).
+Owns frames, buffers and throttling; must not know what messages mean. It relies on undocumented
+attributes of simple_websocket (`UNPROMISED`), hence the exact pin
+(docs/decisions/0029-the-sockets-insides.md).
 """
 
 from __future__ import annotations
@@ -20,17 +21,20 @@ from server.web.live.chatter import Pace
 
 PING_S = 25
 LARGEST_FRAME_BYTES = 4096
-READ_BYTES = 512  # a hello is smaller; who floods is slowed before he has cost much
-UNREAD_BYTES = 16_384  # the kernel would keep megabytes for each who floods
-STUCK_MS = 45_000  # a phone that takes nothing for this long is gone
+READ_BYTES = 512  # per read; a hello is smaller, and small reads throttle a flood early
+UNREAD_BYTES = 16_384  # receive buffer; the kernel's default is megabytes for each flooding client
+STUCK_MS = 45_000  # unacknowledged for this long: the client is gone
 
-# Of a Server of simple_websocket 1.1: set when a message came or the socket ended; what came and
-# was not received; what it reads from and writes to.
+# Attributes of simple_websocket 1.1's Server: an event, set when a message arrives or the socket
+# ends; the messages not yet received; the socket that it reads from and writes to.
 UNPROMISED = ("event", "input_buffer", "sock")
 
 
 class WebSocket:
-    """Open until `connected` is False. `send`, `receive` and `close` raise ConnectionClosed."""
+    """One client's socket, open while `connected`. Only `wake` may be called from other threads.
+
+    `send`, `receive` and `close` raise ConnectionClosed.
+    """
 
     def __init__(self, server: Server):
         self._server = server
@@ -48,7 +52,7 @@ class WebSocket:
         self._server.send(message)
 
     def receive(self, timeout_s: float) -> str | bytes | None:
-        """The next message; None where none comes in time."""
+        """The next message; None if none arrives within `timeout_s`."""
         message: str | bytes | None = self._server.receive(timeout=timeout_s)
         return message
 
@@ -56,31 +60,32 @@ class WebSocket:
         self._server.close(code, reason)
 
     def wake(self) -> None:
-        """Ends a `wait`, as a message and the socket's end do. Any thread may call it."""
+        """Ends a `wait`, as an incoming message or the socket's end does."""
         self._server.event.set()
 
     def forget_wakes(self) -> None:
+        """Clears the event that `wait` waits for."""
         self._server.event.clear()
 
     def wait(self, timeout_s: float) -> None:
         self._server.event.wait(timeout_s)
 
     def drop_unread(self) -> int:
-        """How many messages came and are received by nobody any more."""
+        """Discards the messages that have arrived; returns how many."""
         heard = len(self._server.input_buffer)
         del self._server.input_buffer[:heard]
         return heard
 
 
 def serve(app: Flask, path: str, attend: Callable[[WebSocket], None]) -> None:
-    """Every client of this path is attended until `attend` returns."""
+    """Routes WebSocket connections of this path to `attend`; each closes when that returns."""
     app.config["SOCK_SERVER_OPTIONS"] = {
         "ping_interval": PING_S,
         "max_message_size": LARGEST_FRAME_BYTES,
         "receive_bytes": READ_BYTES,
     }
 
-    @wraps(attend)  # with what `auth.allow` leaves on a view
+    @wraps(attend)  # keeps the `callers` attribute
     def view(server: Server) -> None:
         attend(WebSocket(server))
 
@@ -88,10 +93,10 @@ def serve(app: Flask, path: str, attend: Callable[[WebSocket], None]) -> None:
 
 
 class _WholeFrames:
-    """A socket whose `send` sends everything, one frame after another, and which is read at a pace.
+    """Socket wrapper: `send` sends everything, one frame at a time, and `recv` is throttled.
 
-    simple_websocket calls `send` once and looks away: a full buffer would cut a frame short, and
-    a ping could go out in the middle of one.
+    simple_websocket calls `send` once and ignores how much was sent: with a full buffer a frame
+    would be cut, and its own thread could write a ping into the middle of another frame.
     """
 
     def __init__(self, sock: socket.socket):

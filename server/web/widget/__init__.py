@@ -1,6 +1,6 @@
-"""The widget's door: pages and fragments below /w, one file per noun, put together here.
+"""Views of the widget, below /w: one document and htmx fragments, one file per noun.
 
-The acts decide, `fragments` renders. Never calls the JSON API.
+Rules are in the domain, HTML comes from `rendering/fragments`. Does not use the JSON API.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def _blueprint() -> Blueprint:
 
 
 def _problem(problem: Problem) -> Response:
-    """A card that says it, for the widget's own requests; htmx shows it like any other."""
+    """A refusal as a card, which htmx swaps in like any other fragment."""
     card = fragments.problem(problem.code, retry=_retry(problem))
     response = Response(card, problem.status)
     response.headers.update(problem.headers)
@@ -49,7 +49,7 @@ def _problem(problem: Problem) -> Response:
 
 
 def _retry(problem: Problem) -> str | None:
-    """What the card's one button does."""
+    """The action, in main.js, of the card's button; None: it closes the widget."""
     if problem.code in SESSION_CODES:
         return "restart"
     if problem.code in GARMENT_CODES:

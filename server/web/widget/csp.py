@@ -1,4 +1,4 @@
-"""The document's policy: what it may load, and who may frame it. Pure but for `guard`."""
+"""Content-security policy of the widget's document: what it may load, and who may frame it."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ from server.rendering import csp
 
 
 def policy(store_origin: str, server_url: str, origins: list[str]) -> str:
-    """The document's Content-Security-Policy: nothing but our own files and the store, framed by
-    nobody but the site's own pages."""
+    """The header's value: loads from us and the store only, framed by the site's `origins` only."""
     return csp.policy(
         script_src=csp.SELF,
         style_src=csp.SELF,
@@ -28,7 +27,7 @@ def policy(store_origin: str, server_url: str, origins: list[str]) -> str:
 
 
 def guard(services: Services, site: Site, response: Response) -> Response:
-    """Puts the policy of this site's document on an answer."""
+    """Sets the policy and related headers for this site's document on a response."""
     response.headers["Content-Security-Policy"] = policy(
         _store_origin(services), services.settings.server_url, ancestors(site)
     )
@@ -38,8 +37,8 @@ def guard(services: Services, site: Site, response: Response) -> Response:
 
 
 def ancestors(site: Site) -> list[str]:
-    """The site's allowed origins, those that are origins: whatever a row holds, nothing else may
-    come into a header."""
+    """The site's allowed origins, checked again: whatever a row holds, only origins may get into a
+    header (header injection)."""
     return [origin for origin in site.allowed_origins if _is_origin(origin)]
 
 
@@ -51,6 +50,7 @@ def _is_origin(value: object) -> bool:
 
 
 def _store_origin(services: Services) -> str:
-    """Asked of a signed address: a store without its own endpoint setting has its bucket's host."""
+    """The store's origin, taken from a presigned URL: without an endpoint setting it depends on the
+    bucket."""
     parts = urlsplit(services.store.presign_get("-"))
     return f"{parts.scheme}://{parts.netloc}"

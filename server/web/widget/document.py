@@ -1,4 +1,4 @@
-"""The widget's one document, its style sheets and modules, and every state with sample rows."""
+"""The widget's document, its static files and theme, and pages of every state with sample rows."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from server.web.widget.scope import site_of, wearable
 STATIC = Path(__file__).parents[3] / "widget" / "static"
 DIRECTIONS = ("ltr", "rtl")
 THEMES = ("light", "dark")
-ENTRY = "main.js"  # what it imports is asked for at once, in whatever order
+ENTRY = "main.js"  # the modules that it imports are preloaded, so that they load in parallel
 MODULES = sorted(path.name for path in STATIC.glob("*.js") if path.name != ENTRY)
-# What the page itself can run into and must be able to say without asking the server.
+# Problems that the page itself detects and must show without the server, with the retry action.
 PAGE_PROBLEMS: dict[str, str | None] = {
     **dict.fromkeys((PageCode.UPLOAD_FAILED, PageCode.UPLOAD_EXPIRED), "send-again"),
     **dict.fromkeys(
@@ -69,7 +69,7 @@ HTMX_CONFIG = json.dumps(
 
 @allow("anyone")
 def document(pk: str) -> Response:
-    """The one page. `garment`: a SKU of this site."""
+    """The widget's page. Query `garment`: a SKU of this site."""
     services = current_services()
     try:
         site, mode = site_of(services, pk)
@@ -89,7 +89,7 @@ def document(pk: str) -> Response:
 
 @allow("anyone", limited=False)
 def theme(pk: str) -> Response:
-    """The merchant's accent, readable in light and dark."""
+    """Style sheet with the site's accent colours for light and dark."""
     site, _ = site_of(current_services(), pk)
     response = Response(accent.stylesheet(site.accent), mimetype="text/css")
     response.cache_control.max_age = 60
@@ -100,7 +100,7 @@ def theme(pk: str) -> Response:
 
 @allow("anyone", limited=False)
 def static_file(path: str) -> Response:
-    """The widget's own files, under the digest of them all (kept for a year) or plainly."""
+    """The widget's static files: immutable for a year below their common digest, else uncached."""
     head, _, rest = path.partition("/")
     known = head == _DIGEST
     response = send_from_directory(
@@ -114,7 +114,7 @@ def static_file(path: str) -> Response:
 
 @allow("anyone")
 def sample(pk: str, state: str) -> Response:
-    """Any state of the widget with sample rows, by test key: for looking at it."""
+    """A page of one state of the widget with sample rows, for design and tests; test keys only."""
     services = current_services()
     site, mode = site_of(services, pk)
     if mode != "test" or state not in STATES:
@@ -158,7 +158,7 @@ def _page(pk: str, site: Site, **shown: object) -> str:
 
 
 def _limits() -> dict[str, int | str]:
-    """What photo.js keeps to, so that a photo is refused or made smaller before it is sent."""
+    """Limits for photo.js, which refuses or shrinks a photo before it is uploaded."""
     settings = current_services().settings
     return {
         "max_bytes": settings.max_upload_bytes,
@@ -173,7 +173,7 @@ def _assets() -> str:
 
 
 def _digest() -> str:
-    """Names the present state of all files of the widget."""
+    """Digest of all static files of the widget, for cache busting."""
     found = hashlib.sha256()
     for path in sorted(STATIC.rglob("*")):
         if path.is_file():

@@ -1,4 +1,4 @@
-"""Her photo: handed over with her consent, and which of several people she is."""
+"""Widget views of the shopper's photo: create it with consent, choose one of several people."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from server.web.widget.scope import own_site
 @allow("shopper")
 @budgeted("photos")
 def create_photo(pk: str, caller: Caller) -> Response:
-    """An uploaded photo is handed over to be checked; the first that follows her consent."""
+    """Creates a photo from an upload. Requires the present version of the consent."""
     services = current_services()
     own_site(services, pk, caller)
     if request.form.get("consent_version") != CONSENT_VERSION:

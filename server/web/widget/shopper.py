@@ -1,4 +1,4 @@
-"""The shopper: where she left off, and everything of hers deleted."""
+"""Widget views of the shopper: continue where she left off, delete everything."""
 
 from __future__ import annotations
 
@@ -18,9 +18,11 @@ from server.web.widget.scope import answer, has_agreed, own_site, ready_photo, t
 
 @allow("shopper")
 def start(pk: str, caller: Caller) -> Response:
-    """Where she left off: a picture on its way, her photo, or the first card. `fresh=1` asks for
-    the first card in any case, `shown=start` says that the page shows it already. Nobody is asked
-    for a photo where the item cannot be tried on."""
+    """The card to begin with: an unfinished try-on of this garment, her photo, or the start card.
+
+    Query `fresh=1`: always the start card; `shown=start`: the page shows it already. A garment that
+    cannot be tried on gives a problem card before she is asked for a photo.
+    """
     services = current_services()
     site = own_site(services, pk, caller)
     garment = wearable(services, caller, request.args.get("garment", ""))
@@ -39,7 +41,7 @@ def start(pk: str, caller: Caller) -> Response:
 
 @allow("shopper")
 def delete_shopper(pk: str, caller: Caller) -> Response:
-    """ "Delete photo and pictures": everything of hers, and that we know her."""
+    """Button "Delete photo and pictures": erases the shopper and clears the resume cookie."""
     services = current_services()
     own_site(services, pk, caller)
     shoppers.erase(services, caller)
@@ -49,6 +51,7 @@ def delete_shopper(pk: str, caller: Caller) -> Response:
 
 
 def _left_off(services: Services, caller: Caller, garment: Garment) -> str | None:
+    """The card of what she has begun; None for a shopper without a photo."""
     for row in try_ons.listing(services, caller).rows:
         if not row.status.is_final and row.garment_id == garment.id:
             return try_on_html(services, row)

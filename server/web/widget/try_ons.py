@@ -1,4 +1,4 @@
-"""Her pictures: asked for, looked at, taken back, deleted one by one."""
+"""Widget views of try-ons: create, read, cancel, delete."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def create_try_on(pk: str, caller: Caller) -> Response:
     garment = garments.by_sku(services, caller, request.form.get("garment", ""))
     new = try_ons.NewTryOn(photo_id=request.form.get("photo_id", ""), garment_id=garment.id)
     key = request.headers.get("Idempotency-Key")
-    # The page's key names photo and attempt; the garment makes it the key of this wish.
+    # The page's key names the photo (or the last try-on) and the attempt, not the garment.
     key = f"{key}-{garment.id}"[:128] if key else None
     row = try_ons.create(
         services, caller, new, idempotency_key=key, asked_from=asked_from(services, caller)
@@ -39,7 +39,7 @@ def read_try_on(pk: str, try_on_id: str, caller: Caller) -> Response:
 
 @allow("shopper")
 def cancel_try_on(pk: str, try_on_id: str, caller: Caller) -> Response:
-    """Takes a picture back that is not there yet; one that came meanwhile is shown."""
+    """Cancels an unfinished try-on; one that has just finished is shown instead."""
     services = current_services()
     own_site(services, pk, caller)
     try:
@@ -51,7 +51,7 @@ def cancel_try_on(pk: str, try_on_id: str, caller: Caller) -> Response:
 
 @allow("shopper")
 def delete_try_on(pk: str, try_on_id: str, caller: Caller) -> Response:
-    """One picture; her photo stays for the next one."""
+    """Deletes one picture; her photo stays for the next try-on."""
     services = current_services()
     site = own_site(services, pk, caller)
     try_ons.remove(services, caller, try_on_id)

@@ -1,7 +1,7 @@
-"""What goes over the wire at /v1: every body in and out, with limits and examples; a file for each
-noun.
+"""Schemas (pydantic) of all bodies and queries of /v1, with limits and examples; one file per noun.
 
-Unknown fields are refused. Shapes out are those of `rendering/json`; a test holds them together.
+Unknown fields are refused. A test keeps the schemas of answers equal to what `rendering/json`
+makes. Docstrings of the schemas are public: they appear in the OpenAPI description.
 """
 
 from server.web.api.schemas.base import PageQuery, ReasonOut

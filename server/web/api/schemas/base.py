@@ -1,4 +1,4 @@
-"""What the schemas share: kinds of text, paging, a reason with its sentence. Knows no noun."""
+"""Shared parts of the schemas: constrained strings, paging, reasons. Knows no noun."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ UPLOAD_KEY = "uploads/sit_0a1b2c3d4e5f60718293a4b5/Zk3uV0b1c2d3e4f5g6h7i8j9"
 
 
 def taken(*examples: dict[str, JsonValue]) -> ConfigDict:
-    """Of a body that comes in: what it does not know is refused."""
+    """Config of a request's schema: refuses unknown fields."""
     return ConfigDict(extra="forbid", json_schema_extra={"examples": list(examples)})
 
 
 def given(*examples: dict[str, JsonValue]) -> ConfigDict:
-    """Of a body that goes out."""
+    """Config of an answer's schema."""
     return ConfigDict(json_schema_extra={"examples": list(examples)})
 
 

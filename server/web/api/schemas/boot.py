@@ -1,4 +1,4 @@
-"""What the shop's page sends, and what it is given."""
+"""Schemas of the boot request and its answer."""
 
 from __future__ import annotations
 

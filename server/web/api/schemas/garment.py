@@ -1,4 +1,4 @@
-"""A garment as it is announced, changed, listed, and as it stands."""
+"""Schemas of garments: to create, change, list, and as answered."""
 
 from __future__ import annotations
 

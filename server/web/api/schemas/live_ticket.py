@@ -1,4 +1,4 @@
-"""What opens a live socket."""
+"""Schema of a live ticket."""
 
 from __future__ import annotations
 

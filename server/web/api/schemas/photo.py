@@ -1,4 +1,4 @@
-"""A photo as it is handed over, and as it stands."""
+"""Schemas of photos: to create, choose a person, and as answered."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a shopper's page proves whose it is."""
+"""Schemas of shopper tokens."""
 
 from __future__ import annotations
 

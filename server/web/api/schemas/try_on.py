@@ -1,4 +1,4 @@
-"""A try-on as it is asked for, judged, listed, and as it stands."""
+"""Schemas of try-ons: to create, rate, list, and as answered."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A file that is announced, and the address for it."""
+"""Schemas of uploads: the announced file, and the presigned PUT for it."""
 
 from __future__ import annotations
 
