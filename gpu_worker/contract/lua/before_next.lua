@@ -1,5 +1,5 @@
--- Where one more job would stand. Needs rounds.lua.
--- KEYS: the queue, its turns. ARGV: the turn. Returns how many would stand before it.
+-- Queue position of a job that is not enqueued yet. Needs rounds.lua.
+-- KEYS: the queue, its turns. ARGV: its turn. Returns how many waiting jobs would be before it.
 count()
 local mine, address, round = (held[ARGV[1]] or 0) + 1, address_of(ARGV[1]), 1
 local function is_here(place)

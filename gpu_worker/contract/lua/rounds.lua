@@ -1,6 +1,6 @@
--- A function and what it fills: the rounds of a queue, as contract/turns.py tells them.
--- KEYS: the queue, its turns. `turn_by_id`: as `turn_of` says. Of each waiting id by its place in the
--- queue: its round, and which job of its shopper it is (`nth`). `held`: jobs by turn.
+-- A function, `count`, and the tables it fills: the rounds of a queue (see contract/turns.py).
+-- KEYS: the queue, its turns. `turn_by_id`: each job's turn (`turn_of`). By place in the queue:
+-- `rounds`, and `nth`, 1 for the first job of its turn, 2 for the second. `held`: jobs by turn.
 local queue, turns = KEYS[1], KEYS[2]
 local ids, turn_by_id, rounds, nth, held = redis.call('LRANGE', queue, 0, -1), {}, {}, {}, {}
 local flat = redis.call('HGETALL', turns)
