@@ -1,5 +1,5 @@
-"""The simple law, exactly as it was given: depth <= 10 draws 1 at a time, <= 50 draws 4, else 8;
-an average wait beyond 10 s degrades. Kept to be compared with. Pure."""
+"""The simple law, the baseline of the learned one: slots by queue depth (up to 10 jobs: 1, up to
+50: 4, else 8); an average wait above 10 s takes the last tier. Pure."""
 
 from __future__ import annotations
 
