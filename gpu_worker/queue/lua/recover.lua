@@ -1,8 +1,8 @@
--- Puts the jobs of dead workers back, heals rings and shares, forgets empty queues but one.
+-- Puts the jobs of dead workers back, repairs rings and shares, removes empty queues but one.
 -- KEYS: as names.lua says. Needs join.lua, moves.lua and shares.lua.
--- ARGV: engine, worker, now, lease_ms, registry_s, bell length, most losses, a seed for execution ids.
--- Returns {how many came back, {id, execution, queue, losses} of the poison messages: those lost too
--- often, which this worker now holds and must fail}.
+-- ARGV: engine, worker, now, lease_ms, registry_s, bell length, max losses, execution ids' prefix.
+-- Returns {how many came back, {id, execution, queue, losses} of each poison message: lost too
+-- often, now held by this worker, which must fail it}.
 local engine, worker, now, lease_ms = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local registry_s, bell_length, max_losses = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
 local back, hopeless, empty = 0, {}, {}
@@ -36,7 +36,7 @@ for _, key in ipairs(redis.call('SMEMBERS', QUEUES)) do
     end
   end
 end
--- Who enqueues in one of them names it again. One stays: by it the arbitrator knows the engine.
+-- Enqueueing adds a queue again. One stays, because the arbitrator finds the engine by it.
 for i = 2, #empty do redis.call('SREM', QUEUES, empty[i]) end
 heal_shares('live')
 heal_shares('bulk')

@@ -1,7 +1,9 @@
--- Functions for fair share: who waits gets the same milliseconds, whatever its jobs cost. Needs names.lua.
--- A hash for each lane holds what each merchant had, and under '' the clock: what each of those in
--- line should have had since. Who joins the line is level with the clock; who leaves it takes no
--- credit along, and what it owes melts as the clock goes on.
+-- Functions for fair share (fair queueing with a virtual clock): merchants who wait get the same
+-- milliseconds of the engine, whatever their jobs cost. Needs names.lua.
+-- A hash for each lane: what each merchant received, and under '' the clock, what each waiting one
+-- is entitled to. Every charge moves the clock on by ms / number of waiting merchants. A merchant
+-- that begins to wait starts at the clock; one that stops loses its credit, and keeps a debt until
+-- the clock has passed it.
 local function clock(key) return tonumber(redis.call('HGET', key, '') or '0') end
 local function leave(lane, merchant)
   local key = SHARES[lane]
