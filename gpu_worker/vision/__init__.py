@@ -1,4 +1,4 @@
-"""What a picture shows: decoding, body, garment, and the masks that engines draw by.
+"""Computer vision without trained weights of our own: decoding, body, garment, and engines' masks.
 
 Knows no queue and no store.
 """

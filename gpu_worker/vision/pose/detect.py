@@ -1,6 +1,6 @@
-"""Finds people: MediaPipe's pose detector over the whole picture.
+"""Person detection: MediaPipe's pose detector on the whole picture.
 
-Knows pixels and boxes. Nothing about what a person is wanted for.
+Knows pixels and boxes; not what the person is needed for.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from gpu_worker.vision.planes import Floats, floats
 from gpu_worker.vision.pose import models
 
 _SIDE = 224
-_ROI_GROWTH = 1.25  # MediaPipe's own: the circle around a person, a little larger
+_ROI_GROWTH = 1.25  # as in MediaPipe: the circle around a person is enlarged a little
 MIN_SCORE = 0.75  # people score >= 0.93, a sweatshirt with spread sleeves 0.64, else <= 0.3
-BESIDE_SCORE = 0.55  # of a second person: close to the first, both score lower
-_SAME_PERSON = 0.12  # of the radius: readings of one person lie within 0.06, two people beyond 0.2
+BESIDE_SCORE = 0.55  # of a second person: two people close together both score lower
+_SAME_PERSON = 0.12  # of the radius: readings of one person differ by < 0.06, two people by > 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,8 @@ class Found:
 
 @cache
 def _anchors() -> Floats:
-    """Centres (2254, 2) in 0..1: two per cell at stride 8 and 16, six at stride 32."""
+    """Centres of the detector's anchors (2254, 2) in 0..1: two per cell at stride 8 and 16, six at
+    stride 32."""
     centres = []
     for stride, per_cell in ((8, 2), (16, 2), (32, 6)):
         cells = _SIDE // stride
@@ -95,5 +96,5 @@ def _found(score: float, points: Floats, left: float, top: float) -> Found:
 
 
 def _same(a: Found, b: Found) -> bool:
-    """Two readings of one person: their hips are nearly in one place."""
+    """Non-maximum suppression: whether two readings are of one person, by the distance of hips."""
     return float(np.hypot(a.x - b.x, a.y - b.y)) < _SAME_PERSON * min(a.radius, b.radius)
