@@ -1,4 +1,4 @@
-"""Turns a grid of corresponding points into an inverse map, triangle by triangle.
+"""Mesh warping: turns corresponding grids into an inverse map, one affine map per triangle.
 
 Knows points; no body, no garment.
 """
@@ -17,7 +17,7 @@ _SHIFT = 4  # fractional bits of the corners handed to the polygon filler
 def inverse_map(
     source: Floats, target: Floats, shape: tuple[int, int]
 ) -> tuple[Floats, Floats, NDArray[np.bool_]]:
-    """Where each px of a plane comes from.
+    """Where each px of the canvas comes from.
 
     source, target: (rows, columns, 2) x, y of the same grid in garment and canvas; shape: (h, w)
     of the canvas. Returns planes x, y (garment px) and where the grid lies.
@@ -60,7 +60,7 @@ def _affines(source: NDArray[np.float64], target: NDArray[np.float64]) -> NDArra
 
 
 def folded(target: Floats) -> float:
-    """The share of the grid's triangles that are turned over."""
+    """The share of the grid's triangles that are turned over (of the other orientation)."""
     corners = _triangles(target)
     one, two = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
     area = one[:, 0] * two[:, 1] - one[:, 1] * two[:, 0]
