@@ -157,8 +157,8 @@ class Engine(Protocol):
         """
 
     def partial(self, sample: Sample) -> Pixels | None:
-        """A rough picture of a sample under way, cheap to make, of any size; None where the engine
-        has none. Does not change the sample."""
+        """An intermediate preview of a sample under way, cheap to make, of any size; None where the
+        engine has none. Does not change the sample."""
         ...
 
     def finish(self, sample: Sample) -> Picture:

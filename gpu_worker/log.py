@@ -1,6 +1,6 @@
 """Structured logs of the worker's processes: text or JSON, each line with the id of its job.
 
-Whoever works for a job binds its id with `structlog.contextvars.bound_contextvars(job=…)`.
+Code that works for a job binds its id with `structlog.contextvars.bound_contextvars(job=…)`.
 """
 
 from __future__ import annotations

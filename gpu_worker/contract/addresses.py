@@ -1,6 +1,6 @@
 """Syntax check of the URLs from which merchants let us fetch pictures (a defence against SSRF).
 
-Pure: resolves no host name. Whoever connects checks the resolved address, at every redirect.
+Pure: resolves no host name. The process that connects checks the IP address, at every redirect.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ class Category(StrEnum):
 
 
 class Lane(StrEnum):
-    """Priority class of a job. `live`: a shopper waits for it. `bulk`: nobody does."""
+    """Priority class of a job. `live`: a shopper waits for it. `bulk`: no shopper does."""
 
     LIVE = "live"
     BULK = "bulk"

@@ -57,7 +57,7 @@ class NullEngine:
         """None: there are no partial pictures."""
 
     def finish(self, sample: NullSample) -> Picture:
-        """The photo as it came, with NULL written across it."""
+        """The photo unchanged, with NULL written across it."""
         pixels = sample.order.photo.copy()
         height, width = pixels.shape[:2]
         size = width / 90

@@ -118,7 +118,7 @@ export function forget() {
   expiresAt = 0;
 }
 
-/** Adds the token to every htmx request; if it is about to expire, the request waits for a new one. */
+/** Adds the token to every htmx request. One that is about to expire is renewed first. */
 export function signRequests(/** @type {() => void} */ onEnded) {
   document.body.addEventListener("htmx:confirm", (event) => {
     if (isFresh()) return;
