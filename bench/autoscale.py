@@ -78,6 +78,7 @@ def by_list_length(floor: Floor, _now: float) -> int:
 
 
 def by_predicted_drain() -> Trigger:
+    """The arbitrator's law as a trigger."""
     memory = Memory()
 
     def trigger(floor: Floor, now: float) -> int:
@@ -142,6 +143,7 @@ class Replay:
         self._serve(now)
 
     def _poll(self, now: float) -> None:
+        """Asks the trigger; scales up at once, down only within the stabilisation window."""
         floor = self._floor
         self._wishes.append((now, self._trigger(floor, now)))
         while self._wishes[0][0] < now - CALM_S:

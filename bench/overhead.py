@@ -63,6 +63,7 @@ class Diary:
 
 
 def measure_one(shopper: Shopper, diary: Diary, photo_id: str, garment_id: str, to: Marks) -> None:
+    """One try-on; appends its times to the marks."""
     asked = time.time()
     try_on_id = shopper.try_on(photo_id, garment_id)
     accepted = time.time()

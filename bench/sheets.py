@@ -73,6 +73,8 @@ def _sheet(pictures: Set) -> Image.Image:
 
 @dataclass(frozen=True, slots=True)
 class _Person:
+    """A photo and what was read of it."""
+
     name: str
     photo: Pixels
     read: pose.Person
@@ -80,6 +82,8 @@ class _Person:
 
 @dataclass(frozen=True, slots=True)
 class _Garment:
+    """A garment's picture and its parts."""
+
     name: str
     picture: Pixels
     category: Category

@@ -128,6 +128,7 @@ def redis_program() -> str:
 
 
 def _store(stack: Stack, env: Mapping[str, str]) -> Part:
+    """The object store: rclone's S3 server on a folder."""
     objects = stack.home.folder("store")
     (objects / BUCKET).mkdir(exist_ok=True)
     keys = f'"{stack.secrets.access_key_id},{stack.secrets.secret_access_key}"'
@@ -145,6 +146,7 @@ def _store(stack: Stack, env: Mapping[str, str]) -> Part:
 
 
 def _tasks(stack: Stack, env: Mapping[str, str]) -> list[Part]:
+    """Migration and seed of the database: tasks that end."""
     cli = [*PYTHON, "server.cli"]
     return [
         _part(stack, env, "migrate", [*cli, "migrate"]),

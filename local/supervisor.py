@@ -56,6 +56,8 @@ class StackError(Exception):
 
 
 class State(Enum):
+    """Of a part; a task ends as DONE, a process that serves stays UP."""
+
     WAITING = auto()
     STARTING = auto()
     UP = auto()
@@ -134,14 +136,15 @@ class Supervisor:
         run.state, run.started_at = State.STARTING, now
 
     def _reap(self, run: Run, now: float) -> None:
+        """Notices the end of a part's process: a task is done, another part starts again."""
         if run.child is None or run.child.poll() is None:
             return
-        exit_code = children.stop(run.child)
+        exit_code = children.stop(run.child)  # also kills what is left of its process group
         run.child = None
         if exit_code == 0 and run.part.is_healthy is None:
             self._open(run, State.DONE, now)
             return
-        if exit_code == EXIT_SETTINGS:
+        if exit_code == EXIT_SETTINGS:  # a restart would not help
             raise StackError(run.part.name, "refuses its settings", EXIT_SETTINGS)
         self._note_end(run, exit_code, now)
 

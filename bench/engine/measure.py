@@ -83,6 +83,7 @@ def _here(work: Callable[..., Any], *arguments: Any) -> Future[Any]:
 
 
 def _serve(engine: CatvtonEngine, orders: Sequence[Order], slots: int, far: Submit) -> None:
+    """A small step loop: admits, steps and finishes orders, at most `slots` at a time."""
     coming = deque(far(engine.admit, order) for order in orders[:slots])
     waiting, running, leaving = deque(orders[slots:]), list[CatvtonSample](), list[Future[Any]]()
     while coming or running:

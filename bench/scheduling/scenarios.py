@@ -97,6 +97,7 @@ def is_live(arrival: Arrival) -> bool:
 
 
 def lookbook(size: Size) -> list[Verdict]:
+    """How long shoppers wait, and what is drawn in all, while bulk jobs fill the slots."""
     profile = PROFILES[size.profile]
     rate = LIVE / profile.picture_s()
     live = poisson(rate, 4 * size.lookbook * profile.picture_s(), seed=1)
@@ -134,6 +135,7 @@ def _rate_per_s(done: Sequence[Done]) -> float:
 
 
 def overload(size: Size) -> list[Verdict]:
+    """How many pictures come in time if more jobs arrive than can be drawn at full quality."""
     profile = PROFILES[size.profile]
     target_s = 3 * profile.picture_s()
     rate = 1.2 * profile.most_per_s
@@ -165,6 +167,7 @@ def overload(size: Size) -> list[Verdict]:
 
 
 def flood(size: Size) -> list[Verdict]:
+    """How long merchants with few jobs wait while another one has very many."""
     profile = PROFILES[size.profile]
     lasts_s = size.flood * profile.picture_s()
     quiet = [

@@ -160,6 +160,7 @@ class Stage:
             self.read()
 
     def play(self, arrivals: Sequence[Arrival], stop_after_bulk: bool) -> list[Done]:
+        """Plays the arrivals in real time and waits for all results."""
         began, over = time.time(), threading.Event()
         player = threading.Thread(target=self._play, args=(arrivals, began, over))
         player.start()

@@ -60,7 +60,7 @@ class Arbitrator:
         wanted: dict[str, int] = {}
         for engine in self._snapshots:
             policies[engine], wanted[engine] = self._decide(engine, now)
-        rules = rules and self._publish(policies, wanted)
+        rules = rules and self._publish(policies, wanted)  # the lock may be lost by now
         self._say(rules)
         return rules
 
@@ -74,6 +74,7 @@ class Arbitrator:
         self._engines_at = now
         queues = read_set(self._connection, contract.RQ_QUEUES)
         workers = read_set(self._connection, contract.RQ_WORKERS)
+        # A key is rq:queue:<engine>:<lane>:<merchant>.
         names = {key.decode().split(":")[2] for key in queues if key.count(b":") >= 4}
         for engine in (names | engines_of(self._connection, workers)) - self._snapshots.keys():
             self._snapshots[engine] = EngineSnapshots(self._connection, engine, self._terms.tiers)

@@ -129,7 +129,8 @@ class Pool:
                 held.enter_context(self._turns.place(None)).child.reap()
 
     def _once(self, place: _Place, head: Head, body: bytes) -> Answer:
-        if place.child.is_reaped or self._closed:
+        """One try: sends the work to this place's child and waits. Replaces a child that failed."""
+        if place.child.is_reaped or self._closed:  # its last replacement failed; raises if closed
             self._fill(place)
         self._warm(place)
         child = place.child
@@ -171,6 +172,7 @@ class Pool:
             place.child = self._start()
 
     def _warm(self, place: _Place) -> None:
+        """Waits until a new child reports that it is ready."""
         if place.is_warm:
             return
         try:

@@ -25,6 +25,7 @@ class ContractError(ValueError):
 
 
 def _decode(text: str | bytes) -> _Body:
+    """A JSON object of this version. Raises ContractError for anything else."""
     try:
         body = json.loads(text)
     except ValueError as error:
@@ -49,8 +50,8 @@ class _Job:
     """The fields of every job, and its JSON.
 
     `KIND`: its name on the wire and in RQ's function name. `SUBJECT`: what its events are about.
-    `ENGINE`, `LANE`: the queue of a kind that has only one. `shopper_id` and `asked_from` (a hash
-    of the address she asked from) decide its place in the merchant's queue, see `turns`.
+    `ENGINE`, `LANE`: the queue of a kind that has only one. `shopper_id` and `asked_from` (a keyed
+    hash of the network she asked from) decide its place in the merchant's queue, see `turns`.
     """
 
     KIND: ClassVar[str]

@@ -36,12 +36,16 @@ class TryOnStatus(StrEnum):
 
 
 class PhotoStatus(StrEnum):
+    """The state of a shopper's photo."""
+
     CHECKING = "checking"
     READY = "ready"
     REJECTED = "rejected"
 
 
 class GarmentStatus(StrEnum):
+    """The state of a garment."""
+
     CLEANING = "cleaning"
     READY = "ready"
     REJECTED = "rejected"

@@ -30,6 +30,7 @@ def mean_per_s(counts: Counts, terms: Terms) -> float:
     if len(counts) < 2:
         return 0.0
     (begun, before), (now, arrived) = counts[0], counts[-1]
+    # At least a thirtieth of the window: two jobs in the first second are no rate to plan for.
     return (arrived - before) / max(now - begun, terms.window_s / 30)
 
 

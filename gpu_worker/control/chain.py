@@ -39,6 +39,8 @@ def load(arrivals_per_s: float, rates_per_s: Sequence[float], room: int = ROOM) 
     jobs than slots (the length) the last rate applies and the others wait.
     """
     slots = len(rates_per_s)
+    # weight: the probability of this many jobs relative to none, by balance of flow: as many arrive
+    # in the state below as end in this one.
     weight, total, waiting, running, ended = 1.0, 1.0, 0.0, 0.0, 0.0
     for jobs in range(1, room + 1):
         sharing = min(jobs, slots)

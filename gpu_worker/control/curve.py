@@ -59,6 +59,7 @@ class Curve:
         medians = [median(self.steps[b]) for b in sizes]
         known: list[tuple[int, float]] = []
         for b, ms in zip(sizes, _rising(medians, [len(self.steps[b]) for b in sizes]), strict=True):
+            # `at` ms for `of` samples: in batches of that size, b samples take at * b / of.
             most = min((at * b / of for of, at in known), default=ms)
             known.append((b, min(ms, most)))
         return known
@@ -125,9 +126,9 @@ def _read(known: list[tuple[int, float]], slope: float, batch: int) -> float:
     """Linear between measured sizes; beyond them by the slope, bounded by proportionality."""
     first, first_ms = known[0]
     last, last_ms = known[-1]
-    if batch <= first:
+    if batch <= first:  # fewer samples never cost less than their share
         return max(first_ms - slope * (first - batch), first_ms * batch / first)
-    if batch >= last:
+    if batch >= last:  # one more sample never costs more than the mean of those before
         return last_ms + min(slope, last_ms / last) * (batch - last)
     (low, x), (high, y) = next(
         pair for pair in pairwise(known) if pair[0][0] <= batch <= pair[1][0]

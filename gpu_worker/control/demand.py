@@ -29,6 +29,7 @@ class Demand:
     @classmethod
     def of(cls, view: View, memory: Memory, ladder: list[Rung], terms: Terms) -> Demand:
         workers = max(1, len(view.workers))
+        # New jobs, and the backlog within `backlog_s`.
         per_s = mean_per_s(memory.counts, terms) + memory.backlog / terms.backlog_s
         held = sum(seen.live for seen in view.workers)
         before = ladder[min(memory.rung, len(ladder) - 1)]

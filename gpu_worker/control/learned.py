@@ -29,6 +29,7 @@ class Choice:
 def learned(
     view: View, ladder: list[Rung], demand: Demand, memory: Memory, now: float, terms: Terms
 ) -> tuple[Policy, Memory]:
+    """The policy by the learned law, and the memory for the next call."""
     if not ladder[0].picture_s:
         return _unlearned(view, terms), replace(memory, rung=0, easy_since=None, slots=0)
     choices = []

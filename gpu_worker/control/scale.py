@@ -22,7 +22,7 @@ def wanted_workers(view: View, memory: Memory, terms: Terms) -> int:
     return wanted(
         arrivals_per_s=mean_per_s(memory.counts, terms),
         worker_s=worker_s,
-        work_s=(view.waiting + held / 2) * worker_s,
+        work_s=(view.waiting + held / 2) * worker_s,  # a claimed job is half done on average
         workers=len(view.workers),
         terms=terms,
     )
@@ -35,4 +35,5 @@ def wanted(
     wait or are under way."""
     steady = arrivals_per_s * worker_s / BUSY
     late_s = max(0.0, work_s - workers * terms.drain_s)
+    # The small number keeps a rounding error from adding a worker.
     return ceil(steady + late_s / (terms.cold_start_s + terms.drain_s) - 1e-9)

@@ -15,12 +15,14 @@ BEYOND = (8, Mode.SURGE)
 
 
 def slots_by_depth(depth: int) -> tuple[int, Mode]:
+    """Slots and mode for a queue of this many jobs, both lanes together."""
     return next(((slots, mode) for most, slots, mode in STEPS if depth <= most), BEYOND)
 
 
 def thresholds(
     view: View, ladder: list[Rung], demand: Demand, memory: Memory, terms: Terms
 ) -> tuple[Policy, Memory]:
+    """The policy by the law of thresholds, and the memory for the next call."""
     slots, mode = slots_by_depth(view.waiting)
     rung = 0
     if view.average_wait_s > terms.long_wait_s and len(ladder) > 1:

@@ -18,6 +18,8 @@ from gpu_worker.engine import Order, Picture
 
 @dataclass(slots=True)
 class NullSample:
+    """An order with a count of steps; it has no other state."""
+
     order: Order
     steps: int
     step: int = 0

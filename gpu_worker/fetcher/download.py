@@ -88,6 +88,7 @@ def _asked(address: str, bounds: Bounds, until: float) -> Iterator[requests.Resp
     Not by a `requests.Session`: that reads the whole body of a redirect, even without following it.
     """
     request = requests.Request("GET", _checked(address, bounds), headers=HEADERS).prepare()
+    # Checked again, because `prepare` has normalised the URL: this one is connected to.
     is_https = _checked(str(request.url), bounds).startswith("https:")
     adapter = IPFilterAdapter(is_https, allow_loopback=bounds.allow_loopback)
     try:
@@ -128,6 +129,7 @@ def _body(answer: requests.Response, max_bytes: int) -> bytes:
     told = answer.headers.get("Content-Length", "").strip()
     body = bytearray()
     too_large = NotFetchedError(Reason.FILE_TOO_LARGE, f"more than {max_bytes} bytes")
+    # More than 18 digits are too many bytes anyway, and Python refuses to parse thousands of them.
     if told.isdecimal() and (len(told) > 18 or int(told) > max_bytes):
         raise too_large
     for chunk in answer.raw.stream(CHUNK_BYTES, decode_content=False):

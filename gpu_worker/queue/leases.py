@@ -148,9 +148,9 @@ class Leases:
         would get the whole capacity.
         """
         sizes = [capacity.live, capacity.both, capacity.bulk_at_least]
-        charged_ms = max(1.0, expected_ms)
+        charged_ms = max(1.0, expected_ms)  # above 0, or the order would not change within a claim
         here: list[str | int] = [len(capacity.here), *sorted(capacity.here)]
-        executions = [uuid4().hex for _ in range(capacity.most)]
+        executions = [uuid4().hex for _ in range(capacity.most)]  # a script's random numbers repeat
         more = [capacity.newcomers, self._per_merchant]
         terms = [*self._terms(), *sizes, f"{charged_ms:.3f}", *more, *here]
         args = [*self._queues, self._worker, *terms, *executions]

@@ -35,6 +35,7 @@ class EngineSnapshots:
 
     def look(self, now: float) -> View:
         """The engine as it is now. `now`: Unix seconds."""
+        # Pipelines save round trips; the law does not need numbers of one instant.
         with self._connection.pipeline(transaction=False) as pipe:
             pipe.smembers(contract.RQ_WORKERS)
             for lane in Lane:
@@ -57,6 +58,7 @@ class EngineSnapshots:
         self._curves.save()
 
     def _workers(self, members: Iterable[bytes]) -> Iterable[Seen]:
+        """This engine's workers that have a heartbeat."""
         ids = sorted(member.removeprefix(_WORKER_PREFIX).decode() for member in members)
         mine = [worker_id for worker_id in ids if worker_id.startswith(f"{self._engine}-")]
         self._curves.forget_all_but(mine)
@@ -65,10 +67,12 @@ class EngineSnapshots:
                 pipe.hgetall(contract.worker_key(worker_id))
             hashes = pipe.execute()
         for worker_id, fields in zip(mine, hashes, strict=True):
+            # The prefix may match another engine's worker, and a dead one has no heartbeat.
             if fields.get(b"engine") == self._engine.encode():
                 yield self._seen(worker_id, fields)
 
     def _seen(self, worker_id: str, fields: Hash) -> Seen:
+        """One worker, from the fields of its heartbeat."""
         device = fields.get(b"device", b"").decode()
         held = _whole(fields.get(b"held"), 0)
         return Seen(
@@ -149,6 +153,7 @@ class Curves:
         self._heard = {key: text for key, text in self._heard.items() if key[0] in worker_ids}
 
     def _note(self, device: str, kind: str, where: list[str], text: bytes) -> None:
+        """Adds one measurement to the curve of its size."""
         took_ms = _number(text)
         if took_ms is None or not where:
             return

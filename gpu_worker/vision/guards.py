@@ -39,6 +39,7 @@ def check(data: bytes, kind: str) -> None:
 
 
 def _check_jpeg(data: bytes) -> None:
+    """Counts scans, segments and unreadable bytes, up to the end of the first picture."""
     at_most = data.count(_SCAN)
     scans = junk = pixels = 0
     for segments, (marker, skipped, begins) in enumerate(_markers(data)):

@@ -112,6 +112,7 @@ def _decode(data: bytes, min_side_px: int, max_side_px: int | None) -> Decoded:
 
 
 def _opened(data: bytes, kind: str) -> Image.Image:
+    """Reads the header only: refuses by format, size and number of frames before any decoding."""
     try:
         image = Image.open(io.BytesIO(data), formats=[kind])
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
@@ -127,6 +128,7 @@ def _opened(data: bytes, kind: str) -> Image.Image:
 
 
 def _load(image: Image.Image, max_side_px: int | None) -> None:
+    """Decodes the pixels, of a JPEG at reduced size where that is enough."""
     if max_side_px is not None:  # a JPEG can be decoded at 1/2, 1/4, 1/8: saves memory
         side = max_side_px * 5 // 4
         image.draft(None, (side, side))
@@ -208,6 +210,7 @@ def _transformed(colour: Image.Image, source: ImageCms.ImageCmsProfile) -> Image
 
 
 def _real_alpha(alpha: Image.Image | None) -> NDArray[np.uint8] | None:
+    """The alpha channel; None if every px is opaque."""
     if alpha is None:
         return None
     values = np.asarray(alpha)

@@ -128,6 +128,7 @@ def without_specks(mask: Mask, area: float) -> Mask:
 
 def without_holes(mask: Mask, area: float) -> Mask:
     """Fills enclosed holes smaller than `area` px."""
+    # Padded, so that gaps at the picture's edge belong to the outside.
     return ~without_specks(np.pad(~mask, 1, constant_values=True), area)[1:-1, 1:-1]
 
 
@@ -223,6 +224,7 @@ def coarse_membrane(values: Array, known: Mask) -> Floats:
 
 
 def _pull_push(level: Floats) -> Floats:
+    """One level of the pyramid: premultiplied values with their weight in the last channel."""
     height, width = level.shape[:2]
     value = level / np.maximum(level[..., -1:], 1e-6)
     if min(height, width) <= _SMALLEST_LEVEL_PX:

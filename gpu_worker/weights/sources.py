@@ -45,6 +45,8 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Sources:
+    """The three repositories of one pipeline."""
+
     base: Source
     vae: Source
     attention: Source

@@ -14,12 +14,14 @@ local function count()
     if turn then
       held[turn] = (held[turn] or 0) + 1
       nth[place] = held[turn]
+      -- mine[n]: places of all jobs of this address that are the n-th of their shopper.
       local mine = by_address[address_of(turn)] or {}
       by_address[address_of(turn)] = mine
       mine[nth[place]] = mine[nth[place]] or {}
       table.insert(mine[nth[place]], place)
     end
   end
+  -- One job per round: first the first job of each of its shoppers, then the second of each.
   for _, by_nth in pairs(by_address) do
     local round = 0
     for _, places in ipairs(by_nth) do

@@ -22,6 +22,7 @@ for round = 0, last do
 end
 if moved then
   redis.call('DEL', queue)
+  -- In chunks, because unpack has a limit of arguments.
   for i = 1, #ordered, 1000 do
     redis.call('RPUSH', queue, unpack(ordered, i, math.min(i + 999, #ordered)))
   end

@@ -130,7 +130,7 @@ class Admission:
         cells = None
         if self._is_inpaint and paste is not None:
             mask = torch.from_numpy(frames.mask_to_model(cut(paste, window, _pair(size))))
-            picture = picture * (mask < 0.5)
+            picture = picture * (mask < 0.5)  # an inpainting model must not see what it repaints
             cells = send(mask[:, ::LATENT_SCALE, ::LATENT_SCALE].contiguous(), self._model.device)
         person = self._model.encode(picture, _posterior(noise, "posterior_person", size))
         garment = self._garment(order.garment, noise, size)

@@ -233,7 +233,7 @@ class CatvtonEngine:
             if not self._model.may_overflow:
                 raise FloatingPointError("the network's output is not finite")
             self._model.give_up_float16()
-            return self._computed(samples)
+            return self._computed(samples)  # the same step again; its noise is kept
         return moved, originals
 
     def _predicted(self, samples: Sequence[CatvtonSample]) -> Tensor:

@@ -62,6 +62,7 @@ class GarmentCache:
             if key in self._latents:
                 self._latents.move_to_end(key)
                 return self._latents[key]
+        # Outside the lock: two threads may encode the same garment, to the same result.
         latents = self._from_shared(key, shape)
         if latents is None:
             latents = encode().cpu()

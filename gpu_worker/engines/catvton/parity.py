@@ -58,6 +58,8 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True)
 class Errors:
+    """The largest differences to the reference: relative of latents, in levels of pictures."""
+
     latents: float
     picture: int
 

@@ -19,10 +19,14 @@ from gpu_worker.engine import Pixels
 
 
 class Checker(Protocol):
+    """What the engine needs of a safety checker."""
+
     def is_safe(self, picture: Pixels) -> bool: ...
 
 
 class SafetyChecker:
+    """The base model's own checker, in float32, on the engine's device."""
+
     def __init__(self, base: Path, device: torch.device):
         self._device = device
         self._features = CLIPImageProcessor.from_pretrained(

@@ -63,6 +63,7 @@ class Coefficients:
 
     @classmethod
     def of(cls, steps: Sequence[Step], eta: float) -> Coefficients:
+        """The factors of these steps. `eta`: 0 is deterministic DDIM, 1 has the noise of DDPM."""
         alpha = torch.tensor([step.alpha for step in steps])[:, None, None, None]
         prev = torch.tensor([step.alpha_prev for step in steps])[:, None, None, None]
         deviation = eta * ((1 - prev) / (1 - alpha) * (1 - alpha / prev)) ** 0.5

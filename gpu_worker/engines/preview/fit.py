@@ -17,13 +17,13 @@ from gpu_worker.vision.cutout import Garment
 from gpu_worker.vision.cutout.shape import Shape
 from gpu_worker.vision.planes import Floats, Numbers, floats, smoothstep
 
-_EASE = {"sleeved": 1.20, "bare": 1.10, "dress": 1.05}
+_EASE = {"sleeved": 1.20, "bare": 1.10, "dress": 1.05}  # the garment's width by the body's
 _SHOULDER_SW = 0.57
 _SHOULDER_U = 0.48  # sw: where the garment's shoulder point rests on the body
-_MIX = (0.97, 1.12)
-_LARGER = 1.22
+_MIX = (0.97, 1.12)  # bounds of the scale by shoulders, relative to that by the chest
+_LARGER = 1.22  # the most that a short garment is enlarged so that it reaches its hem
 _LARGER_BARE = 1.40  # more for a vest, which is cut wide and worn close
-_KY, _KY_BARE = (0.80, 1.28), (0.80, 1.40)
+_KY, _KY_BARE = (0.80, 1.28), (0.80, 1.40)  # bounds of the stretch of the height alone
 _HIGHEST_TL, _LOWEST_TL = -0.6, 3.2
 
 
@@ -62,6 +62,7 @@ def fit(garment: Garment, body: Measures, waist: float) -> Fit:
 
 
 def _fit_top(garment: Garment, body: Measures, waist: float) -> Fit:
+    """Fits a top or an overall: its shoulder line at the shoulders, its hem where it should end."""
     shape = garment.shape
     kind = _kind(garment)
     s = _scale(shape, body, _EASE[kind])
@@ -133,6 +134,7 @@ def _flat(shape: Shape, place: Fit, side: int, rows: Numbers) -> Floats:
 def _below_pit(
     rows: Numbers, flat: Numbers, body: Measures, kind: str, side: int, pit: float, legged: bool
 ) -> Floats:
+    """Worn half width below the arm pit: by the body, loose, and so wide that no old top shows."""
     half = body.half_at(side, rows)
     low = 1.12 if kind == "sleeved" else 1.05
     loose = np.interp(rows / body.tl, (0.3, 1.0, 1.3), (1.16, 1.26, 1.36))

@@ -15,13 +15,13 @@ from scipy.ndimage import gaussian_filter1d
 from gpu_worker.vision.cutout.sleeves import SAMPLES, resample
 from gpu_worker.vision.planes import Floats, Mask, Numbers, floats, remap
 
-ARM_SW = (0.165, 0.15, 0.125, 0.085)
+ARM_SW = (0.165, 0.15, 0.125, 0.085)  # usual half widths of a limb, evenly along it, in sw
 LEG_SW = (0.25, 0.21, 0.165, 0.105)
-_POINTS = 80
+_POINTS = 80  # samples of a limb's middle line
 _STEADY = 4  # points
-_OUTER, _INNER = (0.80, 1.30), (0.85, 1.35)
+_OUTER, _INNER = (0.80, 1.30), (0.85, 1.35)  # bounds of the measured width by the usual one
 _EITHER = (0.10, 2.0)
-_LONG = 0.72
+_LONG = 0.72  # of the limb's length: a sleeve that reaches so far counts as long
 _WORN_LENGTH = 0.90  # of the flat length: around the shoulder some of it is lost
 _COLUMNS = 15
 _OVER_EDGE = 0.12
@@ -168,6 +168,7 @@ def _ruled(inner: Floats, outer: Floats, nu: Numbers) -> Floats:
 def _target_edges(
     edges: Floats, limb_: Limb, forward: Forward, scale: float, sw: float, long: bool
 ) -> tuple[Floats, Floats, float]:
+    """Outer and inner edge on the canvas, and where the sleeve ends, px along the limb."""
     ends = forward(floats([edges[0, 0], edges[1, 0]]))
     start_out, start_in = limb_.project(ends[0]), limb_.project(ends[1])
     long_out, long_in = (_length(edge) * scale for edge in edges)

@@ -139,6 +139,7 @@ def _reach(mask: Mask) -> Floats:
 
 
 def _profile(mask: Mask, body: Body, side: int) -> Floats:
+    """Half width by height on one side; kept near that of a usual body, and smoothed."""
     rows = _rows(body)
     columns = floats(np.arange(0, 1.0 * body.sw))
     seen = straightened(mask, body, side, rows, columns)

@@ -30,6 +30,7 @@ def on_garment(pixels: Bytes, person: Person, zone: Zones, torso: Floats, limbs:
     factor *= _folds(pixels, person.labels, sw)
     factor *= 1 - _HAND * np.clip(blur(zone.front, _HAND_SW * sw) - zone.front, 0, 1) * 1.6
     inside = alpha > 0.5
+    # Divided by its mean, so that shading does not darken the garment as a whole.
     mean = float(factor[inside].mean()) if inside.any() else 1.0
     return floats(np.clip(factor / mean, 0, _BRIGHTEST))
 

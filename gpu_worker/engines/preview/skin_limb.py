@@ -160,6 +160,7 @@ def _paint(
     model: tuple[float, ...],
     cloth_end: float,
 ) -> Painted | None:
+    """Paints one limb; None if old cloth hides nothing of it that the new garment bares."""
     skin, sw = person.labels == SKIN, person.body.sw
     if side == 1:
         pixels, skin = np.ascontiguousarray(pixels[:, ::-1]), skin[:, ::-1]
@@ -170,7 +171,7 @@ def _paint(
         hidden = max(0.0, along.length - max(cloth_end, 0.0))
         nothing = np.zeros_like(person.person)
         return Painted(floats(pixels), nothing, floats(nothing), hidden)
-    if start < max(cloth_end, _NEVER_HIDDEN * along.length):
+    if start < max(cloth_end, _NEVER_HIDDEN * along.length):  # nothing to paint: bare or covered
         return None
     first = cloth_end - _UNDER_SLEEVE_SW * sw if cloth_end > 0 else cloth_end
     seen = bared(along, skin, start + _BEYOND_HEM_SW * sw)

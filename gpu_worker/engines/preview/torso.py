@@ -62,7 +62,7 @@ class TorsoMap:
             across = _wrap(np.abs(offset[chosen]) / own, worn / (own * self.fit.s))
             bx[chosen] = (-1 if side == 0 else 1) * across * worn
         by = straight
-        for _ in range(6):
+        for _ in range(6):  # fixed-point iteration: the bend fades with `by` itself
             by = floats(straight + self._lift_at(bx) * self._fade(by))
         return floats(np.stack([bx, by], axis=1))
 

@@ -243,6 +243,7 @@ def _limb_layer(
     measures: Measures,
     index: int,
 ) -> Layer:
+    """The layer of one sleeve or leg, by its patch."""
     height, width = person.person.shape
     x, y, inside = inverse_map(grid.source, grid.target, (height, width))
     shape = garment.shape

@@ -21,18 +21,19 @@ for _, lane in ipairs({'live', 'bulk'}) do
     limit = most
   end
   while #claimed < limit do
+    -- Beyond `most` only newcomers: merchants of whom this worker holds no job.
     local merchant = next_in_line(lane, #claimed < most and {} or here, full)
     if not merchant then break end
     local name = prefixes[lane] .. merchant
     if redis.call('ZCARD', STARTED .. name) >= per_merchant then
-      full[merchant] = true
+      full[merchant] = true  -- its jobs wait, others overtake them
     else
       redis.call('LREM', RING[lane], 1, merchant)
       local id = redis.call('LPOP', QUEUE .. name)
       -- It has had its turn: should it be handed back, a job without a turn goes before all rounds.
       if id then redis.call('HDEL', TURNS .. name, id) end
       if redis.call('LLEN', QUEUE .. name) > 0 then
-        redis.call('RPUSH', RING[lane], merchant)
+        redis.call('RPUSH', RING[lane], merchant)  -- round robin between equals
       end
       if id and redis.call('EXISTS', JOB .. id) == 1 then
         local execution = ARGV[ids + #claimed]
@@ -40,7 +41,7 @@ for _, lane in ipairs({'live', 'bulk'}) do
         take(name, id, execution, worker, now, lease_ms, registry_s)
         claimed[#claimed + 1] = {id, execution, name, losses(id)}
         charge(lane, merchant, charged_ms)
-      else
+      else  -- no job, or one without its hash, which cannot run: the merchant's credit ends
         leave(lane, merchant)
       end
     end

@@ -1,4 +1,4 @@
--- The first part of every script: names for its KEYS, and prefixes of keys by queue or job.
+-- The first part of every script, before its functions: names for KEYS, and prefixes of other keys.
 -- KEYS: ring of live, ring of bulk, shares of live, of bulk, bell, RQ_SUSPENDED, RQ_QUEUES.
 -- Prefixes as in contract/names.py; tests/gpu_worker/queue/test_scripts.py compares them.
 local RING = {live = KEYS[1], bulk = KEYS[2]}

@@ -14,10 +14,12 @@ for _, key in ipairs(redis.call('SMEMBERS', QUEUES)) do
         local id, execution = string.match(member, '^([^:]*):(.*)$')
         forget(name, id, execution)
         if redis.call('EXISTS', JOB .. id) == 1 then
+          -- Only a job that had begun to run may have killed its worker.
           if redis.call('HGET', JOB .. id, 'status') == 'started' then
             redis.call('HINCRBY', JOB .. id, 'losses', 1)
           end
           if losses(id) >= max_losses then
+            -- Held by this worker at once, so that no other one runs it again.
             local mine = ARGV[8] .. #hopeless
             take(name, id, mine, worker, now, lease_ms, registry_s)
             hopeless[#hopeless + 1] = {id, mine, name, losses(id)}

@@ -13,6 +13,7 @@ end
 local function charge(lane, merchant, ms)
   local key, ring = SHARES[lane], RING[lane]
   local now, waits = clock(key), redis.call('LPOS', ring, merchant)
+  -- The charged merchant shares the engine too, even if none of its jobs waits.
   local among = redis.call('LLEN', ring) + (waits and 0 or 1)
   local had = tonumber(redis.call('HGET', key, merchant) or now)
   redis.call('HSET', key, '', string.format('%.3f', now + ms / among),
@@ -26,7 +27,7 @@ local function next_in_line(lane, skipped, full)
   for i = 1, #flat, 2 do had[flat[i]] = tonumber(flat[i + 1]) end
   local first
   for _, merchant in ipairs(redis.call('LRANGE', RING[lane], 0, -1)) do
-    if not had[merchant] then
+    if not had[merchant] then  -- it begins to wait, level with the clock
       had[merchant] = now
       redis.call('HSET', key, merchant, string.format('%.3f', now))
     end
@@ -37,7 +38,7 @@ local function next_in_line(lane, skipped, full)
 end
 local function heal_shares(lane)
   local key, ring = SHARES[lane], redis.call('LRANGE', RING[lane], 0, -1)
-  if #ring == 0 then redis.call('DEL', key) return end
+  if #ring == 0 then redis.call('DEL', key) return end  -- no merchant waits: accounts begin anew
   local waits = {['']=true}
   for _, merchant in ipairs(ring) do waits[merchant] = true end
   for _, merchant in ipairs(redis.call('HKEYS', key)) do

@@ -16,7 +16,7 @@ from gpu_worker.vision.cutout.shape import Shape, describe
 from gpu_worker.vision.planes import Floats, floats
 from gpu_worker.vision.pose import find_people
 
-VERSION = 6
+VERSION = 6  # of the arrays: stored ones of another version are computed again
 _CATEGORIES = (Category.UPPER, Category.LOWER, Category.OVERALL)
 _SCALARS = ("axis", "top", "hem", "neck_depth")
 _POINTS = ("half", "pit", "shoulder", "neck", "seams", "edges")

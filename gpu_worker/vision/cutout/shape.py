@@ -88,6 +88,7 @@ def describe(found: Cut, category: Category) -> Shape:
 
 
 def _top(found: Cut) -> Shape:
+    """The parts of a top or a dress, with or without sleeves."""
     mask = found.mask
     axis = axis_of(mask)
     hem = hem_row(mask, axis)

@@ -63,14 +63,17 @@ def label(seen: Floats, person: Mask, tones: Tones, body: Body) -> Worn:
     seen: Lab (h, w, 3), slightly smoothed; person: mask (h, w).
     """
     u, v = body.uv(person.shape)
+    # The colours of top, bottom and hair, from where each certainly is; then the waist between.
     torso = ~_arms(body, person.shape) & (np.abs(u) < 0.5)
     upper = _clusters(seen, person & torso & (v > 0.25) & (v < _NO_BOTTOM_TL), 4)
     lower = _unlike(_clusters(seen, _lower_zone(person, u, v), 3), upper)
     hair = _clusters(seen, person & _above_eyes(body, person.shape), 2, tones)
     d_upper, d_lower = _distance(seen, upper), _distance(seen, lower)
     waist = _waist(d_upper, d_lower, person & (np.abs(u) < 0.45), v)
+    # The top's colours again, now from above the waist only.
     upper = _clusters(seen, person & torso & (v > 0.25) & (v < min(0.8, waist - 0.1)), 4)
     d_upper = _distance(seen, upper)
+    # Height counts beside colour, less the better the colours alone tell top from bottom.
     most = _ROW_COUNTS_LITTLE if _contrast(upper, lower) > _UNLIKE else _ROW_COUNTS
     slope = np.interp(_contrast(upper, lower, _WEIGHTS), *_ROW_SLOPE)
     by_row = np.clip((v - waist) / 0.10 * slope, -most, most)
@@ -82,6 +85,7 @@ def label(seen: Floats, person: Mask, tones: Tones, body: Body) -> Worn:
     skin = person & _skin(seen, tones, d_cloth, d_hair, _dressed(u, v, waist, torso))
     skin &= ~_of_the_tops_hue(seen, tones, upper) | (v < 0)
     labels[skin & ~_hem_line(skin, body)] = SKIN
+    # Corrections, each by what is known of bodies and clothes; their order matters.
     labels = _head(labels, person, v, body)
     labels = _rooted_hair(labels, d_upper, d_lower, tones.is_skin(seen), v)
     bare = (_is_bare(labels, body, 0), _is_bare(labels, body, 1))

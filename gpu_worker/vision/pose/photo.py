@@ -20,8 +20,8 @@ from gpu_worker.vision.pose.plausible import MIN_LUMINANCE, refuse_implausible
 from gpu_worker.vision.pose.silhouette import silhouette
 from gpu_worker.vision.pose.skin import smooth_lab, tones_of
 
-VERSION = 4
-_PICKED = "picked"
+VERSION = 4  # of the arrays: stored ones of another version are computed again
+_PICKED = "picked"  # name of the array that keeps which of several people was picked
 _MARGIN_SW = 0.6
 _DARK = 70.0  # of 255: too dark to find anybody
 _BESIDE = 0.6  # of the largest person's size: a second person this large makes her choose
@@ -152,6 +152,7 @@ def _fractions(found: Found, pixels: Pixels) -> list[float]:
 
 
 def _choose(pixels: Pixels, people: list[Found], person: int | None) -> Landmarks:
+    """The landmarks of the one person, or of the one who was picked; refuses everything else."""
     if not people and float(np.percentile(pixels, 95)) < _DARK:
         raise Refusal(Reason.PHOTO_TOO_DARK, "almost black")
     if not people:

@@ -45,6 +45,7 @@ def refuse_implausible(body: Body, inside: Floats) -> None:
 
 
 def _checks(body: Body, inside: Floats) -> dict[str, bool]:
+    """Whether each proportion is plausible, by its name in the refusal."""
     uppers = [float(np.hypot(*(body.arm(side)[1] - body.arm(side)[0]))) for side in (0, 1)]
     arm = sum(uppers) / 2 / body.tl
     eyes = body.eye_distance / body.sw

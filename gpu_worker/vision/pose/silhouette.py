@@ -53,7 +53,7 @@ def silhouette(pixels: Bytes, coarse: Floats, body: Body) -> Mask:
     seen = blur(lab(pixels), 1.0)
     difference = length(seen - plate, _DISTANCE)
     noise = float(np.percentile(difference[sure_background], 97))
-    if noise < _PLAIN_NOISE:
+    if noise < _PLAIN_NOISE:  # else the model's mask is better than the comparison
         mask = _grown_to_edge(mask, difference, noise, body)
         mask = _without_gaps(mask, coarse, difference, noise, body)
         mask = _without_cast_shadow(mask, coarse, seen, plate, noise, body)
