@@ -115,9 +115,9 @@ class Engine(Protocol):
     """Model backend: draws pictures, several samples in each step. A worker process has one engine.
 
     An engine that is not iterative has one step. The tailor implements the same protocol.
-    All calls come from one thread, unless the engine has an attribute `has_side_thread = True`:
-    then `admit` and `finish` may be called in a second thread, one sample at a time, while the
-    first one steps.
+    `admit`, `step`, `partial` and `finish` come from one thread, unless the engine has an attribute
+    `has_side_thread = True`: then `admit` and `finish` may be called in a second thread, one sample
+    at a time, while the first one steps.
     """
 
     name: str

@@ -181,9 +181,7 @@ class Pool:
             ended = self._replace(place, error, 0, 0)
             if isinstance(ended, OverrunError):
                 why = f"{self._module} does not start: {ended.kind}"
-                raise WorkFailedError(
-                    why, 0, 0
-                ) from error  # no work was begun, so it costs nothing
+                raise WorkFailedError(why, 0, 0) from error  # no work was begun: it costs nothing
             raise ended from error
         place.is_warm = True
 

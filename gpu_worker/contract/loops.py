@@ -50,7 +50,7 @@ def each_alone(
 @dataclass(slots=True)
 class Backoff:
     """Exponential back-off of one loop: after a turn that failed it logs a line and says how long
-    to pause. One instance belongs to one loop and its thread.
+    to pause. It remembers the last pause, so that each loop needs its own.
 
     `away`: exceptions that pass by themselves (Redis or a database away); the pauses for them begin
     with `first_s` and double up to `longest_s`. `away_says`: the line logged for them, which may

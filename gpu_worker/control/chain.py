@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 ROOM = 400  # K: most jobs at one worker, running and waiting; arrivals beyond are not counted
-NEARLY = 1.05  # hysteresis: slots change only if they are worse than the best by more than this
+NEARLY = 1.05  # hysteresis: slots change only if their mean time exceeds the best by this factor
 _TIE = 1e-9
 
 

@@ -56,7 +56,7 @@ def _mean(each: Sequence[tuple[float, ...]], batch: int) -> float:
 
 def _own_picture_s(seen: Seen, tier: Tier, terms: Terms) -> tuple[float, ...]:
     """One worker's seconds of a picture, by the number b under way. Each also waits for the work of
-    all b outside their steps (`around`), which is done between the steps."""
+    all b outside their steps (`around`)."""
     curve, share = _curve_of(seen.curves, tier)
     steps, around_ms = _steps_of(seen.steps, tier, terms), curve.around_ms * share
     times_ms = curve.times_ms(seen.max_slots)

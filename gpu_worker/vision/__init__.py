@@ -1,4 +1,4 @@
-"""Computer vision without trained weights of our own: decoding, body, garment, and engines' masks.
+"""Computer vision: decodes pictures, reads bodies and garments in them, makes the engines' masks.
 
 Knows no queue and no store.
 """
