@@ -46,7 +46,7 @@ class Arbitrator:
         self._memories: dict[str, Memory] = {}
         self._told: dict[str, Policy] = {}
         self._engines_at = float("-inf")
-        self._rules: bool | None = None
+        self._leads: bool | None = None
 
     def loop(self, now: float) -> bool:
         """One turn. Returns whether this arbitrator leads. `now`: Unix seconds.
@@ -54,15 +54,15 @@ class Arbitrator:
         Raises:
             RedisError: Redis is away.
         """
-        rules = self._leader_lock.acquire()
+        leads = self._leader_lock.acquire()
         self._find_engines(now)
         policies: dict[str, Policy] = {}
         wanted: dict[str, int] = {}
         for engine in self._snapshots:
             policies[engine], wanted[engine] = self._decide(engine, now)
-        rules = rules and self._publish(policies, wanted)  # the lock may be lost by now
-        self._say(rules)
-        return rules
+        leads = leads and self._publish(policies, wanted)  # the lock may be lost by now
+        self._log_leadership(leads)
+        return leads
 
     def leave(self) -> None:
         self._leader_lock.release()
@@ -111,12 +111,12 @@ class Arbitrator:
                 engine, policy.batch_size, policy.tier, policy.mode, policy.law, policy.predicted_s,
             )  # fmt: skip
 
-    def _say(self, rules: bool) -> None:
-        if rules != self._rules:
+    def _log_leadership(self, leads: bool) -> None:
+        if leads != self._leads:
             log.info(
-                "%s %s", self._leader_lock.name, "rules" if rules else "looks on: another rules"
+                "%s %s", self._leader_lock.name, "rules" if leads else "looks on: another rules"
             )
-        self._rules = rules
+        self._leads = leads
 
 
 def _matters(policy: Policy) -> tuple[object, ...]:

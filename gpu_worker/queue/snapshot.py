@@ -131,7 +131,7 @@ class Curves:
         self._sizes = {tier.size for tier in tiers}
         self._known: dict[tuple[str, str], Curve] = {}
         self._changed: set[tuple[str, str]] = set()
-        self._heard: dict[tuple[str, bytes], bytes] = {}
+        self._last_reported: dict[tuple[str, bytes], bytes] = {}
 
     def learn(self, worker_id: str, device: str, fields: Hash) -> dict[str, Curve]:
         """The curves of a device by size, after adding what is new in this worker's heartbeat.
@@ -140,9 +140,9 @@ class Curves:
         """
         for name, text in fields.items():
             kind, *where = name.decode().split(":")
-            is_news = self._heard.get((worker_id, name)) != text
+            is_news = self._last_reported.get((worker_id, name)) != text
             if kind in ("step_ms", "around_ms") and is_news:
-                self._heard[worker_id, name] = text
+                self._last_reported[worker_id, name] = text
                 self._note(device, kind, where, text)
         for size in self._sizes:
             self._curve(device, size)
@@ -150,7 +150,9 @@ class Curves:
 
     def forget_all_but(self, worker_ids: Sequence[str]) -> None:
         """Forgets the last heartbeats of all other workers; what was learned from them stays."""
-        self._heard = {key: text for key, text in self._heard.items() if key[0] in worker_ids}
+        self._last_reported = {
+            key: text for key, text in self._last_reported.items() if key[0] in worker_ids
+        }
 
     def _note(self, device: str, kind: str, where: list[str], text: bytes) -> None:
         """Adds one measurement to the curve of its size."""
