@@ -114,6 +114,7 @@ def _redis(stack: Stack, env: Mapping[str, str]) -> Part:
     """Redis with fsync before each answer, so that an accepted job survives any crash."""
     argv = [redis_program(), "--port", str(stack.ports.redis), "--bind", LOOPBACK, "--save", ""]
     argv += ["--dir", str(stack.home.folder("redis"))]
+    # The append-only file instead of snapshots (`--save ""`).
     argv += ["--appendonly", "yes", "--appendfsync", "always"]
     return _part(stack, env, "redis", argv, is_healthy=lambda pid: health.pings(stack.redis_url))
 

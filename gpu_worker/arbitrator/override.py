@@ -17,7 +17,7 @@ def set_override(connection: Redis, engine: str, override: Override, for_s: floa
     asked = {"batch_size": override.batch_size, "tier": override.tier, "mode": override.mode}
     words = {name: str(word) for name, word in asked.items() if word is not None}
     key = contract.override_key(engine)
-    with connection.pipeline() as pipe:
+    with connection.pipeline() as pipe:  # one MULTI, so that no field of an earlier one stays
         pipe.delete(key)
         pipe.hset(key, mapping=fields_of(words))
         pipe.pexpire(key, round(for_s * 1000))

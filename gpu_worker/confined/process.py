@@ -52,7 +52,7 @@ class Process:
         theirs, ours = os.pipe()
         self._life = os.fdopen(ours, "wb", buffering=0)  # closes when we end: that kills the child
         fds = {"parent_fd": theirs, "shared_fd": shared_fd, "shared_bytes": shared_bytes}
-        with ExitStack() as if_none_starts:
+        with ExitStack() as if_none_starts:  # closes our ends if no child starts
             if_none_starts.callback(self._shared.close)
             if_none_starts.callback(self._life.close)
             try:
@@ -66,13 +66,13 @@ class Process:
                     env={**ENVIRONMENT, **env},
                     pass_fds=(theirs, shared_fd),
                 )
-            finally:
+            finally:  # the child has its own copies
                 os.close(theirs)
                 os.close(shared_fd)
             if_none_starts.pop_all()
         self._pipes = [self._life, *filter(None, (self._popen.stdin, self._popen.stdout))]
         self._in, self._out = (pipe.fileno() for pipe in self._pipes[1:])
-        for fd in (self._in, self._out):
+        for fd in (self._in, self._out):  # every wait is a poll with a deadline
             os.set_blocking(fd, False)
 
     @property

@@ -105,7 +105,7 @@ class EngineSnapshots:
         return [
             (lane, length, [first.decode(), last.decode()])
             for (lane, _), (length, first, last) in zip(keys, triples, strict=True)
-            if length and first and last
+            if length and first and last  # the queue may change between the three reads
         ]
 
     def _average_wait_s(self, lines: list[tuple[Lane, int, list[str]]], now: float) -> float:

@@ -118,6 +118,7 @@ class WeightFiles:
                 " run: python -m gpu_worker weights fetch"
             )
         first = source.files[0]
+        # As many levels up as the file's name has folders.
         return files[first].parents[first.count("/")]
 
 

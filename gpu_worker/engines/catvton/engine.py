@@ -241,6 +241,8 @@ class CatvtonEngine:
         counts = torch.tensor([sample.rows for sample in samples])
         times = torch.tensor([s.now.timestep for s in samples for _ in range(s.rows)])
         scales = torch.tensor([sample.guidance_scale for sample in samples])
+        # All samples' rows follow each other: of each, `first` is the unconditional row's index and
+        # `last` the conditional one's.
         last = counts.cumsum(0) - 1
         first = last - counts + 1
         times, scales, first, last = (

@@ -65,7 +65,7 @@ class Passes:
         count = len(rows)
         full = next((size for size in self._rows if size >= count), count)
         padded = [_padded(tensor, full) for tensor in (rows, timesteps)]
-        if self._switches.graphs and rows.is_cuda:
+        if self._switches.graphs and rows.is_cuda:  # cloned: the next replay overwrites the output
             return self._replay(padded)[:count].clone()
         return self._compute(*padded)[:count]
 
@@ -116,7 +116,7 @@ class CapturedPass:
 def _compiled(denoiser: Denoiser, backend: str) -> Compute:
     torch._dynamo.config.recompile_limit = SHAPES_COMPILED
     torch._dynamo.config.accumulated_recompile_limit = 4 * SHAPES_COMPILED
-    torch._dynamo.config.fail_on_recompile_limit_hit = True
+    torch._dynamo.config.fail_on_recompile_limit_hit = True  # rather than silently run eagerly
     compute: Compute = torch.compile(denoiser, dynamic=False, backend=backend)
     return compute
 

@@ -54,6 +54,7 @@ def _affines(source: NDArray[np.float64], target: NDArray[np.float64]) -> NDArra
     """(n, 2, 3): for each triangle the affine map from target to source."""
     ones = np.ones((*target.shape[:2], 1))
     corners = np.concatenate([target, ones], axis=2)
+    # A degenerate triangle has no inverse and covers hardly a px: any map will do.
     flat = np.abs(np.linalg.det(corners)) < 1e-3
     corners[flat] = np.eye(3)
     return np.linalg.solve(corners, source).transpose(0, 2, 1)

@@ -81,6 +81,7 @@ def find_neckline(pixels: Bytes, mask: Mask, necks: Floats, width: float) -> Nec
     reach = np.arange(-1, 2) * max(1.0, _TOLERANCE * width)
     usual = float(np.percentile(np.linalg.norm(gradients, axis=(2, 3))[inside], 60))
     tried: list[tuple[float, Neckline]] = []
+    # A grid search: every shape at every depth.
     for shape in _shapes(necks):
         depths = np.arange(_SHALLOWEST * width, _DEEPEST * width, max(1.0, 0.008 * width))
         scores = _scores(gradients, shape, depths, reach)

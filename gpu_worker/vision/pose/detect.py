@@ -76,7 +76,7 @@ def find_people(pixels: Pixels) -> list[Found]:
     """People in a uint8 (h, w, 3) picture, best score first."""
     square, scale, left, top = _letterbox(pixels)
     boxes, raw = models.detect(square)
-    scores = 1 / (1 + np.exp(-np.clip(raw, -50, 50)))
+    scores = 1 / (1 + np.exp(-np.clip(raw, -50, 50)))  # sigmoid, clipped against overflow
     points = boxes[:, 4:].reshape(-1, 4, 2) / _SIDE + _anchors()[:, None]
     people: list[Found] = []
     for index in np.argsort(-scores, kind="stable"):

@@ -45,7 +45,7 @@ def read_landmarks(pixels: Pixels, found: Found) -> Landmarks:
     """Refines the detector's circle, then averages the readings of the picture and its mirror
     image."""
     matrix = _square_to_photo(found.x, found.y, found.radius, found.roll)
-    for _ in range(_REFINEMENTS):
+    for _ in range(_REFINEMENTS):  # each reading's alignment points give a better square
         points, _ = _read(_crop(pixels, matrix))
         matrix = _next_square(_to_photo(points[:, :2], matrix))
     points, mask = _read_both_ways(_crop(pixels, matrix))
