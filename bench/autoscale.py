@@ -1,8 +1,8 @@
-"""A day with a sale, replayed event by event: `python -m bench.autoscale` (`make bench-autoscale`).
+"""Autoscaling over a day with a sale, as a discrete-event simulation: `python -m bench.autoscale`.
 
-Two ways to decide how many workers there are meet the same shoppers: by the length of the list, as
-KEDA's trigger does it, and by the arbitrator's own law (`control.wanted`). No process runs
-and no clock is waited for; the pictures' quality stays at its best, so that only scaling differs.
+Two triggers scale for the same shoppers: the length of the list, as KEDA's Redis trigger does it,
+and the arbitrator's own law (`control.wanted`). No process runs, and time is simulated; quality
+stays at its best, so that only scaling differs. Also `make bench-autoscale`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from gpu_worker.control.arrivals import mean_per_s
 
 DAY_S = 86_400
 POLL_S = 30.0
-CALM_S = 300.0  # both scale down to the most that was wanted within it, as Kubernetes does
+CALM_S = 300.0  # stabilisation window, as in Kubernetes: scales down to the most wanted within it
 LEAST, MOST = 1, 40
 LIST_LENGTH = 10
 PICTURE_S = 3.15  # of a worker: profile A at full quality
@@ -42,7 +42,7 @@ def rate_per_s(at: float) -> float:
 
 
 def shoppers(seed: int, until_s: float = DAY_S) -> list[float]:
-    """When they come: a Poisson process thinned from its peak."""
+    """Their arrival times: an inhomogeneous Poisson process, by thinning."""
     dice, peak, at, came = random.Random(seed), BUSY_PER_S * SALE[2], 0.0, []
     while (at := at + dice.expovariate(peak)) < until_s:
         if dice.random() < rate_per_s(at) / peak:
@@ -52,7 +52,7 @@ def shoppers(seed: int, until_s: float = DAY_S) -> list[float]:
 
 @dataclass(slots=True)
 class Floor:
-    """The workers of one replay and what happened to its shoppers."""
+    """The state of one simulation: its workers, and what happened to its shoppers."""
 
     ready: int = LEAST
     starting: int = 0
@@ -73,11 +73,12 @@ Trigger = Callable[[Floor, float], int]
 
 
 def by_list_length(floor: Floor, _now: float) -> int:
-    """What waits, ten to a worker; who is being drawn stands in no list."""
+    """A worker for each ten waiting jobs; running jobs are not in the list."""
     return ceil(len(floor.waiting) / LIST_LENGTH)
 
 
 def by_predicted_drain() -> Trigger:
+    """The arbitrator's law as a trigger."""
     memory = Memory()
 
     def trigger(floor: Floor, now: float) -> int:
@@ -95,7 +96,7 @@ def by_predicted_drain() -> Trigger:
 
 
 class Replay:
-    """One day under one trigger."""
+    """The simulation of one day under one trigger."""
 
     def __init__(self, trigger: Trigger, came: Sequence[float]):
         self._trigger = trigger
@@ -142,6 +143,7 @@ class Replay:
         self._serve(now)
 
     def _poll(self, now: float) -> None:
+        """Asks the trigger; scales up at once, down only within the stabilisation window."""
         floor = self._floor
         self._wishes.append((now, self._trigger(floor, now)))
         while self._wishes[0][0] < now - CALM_S:
@@ -191,7 +193,7 @@ def report(name: str, floor: Floor, price: float) -> None:
 
 
 def by_minutes(floor: Floor, minutes: int = 10) -> list[tuple[float, float]]:
-    """The 95th percentile of those who came in each stretch, at its middle, in hours and s."""
+    """(hour, 95th percentile of seconds) of those who came within each stretch, at its middle."""
     stretch = minutes * 60
     groups: dict[int, list[float]] = {}
     for at, took in floor.took_s:

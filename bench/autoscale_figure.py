@@ -1,6 +1,6 @@
-"""The figure of a replayed day: two charts over the same hours, as one SVG.
+"""The figure of a simulated day: two charts over the same hours, as one SVG.
 
-Plain text and arithmetic. It follows the reader's light or dark and carries its own description.
+Plain text and arithmetic. The SVG has a light and a dark theme, and a title for screen readers.
 """
 
 from __future__ import annotations
@@ -30,8 +30,7 @@ STYLE = """
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """`kind` is its class in the style; points are (hour, value). `steps`: it holds until the next
-    point."""
+    """One curve. kind: its CSS class; points: (hour, value); steps: whether to draw steps."""
 
     kind: str
     name: str

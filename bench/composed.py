@@ -1,6 +1,6 @@
 """Garments that the demo set lacks, composed from its pictures: shorts, jumpsuits, a cardigan.
 
-For sheets and tests. Knows pixels of the demo's own renders; nothing of how they are read.
+For contact sheets and tests. Knows the pixels of the demo's renders, and the cut-out.
 """
 
 from __future__ import annotations
@@ -53,7 +53,8 @@ def playsuit() -> Pixels:
 
 @cache
 def cardigan() -> Pixels:
-    """A tee of the demo in one cloth, its front open in a V; in it the inside of the back."""
+    """A tee of the demo in one colour, with a front open in a V that shows the inside of the
+    back."""
     picture = load(DEMO / "garment_tee_sunset.jpg")
     cloth = _cloth(picture)
     page = _in_one_colour(picture)
@@ -85,7 +86,7 @@ def _cloth(picture: Pixels) -> Mask:
 
 
 def _cut_legs(picture: Pixels, share: float) -> Pixels:
-    """The picture with the ground's colour below a share of the garment's height."""
+    """The picture with the background's colour below a share of the garment's height."""
     rows = np.flatnonzero(_cloth(picture).any(axis=1))
     cut = picture.copy()
     if share < 1:
@@ -104,7 +105,7 @@ def _open_front(cloth: Mask) -> Mask:
 
 
 def _in_one_colour(picture: Pixels) -> Pixels:
-    """The cloth's light and folds in olive, without its print and without shadow on the ground."""
+    """The garment in olive: with its folds, without its print and its shadow on the background."""
     alpha = _alpha(picture)
     lightness = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32)
     inside = (alpha > 0.9).astype(np.float32)
@@ -117,7 +118,7 @@ def _in_one_colour(picture: Pixels) -> Pixels:
 
 
 def _joined(upper: Pixels, lower: Pixels, top: Mask, bottom: Mask) -> Pixels:
-    """The waistband under the top's hem, as wide as it."""
+    """One picture: the lower garment, scaled to the width of the top's hem, under that hem."""
     rows = np.flatnonzero(top.any(axis=1))
     hem = np.flatnonzero(top[rows[-1] - round(_OVERLAP * len(rows)) - 4])
     waist_rows = np.flatnonzero(bottom.any(axis=1))

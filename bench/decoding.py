@@ -1,8 +1,9 @@
 """What decoding in confined children costs: `python -m bench.decoding` (`make bench-decoding`).
 
-The same picture is decoded in this process and in a child, in turns, so that a busy machine is as
-busy for both; `more` is what neighbours differ by. On a busy machine look at the CPU time, that of
-both processes. Then hostile files: how they end, and what they cost their merchant.
+The same picture is decoded in this process and in a child, alternately, so that a busy machine
+slows both; `more` is the difference of neighbouring measurements. On a busy machine look at the CPU
+time, which counts both processes. Then hostile files: how they end, and what their merchant is
+charged.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ _HEAD = "picture                        KB     here ms        child ms       mor
 
 @dataclass(slots=True)
 class Row:
-    """Milliseconds of each round, on the clock and of CPU time."""
+    """Milliseconds of each round, wall time and CPU time."""
 
     here: list[float] = field(default_factory=list)
     here_cpu: list[float] = field(default_factory=list)
@@ -96,7 +97,7 @@ def end_of(decoders: Decoders, name: str, data: bytes) -> str:
 
 
 def decode_in(decoders: Decoders, data: bytes) -> float:
-    """The ms of CPU time that were charged."""
+    """Decodes in a child; returns the ms of CPU time that were charged."""
     charged: list[float] = []
     decoders.decode(data, 256, _SETTINGS.max_photo_side_px, owner="", charge=charged.append)
     return sum(charged)
@@ -115,7 +116,7 @@ def honest() -> list[tuple[str, bytes]]:
 
 
 def photograph() -> Image.Image:
-    """A render of the demo's, as large as a phone's photo and as noisy."""
+    """A render of the demo, enlarged to a phone's photo and with a sensor's noise."""
     size = WIDTH_PX, HEIGHT_PX
     person = Image.open(DEMO / "person_anna.jpg").convert("RGB").resize(size)
     noise = np.random.default_rng(1).normal(0, 6, (HEIGHT_PX, WIDTH_PX, 1))
@@ -129,7 +130,7 @@ def saved(image: Image.Image, kind: str, **options: Any) -> bytes:
 
 
 def many_scans(scans: int, side_px: int) -> bytes:
-    """A progressive JPEG whose last and smallest scan is repeated until there are so many."""
+    """A decompression bomb: a progressive JPEG with its last, smallest scan repeated."""
     plain = saved(Image.new("RGB", (side_px, side_px), (200, 120, 80)), "JPEG", progressive=True)
     last = plain[plain.rindex(SCAN) : -2]
     return plain[:-2] + last * (scans - plain.count(SCAN)) + plain[-2:]

@@ -1,9 +1,9 @@
-"""How true the time is that shoppers are told: `python -m bench.eta`.
+"""Accuracy of the ETA that shoppers see: `python -m bench.eta`.
 
 Starts the whole local stack with the null engine, which sleeps a known time, and lets shoppers ask
-for pictures at random moments at a steady load. Compares every time that was told, at the request
-and while she waits, with the moment at which the picture came. Beside it stands what the mean of
-all pictures would have told, which knows no queue.
+for pictures at random moments at a steady load. Compares every ETA, at the request and while she
+waits, with the moment at which the picture came. The baseline is the median time of all pictures,
+which knows no queue.
 """
 
 from __future__ import annotations
@@ -26,33 +26,33 @@ from bench.stack import RunningStack, running_stack
 
 CURVE = "3,60,20"  # ms: a step of b samples takes 3 + 60·b, 20 steps; a full GPU, shrunk in time
 PICTURE_S = 1.26
-TARGET_S = "120"  # so far away that the quality stays: what is measured is the time alone
+TARGET_S = "120"  # so long that the tier never changes: only the ETA is measured
 SHOPPERS = 8
 SEED = 7
 
 
 @dataclass(slots=True)
 class Wait:
-    """One try-on. `told`: (moment, seconds left) as she heard them, the 202's first."""
+    """One try-on. `told`: (moment, ETA in seconds) as she received them, the 202's first."""
 
     asked_at: float
     told: list[tuple[float, float]] = field(default_factory=list)
     came_at: float = 0.0
 
     def errors(self, told: Sequence[tuple[float, float]]) -> list[float]:
-        """Relative to what was really left; what is nearly over is not counted."""
+        """Relative errors of these ETAs; those at the very end are not counted."""
         lefts = [(said, self.came_at - at) for at, said in told]
         return [abs(said - left) / left for said, left in lefts if left > PICTURE_S / 4]
 
     def jumps(self) -> list[float]:
-        """By which factor the time left grew against what the clock had left of the last one."""
+        """By which factor each ETA exceeds what was left of the one before it."""
         pairs = zip(self.told, self.told[1:], strict=False)
         lefts = [(said - (later - at), now) for (at, said), (later, now) in pairs]
         return [now / left for left, now in lefts if left > PICTURE_S]
 
 
 def wait_for_one(shopper: Shopper, photo_id: str, garment_id: str) -> Wait | None:
-    """Asks, and listens until the picture is there. None: no time was known yet."""
+    """Asks for a picture and waits until it is there. None: the server gave no ETA yet."""
     wait = Wait(time.time())
     try_on_id = shopper.try_on(photo_id, garment_id)
     came_at, _ = shopper.hear(lambda f: f["id"] == try_on_id and f["type"] == "succeeded")
@@ -63,7 +63,7 @@ def wait_for_one(shopper: Shopper, photo_id: str, garment_id: str) -> Wait | Non
 
 
 def steady(stack: RunningStack, pictures: int, load: float) -> list[Wait]:
-    """Requests come at random (Poisson), whoever is waited for."""
+    """Open-loop load: requests come at random (Poisson), whether or not earlier ones are done."""
     people = [Shopper(stack) for _ in range(SHOPPERS)]
     photo = small_photo(str(PHOTO))
     for person in people:
@@ -95,7 +95,7 @@ def report(waits: list[Wait], learning: int) -> None:
     print(f"{len(known)} pictures, p50 {usual:.1f} s, longest {max(took):.1f} s")
     print(f"median error of the first time told   {statistics.median(first):6.1%}   (aim: 20 %)")
     print(f"median error of all {len(every):5} times told  {statistics.median(every):6.1%}")
-    print(f"median error of the mean of all       {statistics.median(blind):6.1%}   (beside it)")
+    print(f"median error of the median of all       {statistics.median(blind):6.1%}   (beside it)")
     print(f"highest jump up                       {max(jumps, default=1):6.2f} x (aim: 1.20)")
 
 

@@ -1,9 +1,8 @@
-"""What the road costs beyond engine and store: `python -m bench.overhead`.
+"""End-to-end latency beyond engine and store: `python -m bench.overhead`.
 
-Starts the whole local stack with the null engine, which sleeps a known time, and lets shoppers try
-on one after another, with 1 and with 200 sockets open, in turns, so that a noisy machine is noisy
-for both. Beside it the same road is watched by polling once a second, as a page without a socket
-would.
+Starts the whole local stack with the null engine, which sleeps a known time, and lets a shopper try
+on again and again, with 1 and with 200 sockets open, alternately, so that noise of the machine
+affects both. For comparison it also polls once a second, as a page without a socket would.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ POLL_S = 1.0
 
 @dataclass(slots=True)
 class Marks:
-    """Milliseconds of each try-on, one list a stretch of the road."""
+    """Milliseconds of each try-on, a list for each part of the way."""
 
     accepted: list[float] = field(default_factory=list)
     enqueue_to_start: list[float] = field(default_factory=list)
@@ -64,6 +63,7 @@ class Diary:
 
 
 def measure_one(shopper: Shopper, diary: Diary, photo_id: str, garment_id: str, to: Marks) -> None:
+    """One try-on; appends its times to the marks."""
     asked = time.time()
     try_on_id = shopper.try_on(photo_id, garment_id)
     accepted = time.time()
@@ -82,7 +82,7 @@ def measure_one(shopper: Shopper, diary: Diary, photo_id: str, garment_id: str, 
 
 
 def measure_polling(shopper: Shopper, diary: Diary, photo_id: str, garment_id: str) -> float:
-    """Milliseconds from done to seen, for a page that asks once a second."""
+    """Milliseconds from done to seen, for a page that polls once a second."""
     try_on_id = shopper.try_on(photo_id, garment_id)
     while shopper.call("GET", f"/v1/try-ons/{try_on_id}")["status"] != "succeeded":
         time.sleep(POLL_S)
@@ -114,7 +114,7 @@ def run(sockets: tuple[int, int], rounds: int, each: int) -> None:
         garment_id = ready_garment(stack, active)
         marks = {count: Marks() for count in sockets}
         polled: list[float] = []
-        measure_one(active, diary, photo_id, garment_id, Marks())  # what only the first one pays
+        measure_one(active, diary, photo_id, garment_id, Marks())  # warm-up, not counted
         for _ in range(rounds):
             for count in sockets:
                 with crowd(stack, count - 1):

@@ -1,7 +1,7 @@
-"""The pictures that sheets, benchmarks and tests of the preview look at.
+"""The pictures for contact sheets, benchmarks and tests of the preview.
 
-The demo's renders and garments under CC0 are in the repository. The photos that may lie beside it
-may be looked at but not published.
+The demo's renders and garments under CC0 are in the repository. Photos in a folder beside it, if
+there are any, may be looked at but not published.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ def demo() -> Set:
 
 
 def phone() -> Set:
-    """The demo's people in garments that somebody laid out and took with a phone."""
+    """The demo's people in garments that were laid out and photographed with a phone."""
     return Set("phone", demo().people, _sorted(PHONE, "phone_*.jpg"))
 
 
 def photos() -> Set:
-    """Nobody and nothing where no photos lie beside the repository."""
+    """The photos beside the repository; an empty set if there are none."""
     people = _sorted(PHOTOS / "person", "*.*")
     return Set("photos", people, _sorted(PHOTOS / "garment", "*.*"))
 

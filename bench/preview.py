@@ -1,9 +1,8 @@
-"""What a preview costs: `python -m bench.preview` (`make bench-preview`).
+"""Time and memory of a preview: `python -m bench.preview` (`make bench-preview`).
 
-Seconds and peak memory by the photo's size: the first garment (photo and garment are read), the
-second (both are known), in one process and in two at once. Every figure is of a fresh process.
-Beside the seconds on the clock stand the seconds of processor time, which a busy machine changes
-less.
+By the photo's size: the first garment (photo and garment are read), and the second (the parts of
+both are known), in one process and in two at once. Every figure is of a fresh process. Processor
+time is given beside wall time, because a busy machine changes it less.
 """
 
 from __future__ import annotations
@@ -68,7 +67,7 @@ def measure(size: tuple[int, int], processes: int) -> Row:
     """Runs `processes` fresh processes at once and takes the slower's medians."""
     context = multiprocessing.get_context("spawn")
     with context.Pool(processes) as pool:
-        threads = max(1, (os.cpu_count() or 1) // processes)  # the cores are shared out
+        threads = max(1, (os.cpu_count() or 1) // processes)  # the processes share the cores
         results = pool.starmap(_one, [(size, threads)] * processes)
     worst = [max(column) for column in zip(*results, strict=True)]
     return Row(size[0], size[1], processes, *worst)
@@ -105,7 +104,7 @@ def _draw(engine: PreviewEngine, order: Order) -> None:
 
 
 def _timed(act: Callable[[], None]) -> tuple[float, float]:
-    """Medians of clock and processor seconds."""
+    """Medians of wall and processor seconds."""
     clock, cpu = [], []
     for _ in range(REPEATS):
         start, start_cpu = time.perf_counter(), time.process_time()

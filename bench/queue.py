@@ -1,8 +1,8 @@
-"""What the queue itself costs: `python -m bench.queue` (`make bench-queue`).
+"""Overhead of the queue: `python -m bench.queue` (`make bench-queue`).
 
-Jobs that do nothing, on a fresh Redis, through real worker processes: our batch worker at several
-batch sizes beside RQ's forking `Worker` and its `SimpleWorker`, in turns, so that a noisy machine
-is noisy for all of them. The workers themselves: `bench.queue_workers`.
+No-op jobs on a fresh Redis through real worker processes: our batch worker at several batch sizes,
+RQ's forking `Worker` and its `SimpleWorker`, alternately, so that noise of the machine affects all
+of them. The workers are in `bench.queue_workers`.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ AIM_RATE, AIM_START = 10.0, 1 / 3  # of the forking worker, at batch 8
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A worker to measure. `batch`: 0 for RQ's own."""
+    """A kind of worker to measure. `word`: its argument; `batch`: 0 for RQ's own."""
 
     name: str
     word: str
@@ -55,7 +55,7 @@ KINDS = [
 
 @dataclass(slots=True)
 class Marks:
-    """Of one kind: jobs a second of each round, and milliseconds from enqueue to start."""
+    """Results of one kind: jobs a second by round, and milliseconds from enqueue to start."""
 
     rates: list[float] = field(default_factory=list)
     starts: list[float] = field(default_factory=list)
@@ -63,7 +63,7 @@ class Marks:
 
 @dataclass
 class Bench:
-    """One Redis and whoever works on it."""
+    """A Redis, and one worker process at a time."""
 
     url: str
     folder: Path
@@ -96,7 +96,7 @@ class Bench:
                 queue.enqueue("bench.queue_workers.nothing", job_id, job_id=job_id, result_ttl=0)
 
     def done(self) -> int:
-        """How many jobs RQ counts as done, whoever did them."""
+        """How many jobs RQ counts as done, by any worker."""
         keys = self.redis.smembers("rq:workers")
         return sum(int(self.redis.hget(key, "successful_job_count") or 0) for key in keys)
 
@@ -108,13 +108,13 @@ class Bench:
             time.sleep(0.002)
 
     def measure(self, kind: Kind, jobs: int, lone: int) -> tuple[float, list[float]]:
-        """Of one worker: jobs a second, then milliseconds from enqueue to start."""
+        """Jobs a second of one worker, and its milliseconds from enqueue to start."""
         with self.working(kind) as child:
             return self._rate(kind, child, jobs), self._starts(kind, child, lone)
 
     def _rate(self, kind: Kind, child: Child, jobs: int) -> float:
-        """Jobs a second, of jobs that stood in line before the worker looked: it sleeps (SIGSTOP)
-        while they are put there, so that whoever enqueues takes no processor from it."""
+        """Throughput in jobs a second. The worker is stopped (SIGSTOP) while the jobs are enqueued,
+        so that enqueueing takes no processor time from it."""
         already = self.done()
         child.send_signal(signal.SIGSTOP)
         self.enqueue(kind, jobs)
@@ -155,7 +155,7 @@ def _job(job_id: str) -> TryOnJob:
 
 @contextmanager
 def fresh_redis(folder: Path) -> Iterator[str]:
-    """A Redis of our own that keeps nothing on disk: what is compared is workers, not disks."""
+    """A Redis of our own without persistence: the benchmark compares workers, not disks."""
     port = free_port()
     url = f"redis://127.0.0.1:{port}/0"
     argv = [redis_program(), "--port", str(port), "--bind", "127.0.0.1", "--save", ""]

@@ -1,8 +1,8 @@
-"""The worker processes that `bench.queue` compares, and the job that does nothing.
+"""The worker processes that `bench.queue` compares, and their no-op job.
 
-`python -m bench.queue_workers <kind> <redis url> <batch>`. Ours is the batch worker as it is in
-service, with its leases, events and settling; only its engine draws nothing and its courier
-carries nothing, as the job of the other two does nothing and carries nothing.
+`python -m bench.queue_workers <kind> <redis url> <batch>`. Ours is the real batch worker, with its
+leases, events and settling; only its engine draws nothing and its courier moves no files, as the
+others' job does nothing either.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from gpu_worker.worker import build_worker
 
 FORKING, SIMPLE, OURS = "forking", "simple", "ours"
 ENGINE, QUEUE = "null", "nothing"
-STARTS = "bench:starts"  # when each job began, by the clock that also saw it enqueued
-NOTED = "noted"  # ids of jobs that do note it begin so; the others do nothing at all
+STARTS = "bench:starts"  # Redis list: when each job began, by the clock of its enqueueing
+NOTED = "noted"  # prefix of ids of jobs that note their start; others do nothing at all
 NO_PIXELS = np.zeros((8, 8, 3), np.uint8)
 
 
@@ -46,12 +46,12 @@ def note(url: str, job_ids: Iterable[str]) -> None:
 
 
 def nothing(job_id: str) -> None:
-    """RQ's job."""
+    """The no-op job of RQ's own workers."""
     note(sys.argv[2], [job_id])
 
 
 class NoEngine(NullEngine):
-    """One step of no time, which notes when each job began."""
+    """One step that takes no time and notes when each job began."""
 
     def __init__(self, url: str):
         super().__init__(0, 0, 1)
@@ -67,7 +67,7 @@ class NoEngine(NullEngine):
 
 
 class NoCourier:
-    """Nothing is fetched and nothing stored."""
+    """A courier that fetches and stores nothing."""
 
     def outcome(self, _job: Job) -> None:
         return None
@@ -79,10 +79,10 @@ class NoCourier:
         return order
 
     def store_partial(self, _job: Job, _pixels: Pixels) -> None:
-        """Nobody looks."""
+        """Nothing to store."""
 
     def withdraw(self, _job: Job) -> None:
-        """There is none."""
+        """Nothing to delete."""
 
     def deliver(self, _job: Job, _product: Picture, model_ms: int) -> Outcome:
         return Outcome(EventType.SUCCEEDED, {"model_ms": model_ms})
@@ -91,10 +91,10 @@ class NoCourier:
         return Outcome(EventType.FAILED, {"code": reason.value, "retryable": retryable})
 
     def tidy(self, _job: Job) -> None:
-        """Nothing lingers."""
+        """Nothing to clean up."""
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Nothing to close."""
 
 
 def ours(url: str, batch: int) -> None:

@@ -1,7 +1,7 @@
 """Contact sheets of the preview engine: `python -m bench.sheets` (`make sheets`).
 
-Every photo in every garment, at thumbnail and, around shoulders, neck, hem and hands, at full
-size, into build/sheets/. Numbers do not see ugliness: look at them before every release. Only the
+Every photo in every garment as a thumbnail, and details of shoulders, neck, hem and hands at full
+size, into build/sheets/. No measure detects ugliness: look at them before every release. Only the
 demo set's sheet may be published.
 """
 
@@ -46,12 +46,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _composed() -> Set:
-    """Everybody in the shorts, jumpsuits and cardigan that no other set has."""
+    """All people in the composed garments (shorts, jumpsuits, cardigan), which no other set has."""
     return Set("composed", demo().people + photos().people, composed.write(OUT / "composed"))
 
 
 def _sheet(pictures: Set) -> Image.Image:
-    """One row a person, one column a garment; details go to files of their own."""
+    """A row for each person, a column for each garment; details go to files of their own."""
     rows = []
     garments = [_read(path) for path in pictures.garments]
     for path in pictures.people:
@@ -73,6 +73,8 @@ def _sheet(pictures: Set) -> Image.Image:
 
 @dataclass(frozen=True, slots=True)
 class _Person:
+    """A photo and what was read of it."""
+
     name: str
     photo: Pixels
     read: pose.Person
@@ -80,6 +82,8 @@ class _Person:
 
 @dataclass(frozen=True, slots=True)
 class _Garment:
+    """A garment's picture and its parts."""
+
     name: str
     picture: Pixels
     category: Category
@@ -92,7 +96,7 @@ def _read(path: Path) -> _Garment:
 
 
 def _worn(person: _Person, garments: Sequence[_Garment]) -> Iterator[tuple[str, Pixels | None]]:
-    """The person in each garment; None with the reason where the engine refuses."""
+    """(name, picture) of the person in each garment; (reason, None) if the engine refuses."""
     engine, parts = PreviewEngine(), person.read.to_parts()
     for garment in garments:
         try:
@@ -121,7 +125,7 @@ def _refused(why: str, like: Image.Image) -> Image.Image:
 
 
 def _details(read: pose.Person, pixels: Pixels) -> Image.Image:
-    """Full-size squares round both shoulders, neck, hem and hands."""
+    """Full-size squares around both shoulders, neck, hem and hands."""
     frame, body = read.frame, read.body
     points = [*body.points[list(SHOULDERS)], body.at(0, -0.05), body.mid(HIPS)]
     points += [body.hand(0), body.hand(1)]

@@ -1,6 +1,7 @@
-"""Shoppers without a browser: the widget's calls over HTTP and its live socket, as JSON.
+"""A client for load tests: a shopper without a browser, by the widget's HTTP calls and live socket
+(JSON).
 
-Knows the public protocol and nothing of the server's inside.
+Knows the public protocol and nothing of the server's code.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ Frame = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Shop:
-    """A site as its pages know it: its key, and the origin that they have."""
+    """A site as its pages know it: its publishable key and their origin."""
 
     publishable_key: str
     origin: str
@@ -39,9 +40,9 @@ class Shop:
 
 
 class Shopper:
-    """One person in the fitting room. `frames` holds (arrival time, frame), oldest first.
+    """One shopper. `frames`: (arrival time, frame) from her live socket, oldest first.
 
-    `address`: the loopback address from which she comes; all of 127.0.0.0/8 is this machine."""
+    `address`: the loopback address she connects from; all of 127.0.0.0/8 is this machine."""
 
     def __init__(self, stack: RunningStack, shop: Shop | None = None, address: str = "127.0.0.1"):
         self._stack = stack
@@ -66,7 +67,7 @@ class Shopper:
         return str(self._post("/v1/shopper-tokens", body, headers=own)["shopper_token"])
 
     def call(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
-        """One API call as this shopper. Raises for any refusal."""
+        """One API call as this shopper. Raises for any status of 400 or above."""
         bearer = {"Authorization": f"Bearer {self._token}"}
         answer = self._http.request(method, path, json=body, headers={**bearer, **headers})
         answer.raise_for_status()
@@ -78,7 +79,7 @@ class Shopper:
         return answer.json()
 
     def listen(self) -> None:
-        """Opens the live socket; frames are kept from now on."""
+        """Opens the live socket; a thread keeps its frames from now on."""
         ticket = self.call("POST", "/v1/live-tickets")["ticket"]
         url = self._stack.server_url.replace("http", "ws", 1) + "/v1/live"
         self._socket = create_connection(
@@ -103,7 +104,7 @@ class Shopper:
                     self._told.notify_all()
 
     def hear(self, wanted: Callable[[Frame], bool]) -> tuple[float, Frame]:
-        """The first frame that is wanted, and when it came."""
+        """Waits for the first frame that is wanted; returns when it came, and the frame."""
         deadline = time.monotonic() + PATIENCE_S
         with self._told:
             while not (found := [pair for pair in self.frames if wanted(pair[1])]):
@@ -112,7 +113,7 @@ class Shopper:
         return found[0]
 
     def give_photo(self, jpeg: bytes) -> str:
-        """Uploads a photo and waits until it was checked. Returns its id."""
+        """Uploads a photo and waits until it is checked. Returns its id."""
         upload = self.call(
             "POST",
             "/v1/uploads",
@@ -142,7 +143,7 @@ class Shopper:
 
 
 def small_photo(path: str, height_px: int = 512) -> bytes:
-    """A photo from disk, made small: what is measured is the road, not JPEG."""
+    """A photo from disk, made small, so that decoding is no part of what is measured."""
     with Image.open(path) as picture:
         picture.thumbnail((height_px, height_px))
         out = io.BytesIO()

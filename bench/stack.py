@@ -1,6 +1,6 @@
-"""The local stack for a benchmark: started on free ports with data of its own, and ended.
+"""Runs the local stack for a benchmark, on free ports and with data of its own.
 
-Knows how the stack is started and what it tells of itself; nothing of what is measured.
+Knows how to start the stack and its `demo.json`; nothing of what is measured.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ PATIENCE_S = 120
 
 @dataclass(frozen=True, slots=True)
 class RunningStack:
-    """demo: what `demo.json` says. env: the environment of the worker, to reach its Redis."""
+    """A running stack. demo: the content of `demo.json`; env: the worker's environment, to reach
+    its Redis."""
 
     demo: dict[str, Any]
     env: dict[str, str]
@@ -38,7 +39,7 @@ class RunningStack:
         return str(self.demo["shop_url"]).rstrip("/")
 
 
-# A bench's shoppers are many and call from one address.
+# A benchmark's many shoppers call from one address.
 UNLIMITED = dict.fromkeys(
     (
         "PROTEUS_RATE_LIMIT", "PROTEUS_SHOPPER_LIMIT", "PROTEUS_ADDRESS_LIMIT",

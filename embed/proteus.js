@@ -180,7 +180,7 @@
     }
   }
 
-  /** Again: the widget has reloaded. */
+  /** Also after the widget has reloaded. */
   async function ready() {
     clearTimeout(timer);
     const boot_token = token || (await boot())?.boot_token;
@@ -188,7 +188,7 @@
     panel.hidden = !!boot_token;
     if (!boot_token) return;
     const locale = document.documentElement.lang || navigator.language;
-    // As color-scheme says of the page or of proteus-room.
+    // By the color-scheme of the page or of proteus-room.
     const theme = getComputedStyle(dialog).color === "rgb(0, 0, 0)" ? "light" : "dark";
     post("init", { boot_token, locale, theme });
     enter();
@@ -208,7 +208,7 @@
   }
 
   function closed() {
-    if (dialog.open) return; // again: browsers tell it a frame late
+    if (dialog.open) return; // opened again: the event is a frame late
     clearTimeout(timer);
     if (panel.hidden) post("closed");
     room.removeAttribute("open");

@@ -1,6 +1,6 @@
-"""Freezes today's embed as a release that never changes: `python -m embed.release 0.1.0`.
+"""Freezes the present embed as an immutable release: `python -m embed.release 0.1.0`.
 
-Knows the folder of releases and their digests; nothing of the server that hands them out.
+Knows the folder of releases and their digests; nothing of the server that serves them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ VERSION = re.compile(r"^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)$")
 
 
 def integrity(path: Path) -> str:
-    """What a page writes into `integrity` (W3C Subresource Integrity)."""
+    """The value for a page's `integrity` attribute (W3C Subresource Integrity)."""
     return "sha384-" + base64.b64encode(hashlib.sha384(path.read_bytes()).digest()).decode()
 
 
@@ -29,10 +29,10 @@ def released(releases: Path = RELEASES) -> dict[str, str]:
 
 
 def freeze(version: str, source: Path = HERE / "proteus.js", releases: Path = RELEASES) -> str:
-    """Copies the source under its version and lists its digest.
+    """Copies the source under its version and lists its digest, which is returned.
 
     Raises:
-        ValueError: no version, or one that is released already.
+        ValueError: the version is malformed, or released already.
     """
     known = released(releases)
     if not VERSION.match(version):

@@ -1,7 +1,7 @@
-"""`python -m gpu_worker work <engine>`: the one place where the worker's parts meet.
+"""`python -m gpu_worker work <engine>`: the composition root of the worker's processes.
 
-What a command needs is imported when it is asked for, so that a worker loads no other engine's
-weight and the arbitrator none at all.
+A command imports what it needs when it runs, so that a worker loads no other engine's libraries and
+the arbitrator none at all.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def fetcher_parts(settings: Settings, store: Store) -> Parts:
 
 
 def catvton_parts(pipeline: str, settings: Settings, store: Store) -> Parts:
-    """Raises SettingsError: torch, the device or the weights are not there as they should be."""
+    """Raises SettingsError if torch, the device or the weights are missing or wrong."""
     from gpu_worker.storage.courier import TryOnCourier  # noqa: PLC0415
     from gpu_worker.storage.garment_objects import GarmentObjects  # noqa: PLC0415
 
@@ -160,4 +160,4 @@ if __name__ == "__main__":
         code = 1
     logging.shutdown()
     sys.stderr.flush()
-    os._exit(code)  # a carrier that waits for a dead store must not hold the process
+    os._exit(code)  # a carrier thread that waits for a dead store must not keep the process alive

@@ -1,4 +1,4 @@
-"""The worker's settings, read once from the environment; all mistakes are told at once.
+"""The worker's settings, read once from the environment; all mistakes are reported together.
 
 Knows names, defaults and bounds; connects to nothing. Every setting has a row in docs/operating.md.
 """
@@ -34,7 +34,7 @@ from gpu_worker.contract import (
 from gpu_worker.control import Terms
 
 T = TypeVar("T")
-# What they do: gpu_worker/engines/catvton/switches.py.
+# Explained in gpu_worker/engines/catvton/switches.py.
 SWITCHES = ("fused_qkv", "channels_last", "compiled", "graphs")
 REQUIRED = frozenset({"redis_url", "s3_bucket"})
 OLD_NAMES = {"PROTEUS_PEEKS": "PROTEUS_PARTIALS"}  # read until 0.2
@@ -51,7 +51,7 @@ class NullCurve:
 
 
 def _from_text(read: Callable[[str], T]) -> BeforeValidator:
-    """Reads what the environment says; a value of Python's own passes."""
+    """Parses text from the environment; a value that is no text passes unchanged."""
     return BeforeValidator(lambda value: read(value) if isinstance(value, str) else value)
 
 
@@ -106,12 +106,12 @@ def _law(value: object) -> object:
 
 
 OnOrOff = Annotated[bool, _from_text(_on_or_off)]
-# `float` alone takes nan and inf.
+# `float` alone accepts nan and inf.
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
 class Settings(BaseSettings):
-    """Every field names its environment variable as `validation_alias`."""
+    """All settings of the worker's processes. A field's `validation_alias` is its variable."""
 
     model_config = SettingsConfigDict(
         frozen=True, validate_by_name=True, validate_by_alias=True, extra="ignore"
@@ -121,18 +121,18 @@ class Settings(BaseSettings):
         default="", repr=False, validation_alias="REDIS_URL", pattern=r"^$|^(rediss?|unix)://"
     )
     s3_bucket: str = Field(default="", validation_alias="S3_BUCKET")
-    # None: AWS.
+    # None: AWS' own endpoint.
     s3_endpoint_url: str | None = Field(
         default=None, validation_alias="S3_ENDPOINT_URL", pattern=r"^https?://"
     )
-    # None: boto3 looks where it always does.
+    # None: boto3's own credential search.
     aws_access_key_id: str | None = Field(default=None, validation_alias="AWS_ACCESS_KEY_ID")
     aws_secret_access_key: str | None = Field(
         default=None, repr=False, validation_alias="AWS_SECRET_ACCESS_KEY"
     )
     aws_default_region: str = Field(default="us-east-1", validation_alias="AWS_DEFAULT_REGION")
 
-    # None: the law's, and so many while nothing is learned.
+    # None: the law chooses; DEFAULT_BATCH_SIZE until it has learned a curve.
     batch_size: int | None = Field(default=None, ge=1, le=64, validation_alias="PROTEUS_BATCH_SIZE")
     max_wait_ms: int = Field(default=100, ge=0, le=500, validation_alias="PROTEUS_MAX_WAIT_MS")
     law: Annotated[Law, BeforeValidator(_law)] = Field(
@@ -183,7 +183,7 @@ class Settings(BaseSettings):
     null_curve: Annotated[NullCurve, NoDecode, _from_text(_curve)] = Field(
         default=NullCurve(5, 15, 4), validation_alias="PROTEUS_NULL_CURVE"
     )
-    # None: the hub's cache.
+    # None: the model hub's cache folder.
     weights_dir: str | None = Field(default=None, validation_alias="PROTEUS_WEIGHTS_DIR")
     weights_lock: str = Field(
         default=".proteus/weights.lock.json", validation_alias="PROTEUS_WEIGHTS_LOCK"
@@ -213,7 +213,7 @@ class Settings(BaseSettings):
 
     @property
     def terms(self) -> Terms:
-        """The control law's numbers."""
+        """The parameters of the control law."""
         return Terms(
             law=self.law,
             target_s=self.target_s,
@@ -225,8 +225,9 @@ class Settings(BaseSettings):
 
     @classmethod
     def from_env(cls, env: Mapping[str, str], required: Collection[str] = REQUIRED) -> Self:
-        """Reads the environment; an empty variable counts as not set. `required`: the fields
-        without which this process cannot be.
+        """Reads the environment; an empty variable counts as not set.
+
+        `required`: the fields without which this process cannot start.
 
         Raises:
             SettingsError: with a line for each wrong setting.
@@ -234,7 +235,7 @@ class Settings(BaseSettings):
         source = EnvSettingsSource(cls, case_sensitive=True)
         names = setting_names()
         env = {**{name: env[old] for old, name in OLD_NAMES.items() if env.get(old)}, **_set(env)}
-        # By these names alone: the source would also look for a field's own, such as `log`.
+        # Only these names: pydantic would also read a variable named like the field, such as `log`.
         source.env_vars = {name: env[name] for name in names.values() if name in env}
         missing = [name for field, name in names.items() if field in required and name not in env]
         lines = [f"{name}: is not set" for name in missing]
@@ -255,12 +256,12 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Only `from_env` reads the environment: what is made from arguments is made from them."""
+        """Settings made from arguments read nothing else: only `from_env` reads the environment."""
         return (init_settings,)
 
 
 def _set(env: Mapping[str, str]) -> dict[str, str]:
-    """The variables that say something: an empty one counts as not set."""
+    """The variables that are not empty."""
     return {name: text for name, text in env.items() if text}
 
 

@@ -1,6 +1,6 @@
-"""What an engine is: the Protocol between the worker's loop and whatever draws pictures.
+"""The engine protocol (model backend): what the step loop may ask of whatever draws pictures.
 
-Knows arrays and time. No Redis, no store, no torch: an engine brings its own.
+Knows arrays and seeds. No Redis, no store, no torch: an engine imports what it needs itself.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from gpu_worker.contract import Category, EventData, Options, Reason, Tier
 
 Pixels = NDArray[np.uint8]
-Array = NDArray[np.generic]  # of any type: what is kept, or made floats of
+Array = NDArray[np.generic]  # any dtype: as stored, or before it is converted to float
 Parts = Mapping[str, Array]
 
 
 class Refusal(Exception):  # noqa: N818 - a refusal is no error
-    """This input cannot become an honest picture. It fails alone; its batch-mates go on."""
+    """This input cannot become an honest picture. Only its own job fails; the batch goes on."""
 
     def __init__(self, reason: Reason, detail: str = "", data: EventData | None = None):
         super().__init__(f"{reason.value}: {detail}" if detail else reason.value)
@@ -30,24 +30,34 @@ class Refusal(Exception):  # noqa: N818 - a refusal is no error
 
 
 class OutOfMemoryError(Exception):
-    """The device cannot hold this many samples at once; fewer may do. The samples are whole."""
+    """The device's memory cannot hold this many samples at once; fewer may fit.
+
+    The samples are unchanged, so the same step may be tried again.
+    """
 
 
 class DeviceLostError(Exception):
-    """Nothing can run on this device any more: the process must end, its jobs go back."""
+    """Nothing can run on this device any more: the process must end, so that its jobs go back."""
 
 
 class Noise(Protocol):
-    """Where an engine's randomness comes from: a seeded generator, or recorded draws."""
+    """An engine's source of random numbers: a seeded generator, or draws recorded for a test."""
 
     def draw(self, name: str, shape: tuple[int, ...]) -> NDArray[np.float32]:
-        """Standard normal values. `name` says what for: `latents`, `step`, `posterior_person`."""
+        """Standard normal values, float32 of this shape.
+
+        `name` says what they are for (`latents`, `step`, `posterior_person`); each name has a
+        random stream of its own.
+        """
         ...
 
 
 class SeededNoise:
-    """Draws that depend on the seed, the name and the count of draws of that name alone, so that
-    no batch-mate and no order of calls can change a picture."""
+    """Deterministic noise: a Philox generator per name, seeded with the order's seed and the name.
+
+    A draw depends only on the seed, its name and how often that name was drawn before. So neither
+    the other samples of a batch nor the order of calls can change a picture.
+    """
 
     def __init__(self, seed: int):
         self._seed = seed
@@ -62,13 +72,13 @@ class SeededNoise:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One picture to draw.
+    """Inference input: one picture to draw.
 
     photo, garment: uint8 (h, w, 3) RGB, upright sRGB, any size.
     mask: uint8 (h, w) of the photo's size, 255 = repaint, or None.
-    photo_parts, garment_parts: arrays the tailor found once, by name; an engine that needs one
-    that is missing computes it.
-    tier: the rung it was admitted on; None: the engine's own best.
+    photo_parts, garment_parts: arrays that the tailor computed once, by name. An engine computes
+    those that it needs and that are missing.
+    tier: the quality level at which it was admitted; None: the engine's own best.
     """
 
     id: str
@@ -86,7 +96,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """What an engine drew: uint8 (h, w, 3) RGB in the photo's own framing."""
+    """The result: uint8 (h, w, 3) RGB in the photo's own framing, and the name of its tier."""
 
     pixels: Pixels
     tier: str = "full"
@@ -94,7 +104,7 @@ class Picture:
 
 @runtime_checkable
 class Sample(Protocol):
-    """One order on its way through an engine: `step` of `steps` are done."""
+    """An order under way in an engine, and its state between steps: `step` of `steps` are done."""
 
     order: Order
     step: int
@@ -102,11 +112,12 @@ class Sample(Protocol):
 
 
 class Engine(Protocol):
-    """Draws pictures, several samples a step. One worker process serves one engine.
+    """Model backend: draws pictures, several samples in each step. A worker process has one engine.
 
-    An engine that cannot step has one step. The tailor follows the same shape. One that says
-    `has_side_thread = True` may be asked to `admit` and to `finish` in another thread than the one
-    that steps, one sample at a time.
+    An engine that is not iterative has one step. The tailor implements the same protocol.
+    `admit`, `step`, `partial` and `finish` come from one thread, unless the engine has an attribute
+    `has_side_thread = True`: then `admit` and `finish` may be called in a second thread, one sample
+    at a time, while the first one steps.
     """
 
     name: str
@@ -118,11 +129,13 @@ class Engine(Protocol):
     device: str
 
     def warm_up(self) -> None:
-        """Loads and compiles; the worker says that it is ready only after this returned."""
+        """Loads weights and compiles. The worker reports itself ready after it returned."""
 
     def steps_of(self, tier: Tier) -> int:
-        """How many steps a picture of this tier takes: 1 where the engine cannot step. Known
-        before anything is drawn, so that nobody has to guess what a picture will take."""
+        """How many steps a picture of this tier takes: 1 where the engine is not iterative.
+
+        Known before the first picture, so that times can be predicted from the start.
+        """
         ...
 
     def admit(self, order: Order) -> Sample:
@@ -134,21 +147,22 @@ class Engine(Protocol):
         ...
 
     def step(self, samples: Sequence[Sample]) -> None:
-        """Moves every sample one step on, all in one forward pass.
+        """Advances every sample by one step, all in one forward pass.
 
         Raises:
             OutOfMemoryError: the worker then tries half of them.
             DeviceLostError: the worker then ends.
-            Exception: anything else; the worker then runs the samples one by one.
+            Exception: anything else; the worker then runs each sample alone, to find the one that
+                raises (poison message).
         """
 
     def partial(self, sample: Sample) -> Pixels | None:
-        """A partial picture of a sample under way, cheap to make, of any size; None where the
-        engine has none. The sample stays as it is."""
+        """An intermediate preview of a sample under way, cheap to make, of any size; None where the
+        engine has none. Does not change the sample."""
         ...
 
     def finish(self, sample: Sample) -> Picture:
-        """Turns a sample whose steps are done into its picture.
+        """Makes the picture of a sample whose steps are done.
 
         Raises:
             Refusal: the engine's own check of the result failed.

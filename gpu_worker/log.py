@@ -1,6 +1,6 @@
-"""Logs of the worker's processes: lines for people or JSON for machines, each with its job's id.
+"""Structured logs of the worker's processes: text or JSON, each line with the id of its job.
 
-A job's id is bound by `structlog.contextvars.bound_contextvars(job=…)` around what is done for it.
+Code that works for a job binds its id with `structlog.contextvars.bound_contextvars(job=…)`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _EVERY_LINE: tuple[structlog.typing.Processor, ...] = (
 
 
 def configure(form: Literal["text", "json"]) -> None:
-    """Sends the standard library's logging through one form to standard error."""
+    """Formats all of the standard library's logging this way and sends it to standard error."""
     handler = logging.StreamHandler()
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
@@ -39,5 +39,5 @@ def configure(form: Literal["text", "json"]) -> None:
 def _rendering(form: str) -> list[structlog.typing.Processor]:
     if form == "json":
         return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
-    plain = structlog.dev.plain_traceback  # the other one prints variables
+    plain = structlog.dev.plain_traceback  # the default prints variables, which may be private
     return [structlog.dev.ConsoleRenderer(colors=False, exception_formatter=plain)]

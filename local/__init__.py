@@ -1,1 +1,1 @@
-"""The one-command local stack: our own supervisor. It starts processes and imports none of them."""
+"""The one-command local stack: a process supervisor. It imports none of what it starts."""

@@ -22,13 +22,13 @@ from local.supervisor import EXIT_SETTINGS, StackError, Supervisor
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 GRACE_S = 6.0
-PORT_WITHIN_S = 3.0  # a stack that was killed leaves its port within a second
+PORT_WITHIN_S = 3.0  # the children of a stack that was killed free its ports within a second
 BUSY_TURN_S, IDLE_TURN_S = 0.05, 0.5
 TASKS = frozenset({"migrate", "seed"})
 
 
 class PortTakenError(Exception):
-    """Somebody else listens where we should."""
+    """Another process listens on a port that we need."""
 
 
 def say(line: str) -> None:
@@ -36,7 +36,7 @@ def say(line: str) -> None:
 
 
 def demo_facts(stack: Stack, pids: Mapping[str, int]) -> dict[str, Any]:
-    """What `demo.json` tells tools and tests of the running stack."""
+    """The content of `demo.json`, by which tools and tests find the running stack."""
     settings = stack.settings
     return {
         "shop_url": settings.shop_url,
@@ -47,7 +47,10 @@ def demo_facts(stack: Stack, pids: Mapping[str, int]) -> dict[str, Any]:
 
 
 class Attention:
-    """Wakes the loop for a child's death and remembers that we shall stop."""
+    """Signal handling: wakes the loop when a child dies, and keeps the request to stop.
+
+    For the main thread. A second stop signal ends the process at once.
+    """
 
     def __init__(self) -> None:
         self.stopping = False
@@ -60,7 +63,7 @@ class Attention:
             signal.signal(number, self._stop)
 
     def _stop(self, number: int, frame: object) -> None:
-        if self.stopping:  # asked twice: at once; the children die with us
+        if self.stopping:  # the second request: at once; the kernel kills the children with us
             os._exit(128 + number)
         self.stopping = True
 
@@ -71,7 +74,8 @@ class Attention:
 
 
 def keep_running(stack: Stack, supervisor: Supervisor, attention: Attention) -> None:
-    """Turns until told to stop; tells when all is ready, and of every pid that changed since."""
+    """Runs the supervisor's loop until asked to stop. Says when everything is ready, and writes
+    `demo.json` then and whenever a pid changed."""
     told: dict[str, int] | None = None
     while not attention.stopping:
         supervisor.loop(time.monotonic())
@@ -84,9 +88,10 @@ def keep_running(stack: Stack, supervisor: Supervisor, attention: Attention) -> 
 
 
 def require_ports(settings: LocalSettings) -> None:
-    """
+    """Waits a little for the two ports that browsers use.
+
     Raises:
-        PortTakenError: one of the two ports that browsers know is in use.
+        PortTakenError: one of them stays in use.
     """
     for name, port in (("PORT", settings.port), ("SHOP_PORT", settings.shop_port)):
         if not children.wait_until(partial(children.is_free, port), within_s=PORT_WITHIN_S):
@@ -138,7 +143,7 @@ def main(argv: list[str]) -> int:
     asked = _parser().parse_args(argv)
     if asked.parent is not None and not children.die_with(asked.parent, signal.SIGTERM):
         return 1
-    os.umask(0o077)  # photos of people lie in what the parts write
+    os.umask(0o077)  # the parts write photos of people
     attention = Attention()
     return _guarded(lambda: run(LocalSettings.from_env(os.environ), attention))
 

@@ -1,6 +1,7 @@
-"""Starting one child process and ending it. Knows Linux; knows nothing of Proteus's parts.
+"""Starts and ends child processes. Knows Linux; nothing of Proteus's parts.
 
-A child dies with whoever started it (PR_SET_PDEATHSIG), however that one ended.
+The kernel kills a child when the thread that started it ends, however that happens
+(PR_SET_PDEATHSIG).
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def die_with(parent_pid: int, death_signal: int) -> bool:
-    """Has the kernel send this process `death_signal` when its parent ends. False: it has ended."""
+    """Makes the kernel send us `death_signal` when our parent ends. False: it has ended already."""
     _libc.prctl(_PR_SET_PDEATHSIG, death_signal, 0, 0, 0)
     return os.getppid() == parent_pid
 
@@ -44,10 +45,10 @@ def spawn(
     cwd: Path | None = None,
     death_signal: int = signal.SIGKILL,
 ) -> Child:
-    """Starts a child in its own session, so that a terminal's Ctrl-C reaches the parent alone.
+    """Starts a child in its own session, so that a terminal's Ctrl-C reaches only the parent.
 
-    What it says is appended to `log`; where `stdout` is given, its standard output replaces that
-    file. `death_signal` is what the kernel sends it when the calling thread ends.
+    Its output is appended to `log`; with `stdout`, its standard output replaces that file instead.
+    The kernel sends it `death_signal` when the calling thread ends.
     """
     parent_pid = os.getpid()
     with ExitStack() as files:
@@ -69,7 +70,10 @@ def spawn(
 
 
 def stop(child: Child, *, with_signal: int = signal.SIGTERM, grace_s: float = 10.0) -> int:
-    """Ends a child kindly, then surely; what is left of its group goes too. Signal 0 only waits."""
+    """Ends a child by a signal, after `grace_s` by SIGKILL, with its whole process group.
+
+    `with_signal` 0: sends none and only waits for `grace_s`. Returns the exit code.
+    """
     if child.poll() is None:
         child.send_signal(with_signal)
         with suppress(subprocess.TimeoutExpired):
@@ -80,8 +84,8 @@ def stop(child: Child, *, with_signal: int = signal.SIGTERM, grace_s: float = 10
 
 
 def free_port(host: str = "127.0.0.1") -> int:
-    """A port nobody listens on now, below the range from which the kernel hands out its own, so
-    that it is still free when a process that died is started again."""
+    """A free port, below the kernel's ephemeral range, so that it is still free when a process that
+    died is started again."""
     while True:
         port = random.randrange(20_000, 32_768)
         with socket.socket() as probe, suppress(OSError):
@@ -90,7 +94,7 @@ def free_port(host: str = "127.0.0.1") -> int:
 
 
 def is_free(port: int, host: str = "127.0.0.1") -> bool:
-    """Whether a server could listen there; connections that linger do not count."""
+    """Whether a server could listen there; connections in TIME_WAIT do not count."""
     with socket.socket() as probe, suppress(OSError):
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind((host, port))
@@ -107,7 +111,7 @@ def is_listening(port: int, host: str = "127.0.0.1") -> bool:
 def wait_until(
     ready: Callable[[], bool], *, within_s: float, child: Child | None = None, every_s: float = 0.02
 ) -> bool:
-    """Asks until `ready` says yes. False: the time is over or the child has ended."""
+    """Polls `ready` until it is true. False: the time is over or the child has ended."""
     deadline = time.monotonic() + within_s
     while time.monotonic() < deadline:
         if ready():

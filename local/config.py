@@ -1,4 +1,4 @@
-"""The local stack's own settings, read once from the environment; all mistakes told at once."""
+"""The local stack's settings, read once from the environment; mistakes are reported together."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ LOOPBACK = "127.0.0.1"
 
 
 def _decimal(value: object) -> object:
-    """`int` takes 8_080 and digits of other scripts; those who read the port elsewhere do not."""
+    """Stricter than `int`, which also accepts 8_080 and digits of other scripts: other readers of
+    the same variable do not."""
     if isinstance(value, str) and not (value.isascii() and value.isdigit()):
         raise ValueError("must be a port from 1 to 65535")
     return value
@@ -31,7 +32,7 @@ Port = Annotated[int, BeforeValidator(_decimal), Field(ge=1, le=65_535)]
 
 
 class LocalSettings(BaseSettings):
-    """What to start and where. A URL that is set names the user's own service: none is started."""
+    """What to start and where. If a service's URL is set, that one is used and none is started."""
 
     model_config = SettingsConfigDict(
         frozen=True, validate_by_name=True, validate_by_alias=True, extra="ignore"
@@ -40,7 +41,7 @@ class LocalSettings(BaseSettings):
     home: Path = Field(default=ROOT / ".proteus", validation_alias="PROTEUS_HOME")
     port: Port = Field(default=8080, validation_alias="PORT")
     shop_port: Port = Field(default=8081, validation_alias="SHOP_PORT", validate_default=True)
-    # Where browsers find the server; empty: at its port.
+    # The server's address for browsers; empty: localhost at its port.
     given_server_url: str = Field(default="", validation_alias="PROTEUS_SERVER_URL")
     engine: str = Field(
         default="preview", pattern=r"^[a-z][a-z0-9_-]{0,31}$", validation_alias="PROTEUS_ENGINE"
@@ -78,7 +79,7 @@ class LocalSettings(BaseSettings):
         """
         source = EnvSettingsSource(cls, case_sensitive=True)
         names = {name: str(field.validation_alias) for name, field in cls.model_fields.items()}
-        # By these names alone: the source would also look for a field's own, such as `port`.
+        # Only these names: pydantic would also read a variable named as a field, such as `port`.
         source.env_vars = {name: env[name] for name in names.values() if env.get(name)}
         try:
             return cls(**source())
@@ -94,5 +95,5 @@ class LocalSettings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Only `from_env` reads the environment: what is made from arguments is made from them."""
+        """Settings made from arguments read nothing else: only `from_env` reads the environment."""
         return (init_settings,)

@@ -1,4 +1,4 @@
-"""How the supervisor knows that a part is up. Each answers at once and never raises."""
+"""Health checks, one for each kind of part. Each answers within about a second, never raises."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TIMEOUT_S = 1.0
 
 
 def answers(url: str) -> bool:
-    """Whether a GET is answered with 200."""
+    """Whether a GET request is answered with 200."""
     with suppress(OSError), urllib.request.urlopen(url, timeout=TIMEOUT_S) as answer:  # noqa: S310
         return bool(answer.status == 200)
     return False
@@ -26,14 +26,14 @@ def _client(url: str) -> redis.Redis:
 
 
 def pings(redis_url: str) -> bool:
-    """False too while a Redis loads its file."""
+    """Whether Redis answers PING; not while it still loads its data."""
     with suppress(redis.RedisError, OSError), _client(redis_url) as client:
         return bool(client.ping())
     return False
 
 
 def worker_lives(redis_url: str, pid: int) -> bool:
-    """Whether a worker with this pid has said that it lives: it says so after its warm-up."""
+    """Whether there is a heartbeat of the worker with this pid; the first comes after warm-up."""
     with suppress(redis.RedisError, OSError), _client(redis_url) as client:
         keys = client.scan_iter(contract.worker_key("*"), count=1000)
         return any(client.hget(key, "pid") == str(pid) for key in keys)
@@ -47,7 +47,7 @@ def steward_lives(redis_url: str, pid: int) -> bool:
 
 
 def arbitrator_leads(redis_url: str) -> bool:
-    """Whether there is an arbitrator; where another one rules, ours stands by and is healthy."""
+    """Whether any arbitrator leads: if it is another one, ours is a healthy standby."""
     with suppress(redis.RedisError, OSError), _client(redis_url) as client:
         return bool(client.exists(contract.ARBITRATOR))
     return False

@@ -1,4 +1,4 @@
-"""The folder of one local stack: its lock, its secrets, its logs and what it tells of itself."""
+"""The folder of one local stack: its lock, secrets, logs, and `demo.json`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class AlreadyRunningError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
-    """Made once for each folder, so that keys and sessions outlive a restart."""
+    """Random secrets, generated once per folder, so that keys and sessions survive a restart."""
 
     secret_key: str
     access_key_id: str
@@ -36,7 +36,7 @@ class Secrets:
 
 
 class Home:
-    """Everything in it is its owner's alone: photos of people lie here."""
+    """The folder. Only its owner may read it: it contains photos of people."""
 
     def __init__(self, path: Path):
         self.path = path
@@ -50,7 +50,7 @@ class Home:
         return self.folder("logs") / f"{name}.log"
 
     def last_lines(self, name: str, count: int = 15) -> list[str]:
-        """The end of a part's log; nothing where there is none."""
+        """The last lines of a part's log; none if there is no log."""
         try:
             with self.log(name).open(errors="replace") as lines:
                 return [line.rstrip("\n") for line in deque(lines, maxlen=count)]
@@ -58,13 +58,13 @@ class Home:
             return []
 
     def put_logs_aside(self) -> None:
-        """Each start begins new logs and keeps one generation."""
+        """Log rotation at each start: keeps one earlier generation."""
         for log in self.folder("logs").glob("*.log"):
             log.replace(log.with_suffix(".log.1"))
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Holds the folder for this process alone; the kernel lets go when the process ends.
+        """An exclusive lock on the folder, which the kernel releases when the process ends.
 
         Raises:
             AlreadyRunningError: another process holds it.
@@ -96,7 +96,7 @@ class Home:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Writes all or nothing, readable by its owner alone."""
+    """Writes a file atomically (by a rename), readable by its owner only."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     beside.unlink(missing_ok=True)
     with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:  # noqa: PTH123

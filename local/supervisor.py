@@ -1,6 +1,6 @@
-"""Keeps the parts of a stack alive: starts each when what it needs is up, starts again what died.
+"""A process supervisor: starts each part when those it depends on are up, and restarts what dies.
 
-`loop(now)` is one turn. Knows processes and time; what the parts are is `parts.py`'s matter.
+`loop(now)` is one turn. Knows processes and time; `parts.py` defines the parts.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from local.children import Child
 DEATHS = 5
 DEATHS_WITHIN_S = 60.0
 UP_WITHIN_S = 60.0
-REST_S = 0.2  # before the second start; doubled with each death
+REST_S = 0.2  # exponential back-off: 0 s before the first restart, then 0.2 s, 0.6 s, 1.4 s
 EXIT_SETTINGS = 2
 
 Health = Callable[[int], bool]
@@ -27,9 +27,13 @@ Health = Callable[[int], bool]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """One process of the stack. `is_healthy(pid)` opens the gate for those that come `after` it;
-    without one the part is a task, whose exit with 0 opens the gate. `learned` is asked at the
-    start for what of the environment an earlier part has made."""
+    """One process of the stack.
+
+    after: names of the parts it depends on.
+    is_healthy: called with the pid; once true, parts that depend on this one may start. None: the
+    part is a task, and they may start when it has ended with exit code 0.
+    learned: called at each start, for environment variables that an earlier part has produced.
+    """
 
     name: str
     argv: Sequence[str]
@@ -43,7 +47,7 @@ class Part:
 
 
 class StackError(Exception):
-    """The stack cannot go on because of the part `name`."""
+    """The stack has to stop because of the part `name`."""
 
     def __init__(self, name: str, why: str, exit_code: int = 1):
         super().__init__(f"{name} {why}")
@@ -52,6 +56,8 @@ class StackError(Exception):
 
 
 class State(Enum):
+    """Of a part; a task ends as DONE, a process that serves stays UP."""
+
     WAITING = auto()
     STARTING = auto()
     UP = auto()
@@ -60,7 +66,7 @@ class State(Enum):
 
 @dataclass(slots=True)
 class Run:
-    """One part and how it fares."""
+    """The state of one part. Times are of the monotonic clock."""
 
     part: Part
     state: State = State.WAITING
@@ -75,6 +81,8 @@ class Run:
 
 
 class Supervisor:
+    """Runs the parts. For one thread, which calls `loop` again and again."""
+
     def __init__(self, parts: Sequence[Part], say: Callable[[str], None]):
         self._runs = {part.name: Run(part) for part in parts}
         self._say = say
@@ -102,7 +110,7 @@ class Supervisor:
                 self._check(run, now)
 
     def stop(self, grace_s: float) -> None:
-        """Ends what was started, the last first; what has the same depth ends together."""
+        """Ends all processes in reverse order of dependency, those of one depth together."""
         runs = sorted(self._runs.values(), key=lambda run: -self._depth(run.part.name))
         for _, level in groupby(runs, key=lambda run: self._depth(run.part.name)):
             living = [run.child for run in level if run.child]
@@ -128,14 +136,15 @@ class Supervisor:
         run.state, run.started_at = State.STARTING, now
 
     def _reap(self, run: Run, now: float) -> None:
+        """Notices the end of a part's process: a task is done, another part starts again."""
         if run.child is None or run.child.poll() is None:
             return
-        exit_code = children.stop(run.child)
+        exit_code = children.stop(run.child)  # also kills what is left of its process group
         run.child = None
         if exit_code == 0 and run.part.is_healthy is None:
             self._open(run, State.DONE, now)
             return
-        if exit_code == EXIT_SETTINGS:
+        if exit_code == EXIT_SETTINGS:  # a restart would not help
             raise StackError(run.part.name, "refuses its settings", EXIT_SETTINGS)
         self._note_end(run, exit_code, now)
 

@@ -1,4 +1,4 @@
-// Types of what the modules find around them: htmx (a classic script) and its events.
+// Types of the globals that the modules use: htmx (a classic script) and its events.
 
 interface SocketWrapper {
   sendImmediately(message: string, sender?: Element | null): void;

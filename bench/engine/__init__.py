@@ -1,1 +1,1 @@
-"""What CatVTON costs on the device at hand: `python -m bench.engine` (`make bench-engine`)."""
+"""Speed and memory of CatVTON on this device: `python -m bench.engine` (`make bench-engine`)."""

@@ -1,7 +1,7 @@
-"""One table of an engine's speed on this machine, beside diffusers' own pipeline.
+"""One table of an engine's speed on this machine, compared with diffusers' own pipeline.
 
-`python -m bench.engine` runs thin networks and shows that it runs; `--full` runs the real size with
-random weights, which is what a GPU is measured with.
+`python -m bench.engine` runs thin networks, only to show that it works; `--full` runs the real size
+with random weights, to measure a GPU.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 
 def _modes_for(device: torch.device) -> list[str]:
-    """A CPU compiles for minutes and has no graphs: ask for it by name."""
+    """All modes on a GPU. On a CPU only `eager`: compiling takes minutes, and it has no graphs."""
     return list(MODES) if device.type == "cuda" else ["eager"]
 
 
@@ -122,7 +122,7 @@ def _steps_row(
     plan = asked.repeats + 2
     for batch in asked.batches:
         if batch > engine.max_slots:
-            continue  # it did not fit, and the engine has said so
+            continue  # it did not fit into memory; the engine has logged that
         orders = [order(seed, size, plan) for seed in range(batch)]
         with memory_of(subject.device) as memory:
             curve[str(batch)] = round(step_ms(engine, orders, asked.repeats, subject.device), 3)
@@ -166,8 +166,8 @@ def _try_ons_row(
 
 
 def _again(orders: Sequence[Any], size: Size, steps: int) -> list[Any]:
-    """Noise is drawn from; a second run needs its own. The garments are known by now, as in
-    a shop."""
+    """The same orders again, because a run uses up their noise. Their garments are cached by now,
+    as in a shop."""
     return [order(seed, size, steps) for seed in range(len(orders))]
 
 

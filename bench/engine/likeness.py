@@ -1,6 +1,6 @@
-"""How alike two arrays are: PSNR, and SSIM as Wang et al. (2004) published it, by scikit-image.
+"""Similarity of two arrays: PSNR, and SSIM as published by Wang et al. (2004), by scikit-image.
 
-LPIPS would need weights from the network. Knows arrays.
+Not LPIPS, which would need downloaded weights. Knows arrays.
 """
 
 from __future__ import annotations

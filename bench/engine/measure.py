@@ -1,4 +1,4 @@
-"""How long things take on the device, how much memory they need, how long it stands idle.
+"""Measures an engine on a device: times, peak memory, idle share.
 
 Knows an engine and orders. Prints nothing.
 """
@@ -25,16 +25,16 @@ WARM_STEPS = 1
 
 
 def now(device: torch.device) -> float:
-    """Seconds: on a GPU by the clock; on a CPU of processor time, so that whoever else works on the
-    machine does not count."""
+    """Seconds: on a GPU wall time; on a CPU processor time, so that other processes on the machine
+    do not count."""
     return time.perf_counter() if device.type == "cuda" else time.process_time()
 
 
 def step_ms(
     engine: CatvtonEngine, orders: Sequence[Order], repeats: int, device: torch.device
 ) -> float:
-    """Median of a step that moves all of these orders together; a step returns when the device is
-    through with it."""
+    """Median ms of a step of all these orders together. A step returns only when the device has
+    finished it, so no further synchronisation is needed."""
     samples = [engine.admit(order) for order in orders]
     for _ in range(WARM_STEPS):
         engine.step(samples)
@@ -47,7 +47,7 @@ def step_ms(
 
 
 def try_on_s(engine: CatvtonEngine, order: Order, device: torch.device) -> float:
-    """One try-on with the engine to itself: admitted, all steps, laid back into the photo."""
+    """Seconds of one try-on alone: admit, all steps, finish."""
     began = now(device)
     sample = engine.admit(order)
     while sample.step < sample.steps:
@@ -64,8 +64,8 @@ def per_second(
     *,
     beside: bool,
 ) -> float:
-    """Pictures a second while there is always a next one. beside: photos are read and pictures
-    decoded in a thread, as the VAE's own stream allows."""
+    """Throughput, pictures a second, with continuous batching. beside: `admit` and `finish` run in
+    a side thread, as the engine allows."""
     began = now(device)
     with ThreadPoolExecutor(1) as thread:
         far: Submit = thread.submit if beside else _here
@@ -83,6 +83,7 @@ def _here(work: Callable[..., Any], *arguments: Any) -> Future[Any]:
 
 
 def _serve(engine: CatvtonEngine, orders: Sequence[Order], slots: int, far: Submit) -> None:
+    """A small step loop: admits, steps and finishes orders, at most `slots` at a time."""
     coming = deque(far(engine.admit, order) for order in orders[:slots])
     waiting, running, leaving = deque(orders[slots:]), list[CatvtonSample](), list[Future[Any]]()
     while coming or running:
@@ -99,7 +100,7 @@ def _serve(engine: CatvtonEngine, orders: Sequence[Order], slots: int, far: Subm
 
 @dataclass(slots=True)
 class Memory:
-    """MiB at its peak: the GPU's own count, or this process's."""
+    """Peak memory, MiB: allocated on the GPU, or this process's resident size on a CPU."""
 
     peak_mib: float = 0.0
 
@@ -117,9 +118,9 @@ def memory_of(device: torch.device) -> Iterator[Memory]:
 
 
 def idle_share(device: torch.device, work: Callable[[], Any]) -> float | None:
-    """How much of the time no kernel ran, 0 to 1; None on a CPU, where nothing else could run.
+    """The share of time in which no kernel ran, 0 to 1; None on a CPU.
 
-    torch.profiler's own cost makes the device look more idle than it is: an upper bound.
+    An upper bound: torch.profiler's own cost makes the device look more idle than it is.
     """
     if device.type != "cuda":
         return None

@@ -1,5 +1,5 @@
-"""diffusers' own inpainting pipeline at the same work: as many U-Net rows of the same size and as
-many steps. It keeps its cross-attention, and codes the whole canvas where we code half.
+"""The baseline: diffusers' own inpainting pipeline with the same number and size of U-Net rows, and
+as many steps. It keeps its cross-attention, and its VAE codes the whole canvas, ours half of it.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ GUIDANCE_SCALE = 2.5
 
 
 def rival_of(subject: Subject) -> StableDiffusionInpaintPipeline:
-    """Without text encoder and checker: neither is part of what is compared."""
+    """The pipeline without text encoder and safety checker, which are not compared."""
     unet = subject.unet()
-    unet.register_to_config(sample_size=64)  # or the pipeline takes it for an outdated one
+    unet.register_to_config(sample_size=64)  # else the pipeline treats it as an outdated config
     pipeline = StableDiffusionInpaintPipeline(
         vae=subject.vae(subject.dtype),
         text_encoder=None,
@@ -37,7 +37,8 @@ def rival_of(subject: Subject) -> StableDiffusionInpaintPipeline:
 
 
 def seconds(pipeline: Any, subject: Subject, size: Size, steps: int, pictures: int = 1) -> float:
-    """One call for `pictures` of them: person above garment, guided, as many rows as ours."""
+    """Seconds of one call for `pictures`: person above garment, with guidance, so as many rows as
+    ours."""
     width, height = size.width, 2 * size.height
     noise = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
     mask = Image.new("L", (width, height), 0)

@@ -1,7 +1,7 @@
-"""What is measured: networks with random weights, tiny or of the real size, and orders for them.
+"""The networks under test, with random weights, tiny or of the real size, and orders for them.
 
-Speed does not depend on the weights. The inpaint pipeline is taken, because diffusers has one of
-the same shape to compare with; the mask-free one has one input channel less.
+Speed does not depend on the weights. It is the inpaint pipeline, because diffusers has one of the
+same shape to compare with; the mask-free one has one input channel less.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ TEXT_TOKENS = 77
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """`is_full`: Stable Diffusion 1.5's own shape; else a thin one that a CPU can run."""
+    """What to measure. `is_full`: Stable Diffusion 1.5's size; else a thin one for CPUs."""
 
     is_full: bool
     device: torch.device
@@ -53,10 +53,10 @@ class Subject:
         return TEXT_WIDTH if self.is_full else 32
 
     def unet(self) -> UNet2DConditionModel:
-        """With its cross-attention; random."""
+        """A random U-Net, still with its cross-attention."""
         torch.manual_seed(0)
         channels = LAYOUTS[Kind.INPAINT].in_channels
-        with self.device:  # drawn where they are wanted
+        with self.device:  # creates the weights on the device, not on the host
             made: Any = _full_unet(channels) if self.is_full else tiny.unet_of(channels)
         return nn.Module.to(made, self.device, self.dtype).eval()
 
@@ -92,7 +92,7 @@ class Subject:
 
 
 def _full_unet(in_channels: int) -> UNet2DConditionModel:
-    """diffusers' defaults are Stable Diffusion 1.5's, but for these."""
+    """Stable Diffusion 1.5's U-Net: diffusers' defaults except for these."""
     return UNet2DConditionModel(
         sample_size=64, in_channels=in_channels, out_channels=4, cross_attention_dim=TEXT_WIDTH
     )
@@ -110,8 +110,8 @@ def _full_vae() -> AutoencoderKL:
 
 
 def order(seed: int, size: Size, steps: int, noise: int | None = None) -> Order:
-    """A photo half as large again as the model sees it, so that framing and pasting have work.
-    `noise`: another seed for the sampler alone."""
+    """An order whose photo is 1.5 times as large as the model's input, so that cropping and pasting
+    have work. `noise`: another seed for the sampler only."""
     dice = np.random.default_rng(seed)
     height, width = size.height * 3 // 2, size.width * 3 // 2
     mask = np.zeros((height, width), dtype=np.uint8)
@@ -130,7 +130,7 @@ def order(seed: int, size: Size, steps: int, noise: int | None = None) -> Order:
 
 
 def _patches(dice: np.random.Generator, width: int, height: int) -> Pixels:
-    """Soft patches of colour: pure noise would be a picture of nothing at every size."""
+    """Soft patches of colour: pure noise would lose all structure when resized."""
     small = dice.integers(0, 256, (12, 9, 3), dtype=np.uint8)
     patches = Image.fromarray(small).resize((width, height), Image.Resampling.BICUBIC)
     return np.asarray(patches)

@@ -1,7 +1,7 @@
-"""What each switch gains: `python -m bench.engine.switches` (`make bench-switches`).
+"""What each optimisation gains: `python -m bench.engine.switches` (`make bench-switches`).
 
-The plain network and the switched one take turns, step by step, so that a noisy machine is noisy
-for both; the gain is the median of the ratios of neighbours.
+Steps of the plain and of the optimised network alternate, so that noise of the machine affects
+both; the gain is the median of the ratios of neighbouring steps.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def measure(subject: Subject, words: tuple[str, ...], asked: Any) -> dict[str, float]:
-    """Size -> share of the plain step's time; below 1 is a gain."""
+    """By size, the step's time relative to the plain network's; below 1 is a gain."""
     engines = [subject.engine(which, asked.batch) for which in ((), words)]
     for engine in engines:
         engine.warm_up()

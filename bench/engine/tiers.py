@@ -1,8 +1,8 @@
-"""How far each rung's picture is from 50 steps: `python -m bench.engine.tiers`.
+"""How far each tier's picture is from one of 50 steps: `python -m bench.engine.tiers`.
 
-**Measured without the real weights**: with random or barely trained networks this says nothing of
-what a shopper sees. It is the script to run where the weights are. The sampler draws fresh noise at
-every step, so that another seed is the scale to read the distances by.
+**Measured without the real weights**: with random or barely trained networks it says nothing about
+what a shopper sees; run it where the weights are. The sampler draws fresh noise at every step, so
+compare each distance with that of another seed, the last row.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ SEEDS = 4
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Means over `SEEDS` seeds, against the same seed in 50 steps at the large size."""
+    """Means over `SEEDS` seeds, compared with the same seed in 50 steps at the large size."""
 
     rung: str
     picture_ssim: float
@@ -70,7 +70,7 @@ def _engine(subject: Subject, models: Path | None) -> CatvtonEngine:
 
 
 def measure(engine: CatvtonEngine, sizes: tuple[Size, Size], most: int) -> Iterator[Row]:
-    """The ladder's lower rungs, and another seed as the scale."""
+    """A row for each lower tier, and one of another seed as the yardstick."""
     large, small = sizes
     best = [_drawn(engine, seed, large, large, most) for seed in range(SEEDS)]
     for name, size, steps, shift in (
@@ -91,7 +91,7 @@ Drawn = tuple[NDArray[Any], NDArray[Any]]  # picture (h, w, 3) and latents (h, w
 def _drawn(
     engine: CatvtonEngine, seed: int, shown: Size, size: Size, steps: int, shift: int = 0
 ) -> Drawn:
-    """One photo and garment a seed, whatever the size; `shift`: of the noise's seed alone."""
+    """Draws the photo and garment of a seed at a size. `shift`: added to the noise's seed only."""
     rung = Tier("rung", steps, size.width, size.height)
     asked = replace(order(seed, shown, steps, seed + shift), tier=rung)
     sample = engine.admit(asked)
@@ -117,7 +117,7 @@ def _span(array: NDArray[Any]) -> float:
 
 
 def _fitted(array: NDArray[Any], like: NDArray[Any]) -> NDArray[Any]:
-    """A small rung's picture, enlarged as it is for the shopper."""
+    """A small tier's picture, enlarged as the shopper sees it."""
     if array.shape == like.shape:
         return array
     size = (like.shape[1], like.shape[0])

@@ -1,1 +1,2 @@
-"""Slots, lanes and tiers under load, in real time on a real Redis: `make bench-scheduling`."""
+"""Benchmark of scheduling: slots, lanes and tiers under load, with real processes and Redis
+(`make bench-scheduling`)."""

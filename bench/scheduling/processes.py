@@ -1,5 +1,5 @@
-"""The processes under test, each `python -m bench.scheduling.processes <kind> <job as JSON>`: the
-real worker on a timed engine, the real arbitrator, and the baseline that plain RQ would be.
+"""The processes under test, each `python -m bench.scheduling.processes <kind> <task as JSON>`: the
+real worker with a timed engine, the real arbitrator, and a baseline as plain RQ would be.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ IDLE_S = 0.005
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """What a process is told. `target_s` in the device's time; `tiers`: `all` or `best`;
-    `rehearsed`: the batches that are drawn beforehand, so that they can be learned."""
+    """The arguments of a process. target_s: in the device's time; tiers: `all` or `best`;
+    rehearsed: batch sizes that are drawn beforehand, so that their times are learned."""
 
     url: str
     profile: str
@@ -62,14 +62,14 @@ class Task:
 
 
 class TellsTier(NoCourier):
-    """Nothing is fetched and nothing stored; the event says which tier came out."""
+    """A courier that fetches and stores nothing; its event names the tier of the picture."""
 
     def deliver(self, _job: Job, product: Picture, model_ms: int) -> Outcome:
         return Outcome(EventType.SUCCEEDED, {"tier": product.tier, "model_ms": model_ms})
 
 
 def work(task: Task) -> None:
-    """The real worker; only what it does every so often is hurried with the rest."""
+    """The real worker, with its periodic work sped up like everything else."""
     sys.setswitchinterval(0.0005)  # at 10 times the speed 5 ms would be most of a step
     keeper.POLICY_S = turn_s(keeper.POLICY_S, task.hurry)
     keeper.ABOUT_S = turn_s(keeper.ABOUT_S, task.hurry)
@@ -91,8 +91,8 @@ def arbitrate(task: Task) -> None:
 
 
 def prioritise(task: Task) -> None:
-    """What one gets from RQ's own order of queues and the thresholds: live before bulk when a batch
-    is filled, then the whole batch to its end; nobody joins, nobody is put aside."""
+    """The baseline: RQ's own order of queues, and the thresholds. A batch is filled with live jobs
+    before bulk and runs to its end: nothing joins it, nothing is pre-empted."""
     connection: Any = redis.Redis.from_url(task.url)
     engine, events = task.engine(), Events(connection)
     queues = [f"rq:queue:{contract.queue_name(ENGINE, lane, MERCHANT)}" for lane in Lane]

@@ -1,4 +1,4 @@
-"""The devices that the benchmark pretends to have, and how much faster than the clock it runs."""
+"""The devices that the benchmark simulates, and how many times faster than real time it runs."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from gpu_worker.control import Terms
 FULL = LADDER[0]
 SMALL_GAIN = 7.0  # a step at 384x512 beside one at 768x1024
 MAX_SLOTS = 8
-LEAST_S = 0.05  # more turns than so would measure the benchmark's own processor
+LEAST_S = 0.05  # with shorter turns the benchmark's own CPU would be measured
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """`step_ms(b)` of a real device at full size; the benchmark sleeps it `hurry` times as fast."""
+    """One device. `step_ms(b)`: of a step of b samples at full size; the benchmark sleeps it,
+    `hurry` times as fast."""
 
     name: str
     step_ms: Callable[[int], float]
@@ -28,7 +29,7 @@ class Profile:
         return full if size == FULL.size else full / SMALL_GAIN
 
     def picture_s(self, batch: int = 1) -> float:
-        """On that device, at full quality."""
+        """Seconds of a picture on that device, at full quality."""
         return FULL.steps * self.step_ms(batch) / 1000
 
     @property
@@ -44,7 +45,7 @@ PROFILES = {
 
 
 def hurried(terms: Terms, hurry: float) -> Terms:
-    """All of the law's times, `hurry` times as short."""
+    """The law's parameters with all times divided by `hurry`."""
     return replace(
         terms,
         target_s=terms.target_s / hurry,
@@ -63,7 +64,7 @@ def turn_s(real_s: float, hurry: float) -> float:
 
 
 def settings_of(terms: Terms, url: str) -> Settings:
-    """A worker's settings whose law has exactly these numbers."""
+    """A worker's settings whose law has exactly these parameters."""
 
     class Hurried(Settings):
         __slots__ = ()
@@ -76,5 +77,5 @@ def settings_of(terms: Terms, url: str) -> Settings:
 
 
 def tiers_of(names: str) -> tuple[Tier, ...]:
-    """`all` of the ladder, or the `best` rung alone."""
+    """`all` tiers of the ladder, or only the `best` one."""
     return LADDER if names == "all" else LADDER[:1]

@@ -1,4 +1,4 @@
-"""The five questions: what arrives, which ways of working meet it, and what the answer must be."""
+"""The four scenarios: what arrives, which ways of scheduling are compared, and the aims."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from gpu_worker.contract import LADDER, Lane
 
 Results = dict[str, list[Done]]
 TOGETHER = 6
-# Jobs that come while one is drawn alone at full quality: of shoppers beside a lookbook, and of
+# Arrivals in the time of one picture alone at full quality: of shoppers beside a lookbook, and of
 # each quiet merchant.
 LIVE, QUIET = 0.1575, 0.063
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """One aim: a ratio beside its bound."""
+    """One aim, the measured ratio, and whether it is within the bound."""
 
     aim: str
     value: float
@@ -40,8 +40,8 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much of each scenario is played; `QUICK` only shows that everything runs. `profile`: the
-    device of those that play on one."""
+    """How large each scenario is; `QUICK` only shows that everything works. `profile`: the device
+    of the scenarios that use one."""
 
     lookbook: int
     overload_s: float
@@ -74,8 +74,8 @@ def poisson(
 def meet(
     ways: Sequence[Way], task: Task, arrivals: Sequence[Arrival], stop_after_bulk: bool = False
 ) -> Results:
-    """Every way meets the same arrivals; some at the same time, so that the machine's noise is the
-    same for them."""
+    """Plays the same arrivals to every way; several at the same time, so that noise of the machine
+    affects them alike."""
     with ThreadPoolExecutor(TOGETHER) as pool:
         runs = [pool.submit(run, way, task, arrivals, stop_after_bulk) for way in ways]
         return {way.name: done.result() for way, done in zip(ways, runs, strict=True)}
@@ -97,6 +97,7 @@ def is_live(arrival: Arrival) -> bool:
 
 
 def lookbook(size: Size) -> list[Verdict]:
+    """How long shoppers wait, and what is drawn in all, while bulk jobs fill the slots."""
     profile = PROFILES[size.profile]
     rate = LIVE / profile.picture_s()
     live = poisson(rate, 4 * size.lookbook * profile.picture_s(), seed=1)
@@ -125,7 +126,7 @@ def lookbook(size: Size) -> list[Verdict]:
 
 
 def _rate_per_s(done: Sequence[Done]) -> float:
-    """While there was bulk to fill the slots."""
+    """Pictures a second, until the last bulk job was done."""
     over = max(one.ended_at for one in done if not is_live(one.arrival))
     return sum(one.ended_at <= over for one in done) / over
 
@@ -134,6 +135,7 @@ def _rate_per_s(done: Sequence[Done]) -> float:
 
 
 def overload(size: Size) -> list[Verdict]:
+    """How many pictures come in time if more jobs arrive than can be drawn at full quality."""
     profile = PROFILES[size.profile]
     target_s = 3 * profile.picture_s()
     rate = 1.2 * profile.most_per_s
@@ -165,6 +167,7 @@ def overload(size: Size) -> list[Verdict]:
 
 
 def flood(size: Size) -> list[Verdict]:
+    """How long merchants with few jobs wait while another one has very many."""
     profile = PROFILES[size.profile]
     lasts_s = size.flood * profile.picture_s()
     quiet = [
@@ -196,7 +199,7 @@ SETTINGS = [("C", 0.8), ("C", 0.3), ("B", 0.8), ("B", 0.35), ("A", 0.6)]
 
 
 def slots(size: Size) -> list[Verdict]:
-    """Load: of what the best batch can draw."""
+    """Slots of the learned law against fixed ones. Loads are relative to the best throughput."""
     ways = [LEARNED, fixed(1), fixed(4), fixed(8), THRESHOLDS][: size.ways]
     print(f"\n4. Slots: {size.slots_jobs} live jobs, mean seconds to a picture")
     print(f"{'':14} " + " ".join(f"{way.name:>10}" for way in ways) + "   learned / best fixed")
@@ -223,7 +226,7 @@ SCENARIOS: dict[str, Callable[[Size], list[Verdict]]] = {
 
 
 def solo(profile: Profile) -> float:
-    """What a lone picture takes here beside the profile's time: a ratio."""
+    """The benchmark's own overhead: time of a lone picture by the profile's own time."""
     alone = [Arrival(8.0 * n) for n in range(6)]
     done = run(fixed(1), FULL_SIZE.task(profile.name), alone)
     return median(took(done)) / profile.picture_s()

@@ -1,6 +1,6 @@
-"""Plays arrivals to one way of working, on a Redis of its own, and notes when each was done.
+"""Plays arrivals to one way of scheduling, on a Redis of its own, and notes when each was done.
 
-All times that are told are the device's: the clock's times how much the benchmark hurries.
+All results are in the device's time: the real time multiplied by `hurry`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ PATIENCE_S = 400.0
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A job that comes `at` seconds after the start, in the device's time."""
+    """A job that arrives `at` seconds after the start, in the device's time."""
 
     at: float
     lane: Lane = Lane.LIVE
@@ -39,9 +39,13 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Way:
-    """One way of working. `law`: the arbitrator's, none without one; `slots`: fixed instead.
-    `priorities`: plain RQ order and whole batches. `one_line`: all merchants as if they were one.
-    `killed_at`: when the arbitrator is killed, in the device's time."""
+    """One way of scheduling.
+
+    law: of the arbitrator; None: there is no arbitrator. slots: a fixed number instead.
+    priorities: the baseline with plain RQ order and whole batches.
+    one_line: all merchants share one queue.
+    killed_at: when the arbitrator is killed, in the device's time.
+    """
 
     name: str
     law: Law | None = None
@@ -62,7 +66,7 @@ def fixed(slots: int) -> Way:
 
 @dataclass(slots=True)
 class Done:
-    """What became of one arrival: seconds it took, and when it was done, in the device's time."""
+    """The result of one arrival: seconds it took, and when it was done, in the device's time."""
 
     arrival: Arrival
     took_s: float
@@ -71,7 +75,7 @@ class Done:
 
 
 class Stage:
-    """A Redis, the processes of one way, and what they said."""
+    """A Redis, the processes of one way, and the events of their jobs."""
 
     def __init__(self, way: Way, task: Task, folder: Path):
         self.way, self.task, self.folder = way, task, folder
@@ -88,7 +92,7 @@ class Stage:
         self.children[kind] = spawn(argv, log=self.folder / f"{kind}.log", env=dict(os.environ))
 
     def open(self) -> None:
-        """Starts the way's processes and lets them draw, so that what can be learned is known."""
+        """Starts the way's processes and lets them draw, so that their times are learned."""
         self.start("prioritise" if self.way.priorities else "work")
         if self.way.slots is not None:
             policy: Any = {"batch_size": self.way.slots, "max_wait_ms": 0}
@@ -102,7 +106,7 @@ class Stage:
             self._hold(tier=tier.name)
             self._rehearse(self.task.rehearsed)
         self.redis.delete(contract.override_key(ENGINE), contract.arrivals_key(ENGINE))
-        time.sleep(0.5)  # the policy that was held is taken back
+        time.sleep(0.5)  # until the arbitrator has replaced the overridden policy
 
     def _hold(self, **fields: Any) -> None:
         self.redis.hset(contract.override_key(ENGINE), mapping=fields)
@@ -136,7 +140,7 @@ class Stage:
         self.jobs.enqueue(job, ENGINE, arrival.lane)
 
     def read(self) -> None:
-        """Notes the ends that were told since the last time."""
+        """Notes the final events since the last call."""
         for entry, fields in self.redis.xrange(contract.EVENTS, min=self._read_to):
             self._read_to = b"(" + entry
             event = Event.from_json(fields[b"event"])
@@ -156,6 +160,7 @@ class Stage:
             self.read()
 
     def play(self, arrivals: Sequence[Arrival], stop_after_bulk: bool) -> list[Done]:
+        """Plays the arrivals in real time and waits for all results."""
         began, over = time.time(), threading.Event()
         player = threading.Thread(target=self._play, args=(arrivals, began, over))
         player.start()

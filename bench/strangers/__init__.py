@@ -1,1 +1,1 @@
-"""What hostile strangers cost honest shoppers: one hostile site beside three honest ones."""
+"""Isolation benchmark: what floods on one hostile site cost shoppers of three honest ones."""

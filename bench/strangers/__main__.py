@@ -1,9 +1,9 @@
 """What strangers cost honest shoppers: `python -m bench.strangers`.
 
 Starts the whole local stack with the null engine and four merchants. Shoppers of three honest ones
-come one after another, each a new one from an address of her own, and hand over a photo and ask for
-a picture: first alone, then beside each flood of the fourth merchant's site, then alone again.
-Aim: their p95 beside a flood is at most 1.5 times theirs alone, and nobody of them is refused.
+come one after another, each a new one with an address of her own, upload a photo and ask for a
+picture: first alone, then during each flood on the fourth merchant's site, then alone again.
+Aim: their p95 during a flood is at most 1.5 times that alone, and none of them is refused.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ DRAIN_S = 90.0
 
 @dataclass
 class Marks:
-    """Milliseconds of honest shoppers, and how often one was refused or got nothing."""
+    """Milliseconds of honest shoppers, and how often one was refused or failed, by reason."""
 
     photo: list[float] = field(default_factory=list)
     picture: list[float] = field(default_factory=list)
@@ -49,7 +49,7 @@ class Marks:
 
 
 class Visitors:
-    """Shoppers of one shop, one after another, until told to stop."""
+    """Shoppers of one shop, one after another (closed-loop load), each with a new address."""
 
     def __init__(self, stack: RunningStack, merchant: Merchant, number: int, jpeg: bytes):
         self._stack, self._merchant, self._jpeg = stack, merchant, jpeg
@@ -92,10 +92,10 @@ def visit_all(visitors: list[Visitors], seconds: float, to: Marks) -> None:
 
 @contextmanager
 def flooded(target: Target) -> Iterator[list[str]]:
-    """A flood beside; what it was answered is in the list afterwards."""
+    """Runs a flood in a process of its own; afterwards the list has the answers it got."""
     said: list[str] = []
     process = subprocess.Popen(
-        # Strangers have machines of their own: theirs gives way to what is measured.
+        # Real attackers have machines of their own, so this process gets the lowest priority.
         ["nice", "-n", "19", sys.executable, "-m", "bench.strangers.floods"],
         cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
@@ -115,7 +115,7 @@ def flooded(target: Target) -> Iterator[list[str]]:
 
 
 def drain(redis: Redis) -> float:
-    """Waits until no line is left; seconds that it took."""
+    """Waits until all queues are empty; returns the seconds that took."""
     began = time.monotonic()
     rings = [ring_key(e, lane) for e in (TAILOR, "fetcher", "null") for lane in Lane]
     while any(redis.llen(ring) for ring in rings):
@@ -133,7 +133,7 @@ def run(kinds: list[str], seconds: float, per_s: float) -> None:
         redis = Redis.from_url(env["REDIS_URL"])
         jpeg = PHOTO.read_bytes()  # as the flood's: honest and hostile differ in nothing else
         visitors = [Visitors(stack, m, n, jpeg) for n, m in enumerate(honest)]
-        visit_all(visitors, 5, Marks())  # what only the first ones pay
+        visit_all(visitors, 5, Marks())  # warm-up, not counted
         alone = Marks()
         visit_all(visitors, seconds, alone)
         beside: dict[str, tuple[Marks, str, float]] = {}

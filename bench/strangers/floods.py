@@ -1,8 +1,8 @@
-"""What a hostile site's strangers do, one kind at a time: `python -m bench.strangers.floods`.
+"""Floods (denial of service) by visitors of a hostile site: `python -m bench.strangers.floods`.
 
-Reads a `Target` as JSON from standard input, floods for as long as it says, and prints as JSON how
-often it was answered what. A process of its own, so that those who measure keep their pace; bounded
-in time and in requests a second; speaks to loopback addresses alone.
+Reads a `Target` as JSON from standard input, runs one kind of flood for as long as it says, and
+prints as JSON how often it got which answer. A process of its own, so that it does not slow the
+measuring one; bounded in time and in requests a second; connects to loopback addresses only.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ PATIENCE_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The hostile merchant's own site, and how hard to flood. `address`: where all of it comes
-    from, a loopback address of this machine. `photo`: the file of an ordinary photo."""
+    """The hostile merchant's own site, and how hard to flood. `address`: the loopback address from
+    which all requests come. `photo`: the file of an ordinary photo."""
 
     kind: str
     server_url: str
@@ -55,7 +55,7 @@ class Target:
 
 
 class Stranger:
-    """Requests of anonymous shoppers, or with the merchant's secret key."""
+    """Sends requests as anonymous shoppers, or with the merchant's secret key."""
 
     def __init__(self, target: Target):
         self._target = target
@@ -68,7 +68,7 @@ class Stranger:
         )
 
     def shopper(self) -> dict[str, str] | None:
-        """A new shopper's bearer; None where none is let in."""
+        """A new shopper's authorization header; None if the server refuses one."""
         target = self._target
         boot = self.http.post(
             f"/v1/sites/{target.publishable_key}/boot", json={}, headers={"Origin": target.origin}
@@ -99,7 +99,7 @@ class Stranger:
 
 
 def told(answer: httpx.Response) -> str:
-    """A status, and of a refusal its code."""
+    """An answer in short: its status, and the error code of a refusal."""
     if answer.status_code < httpx.codes.BAD_REQUEST:
         return str(answer.status_code)
     with suppress(ValueError):
@@ -114,19 +114,19 @@ Act = Callable[[], str]
 
 @contextmanager
 def scans(target: Target) -> Iterator[Act]:
-    """New shoppers hand over pictures of 20,000 scans."""
+    """New shoppers upload decompression bombs: JPEGs of 20,000 scans."""
     yield _handing_over(target, many_scans(20_000, 2000))
 
 
 @contextmanager
 def costly(target: Target) -> Iterator[Act]:
-    """The same, with as many scans as are let through: a second of decoding each."""
+    """The same with as many scans as the guard allows: a second of decoding each."""
     yield _handing_over(target, many_scans(20, 7000))
 
 
 @contextmanager
 def photos(target: Target) -> Iterator[Act]:
-    """New shoppers hand over ordinary photos."""
+    """New shoppers upload ordinary photos."""
     yield _handing_over(target, Path(target.photo).read_bytes())
 
 
@@ -142,7 +142,7 @@ def _handing_over(target: Target, jpeg: bytes) -> Act:
 
 @contextmanager
 def try_ons(target: Target) -> Iterator[Act]:
-    """Some shoppers with a checked photo each ask for pictures without an end."""
+    """Some shoppers, each with a checked photo, ask for pictures without end."""
     stranger, jpeg = Stranger(target), Path(target.photo).read_bytes()
     asked = [_with_photo(stranger, jpeg) for _ in range(SHOPPERS)]
     turns = itertools.cycle(asked)
@@ -170,7 +170,7 @@ def _with_photo(stranger: Stranger, jpeg: bytes) -> tuple[dict[str, str], str]:
 
 @contextmanager
 def uploads(target: Target) -> Iterator[Act]:
-    """New shoppers announce uploads of 10 MB, as many as each is granted."""
+    """New shoppers announce uploads of 10 MB, as many as each may."""
     stranger = Stranger(target)
     said = {"purpose": "photo", "content_type": "image/jpeg", "size_bytes": 10_000_000}
     local = threading.local()
@@ -188,14 +188,14 @@ def uploads(target: Target) -> Iterator[Act]:
 
 @contextmanager
 def shoppers(target: Target) -> Iterator[Act]:
-    """Nothing but new shoppers."""
+    """Only creates new shoppers."""
     stranger = Stranger(target)
     yield lambda: "no shopper" if stranger.shopper() is None else "200"
 
 
 @contextmanager
 def sockets(target: Target) -> Iterator[Act]:
-    """Sockets that stay open, half of them silent, half of them talking without an end."""
+    """Opens sockets that stay open: half of them silent, half of them sending many frames."""
     stranger = Stranger(target)
     kept: list[Any] = []
     url = urlsplit(target.server_url)
@@ -226,14 +226,14 @@ def sockets(target: Target) -> Iterator[Act]:
 
 @contextmanager
 def slow_addresses(target: Target) -> Iterator[Act]:
-    """Garments whose pictures lie at addresses that drip their headers."""
+    """Garments whose pictures are on a server that sends its headers byte by byte (slowloris)."""
     with _server(_drip) as port:
         yield _announcing(target, port)
 
 
 @contextmanager
 def fat_redirects(target: Target) -> Iterator[Act]:
-    """Garments whose pictures lie behind redirects with large, packed bodies."""
+    """Garments whose pictures are behind redirects with large compressed bodies (a bomb)."""
     with _server(_fat_redirect) as port:
         yield _announcing(target, port)
 
@@ -275,7 +275,7 @@ def _drip(connection: socket.socket) -> None:
         connection.sendall(b"x")
 
 
-_PACKED = gzip.compress(bytes(400_000_000), 1)  # 400 MB of nothing
+_PACKED = gzip.compress(bytes(400_000_000), 1)  # 400 MB of zeros
 
 
 def _fat_redirect(connection: socket.socket) -> None:
@@ -295,11 +295,11 @@ KINDS: dict[str, Callable[[Target], Any]] = {
 
 
 def flood(target: Target) -> Counter[str]:
-    """How often it was answered what."""
+    """Runs one flood at its rate; returns how often it got which answer."""
     answers: Counter[str] = Counter()
     with KINDS[target.kind](target) as act, ThreadPoolExecutor(AT_ONCE) as pool:
         began = time.monotonic()
-        sys.stderr.write("flooding\n")  # whoever measures begins now
+        sys.stderr.write("flooding\n")  # the measuring process starts now
         sys.stderr.flush()
         while (elapsed := time.monotonic() - began) < target.seconds:
             wanted = int(elapsed * target.per_s) - answers.total()

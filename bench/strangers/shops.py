@@ -1,6 +1,6 @@
-"""The merchants of the benchmark: each with a site, a secret key and a garment that is ready.
+"""Creates the merchants of the benchmark, each with a site, a secret key and a ready garment.
 
-Makes them on a running stack as its operator would; knows nothing of what is measured.
+On a running stack, as its operator would; knows nothing of what is measured.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ PATIENCE_S = 120.0
 
 @dataclass(frozen=True, slots=True)
 class Merchant:
-    """What a merchant has: her shop's page, her backend's key, and something to try on."""
+    """One merchant: the shop's page, the backend's key, and a garment to try on."""
 
     name: str
     shop: Shop
@@ -34,7 +34,7 @@ class Merchant:
 
 
 def open_shops(env: Mapping[str, str], server_url: str, names: list[str]) -> list[Merchant]:
-    """`env`: the environment of the stack's server."""
+    """Creates a merchant for each name. `env`: the environment of the stack's server."""
     services = Services.from_settings(Settings.from_env(env))
     try:
         return [_open(services, server_url, name) for name in names]

@@ -1,7 +1,8 @@
-"""The demo shop: a small fashion shop that has pasted the snippet, on another site than the server.
+"""The demo shop: a small fashion shop with the snippet on its pages, on another origin than the
+server.
 
-It plays the retailer: knows its own wares, its publishable key and where the embed comes from.
-Must not know the server's code, and keeps a policy as strict as a careful retailer's.
+It plays the retailer: knows its products, its publishable key and the embed's address, but none of
+the server's code. Its content-security policy is as strict as a careful retailer's.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ class Colour:
 
 @dataclass(frozen=True, slots=True)
 class Garment:
-    """One ware. `closeups`: parts of its picture worth a second look, as x y width height."""
+    """One product. `closeups`: parts of its picture to show enlarged, as `x y width height`."""
 
     sku: str
     title: str
@@ -53,7 +54,7 @@ class Garment:
 
 @dataclass(frozen=True, slots=True)
 class ShopSettings:
-    """Where the embed comes from, and as whom."""
+    """The server that the embed is loaded from, and the shop's key."""
 
     server_url: str
     publishable_key: str = field(repr=False)
@@ -87,7 +88,7 @@ def create_app(settings: ShopSettings | None = None) -> Flask:
 
 
 def load_garments() -> dict[str, Garment]:
-    """The wares by SKU, in the order of the shop window."""
+    """The products by SKU, in the order of the shop window."""
     wares = json.loads((HERE / "garments.json").read_text())
     return {ware["sku"]: Garment.from_json(ware) for ware in wares}
 
@@ -117,7 +118,7 @@ def _add_pages(app: Flask, garments: Mapping[str, Garment]) -> None:
 
 
 def _others(garments: list[Garment], garment: Garment) -> list[Garment]:
-    """The four that follow it in the window, first those that go with it."""
+    """Four recommendations: products that follow it in the window, other categories first."""
     place = garments.index(garment)
     following = garments[place + 1 :] + garments[:place]
     return sorted(following, key=lambda other: other.category == garment.category)[:4]
@@ -126,7 +127,7 @@ def _others(garments: list[Garment], garment: Garment) -> list[Garment]:
 def _add_files(app: Flask) -> None:
     @app.get("/tokens.css")
     def tokens() -> Response:
-        """The one sheet of colours and sizes, from where it lies."""
+        """The design tokens, the widget's own file."""
         return send_from_directory(TOKENS, "tokens.css")
 
     @app.get("/favicon.ico")
@@ -135,7 +136,8 @@ def _add_files(app: Flask) -> None:
 
 
 def _protect(app: Flask, settings: ShopSettings) -> None:
-    """A policy that allows the embed what docs/embedding.md asks for, and nothing else."""
+    """Security headers. The content-security policy allows the embed exactly what docs/embedding.md
+    asks for."""
     policy = {
         "default-src": "'none'",
         "script-src": f"'self' {settings.server_url}/embed/",
@@ -161,7 +163,8 @@ def _protect(app: Flask, settings: ShopSettings) -> None:
 
 
 def __getattr__(name: str) -> Flask:
-    """`embed.demo.shop:app` is made when gunicorn asks for it, so that importing asks nothing."""
+    """Creates `embed.demo.shop:app` when gunicorn asks for it, so that importing this module reads
+    no settings."""
     if name == "app":
         return create_app()
     raise AttributeError(name)

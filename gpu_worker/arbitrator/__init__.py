@@ -1,6 +1,6 @@
-"""The arbitrator: one small process that tells every engine's workers how to draw.
+"""The arbitrator, a controller process: reads each engine's load, applies the law, writes policies.
 
-Looks, asks the law, writes. Knows Redis and the law; no engine, no worker, no picture.
+Knows Redis and the control law; no engine, no worker, no picture.
 """
 
 from gpu_worker.arbitrator.loop import Arbitrator, run

@@ -1,4 +1,4 @@
-"""`arbitrate` and `override`: the arbitrator's commands, their words and their exit codes."""
+"""The commands `arbitrate` and `override`: their arguments, output and exit codes."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Which arbitrator rules: a lock in Redis that its holder extends, and writing only as its holder.
+"""Leader election among arbitrators: a Redis lock with a TTL; each write checks that we hold it.
 
-Redis's own clock ends the lock. Who was stopped for longer than it lives finds another's name in
-it and writes nothing.
+Redis's own clock ends the lock. A process that was paused for longer than the TTL finds another's
+name in it and writes nothing.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from gpu_worker import contract
 if TYPE_CHECKING:
     from redis import Redis
 
-LOCK_S = 3.0  # a dead one is followed within this and one turn
+LOCK_S = 3.0  # after a leader's death the next one leads within this and one turn
 
 _LUA = Path(__file__).with_name("lua")
 _ACQUIRE, _PUBLISH, _RELEASE = (
@@ -28,7 +28,10 @@ _ACQUIRE, _PUBLISH, _RELEASE = (
 
 
 class LeaderLock:
-    """Every method raises `redis.RedisError` where Redis is away."""
+    """One arbitrator's side of the lock, under a name of its own.
+
+    Every method raises `redis.RedisError` if Redis is away.
+    """
 
     def __init__(self, connection: Redis, lock_s: float = LOCK_S):
         self.name = f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:8]}"
@@ -38,7 +41,7 @@ class LeaderLock:
         self._release = connection.register_script(_RELEASE)
 
     def acquire(self) -> bool:
-        """Whether we rule from now until the lock ends."""
+        """Takes or extends the lock. Whether we lead, until the TTL ends."""
         return bool(self._acquire(keys=[contract.ARBITRATOR], args=[self.name, self._lock_ms]))
 
     def publish(
@@ -47,7 +50,8 @@ class LeaderLock:
         wanted: Mapping[str, int],
         policy_ttl_s: float = contract.POLICY_TTL_S,
     ) -> bool:
-        """Writes, if we still rule, every engine's policy and the workers it wants."""
+        """Writes every engine's policy and number of workers wanted, if we still hold the lock;
+        returns whether we did. Check and write are one script."""
         lives = [round(policy_ttl_s * 1000), contract.SCALE_TTL_S * 1000]
         scale = json.dumps({engine: str(count) for engine, count in wanted.items()})
         words = [json.dumps(fields) for fields in policies.values()]
@@ -56,5 +60,5 @@ class LeaderLock:
         return bool(self._publish(keys=keys, args=[self.name, *lives, scale, *words]))
 
     def release(self) -> None:
-        """Lets the next one rule at once."""
+        """Frees the lock if it is ours, so that another leads at once."""
         self._release(keys=[contract.ARBITRATOR], args=[self.name])

@@ -1,6 +1,6 @@
-"""The arbitrator's turn, every 500 ms: look at each engine, decide, write.
+"""The arbitrator's control loop, every 500 ms: read each engine's state, decide, write policies.
 
-One rules and the others look on, so that whoever follows knows what came before.
+Only the leader writes. The others decide as well, so that the next leader has the same memory.
 """
 
 from __future__ import annotations
@@ -32,7 +32,10 @@ GOODBYE_S = 2.0
 
 
 class Arbitrator:
-    """`loop(now)` is one turn. `hurry`: how much faster than the clock a benchmark runs."""
+    """One arbitrator with its memory of each engine; `loop` is one turn. For one thread.
+
+    `hurry`: how many times faster than real time a benchmark runs.
+    """
 
     def __init__(self, connection: Redis, terms: Terms, hurry: float = 1.0):
         self._connection = connection
@@ -43,41 +46,42 @@ class Arbitrator:
         self._memories: dict[str, Memory] = {}
         self._told: dict[str, Policy] = {}
         self._engines_at = float("-inf")
-        self._rules: bool | None = None
+        self._leads: bool | None = None
 
     def loop(self, now: float) -> bool:
-        """One turn. Returns whether this arbitrator rules. `now`: Unix seconds.
+        """One turn. Returns whether this arbitrator leads. `now`: Unix seconds.
 
         Raises:
             RedisError: Redis is away.
         """
-        rules = self._leader_lock.acquire()
+        leads = self._leader_lock.acquire()
         self._find_engines(now)
         policies: dict[str, Policy] = {}
         wanted: dict[str, int] = {}
         for engine in self._snapshots:
             policies[engine], wanted[engine] = self._decide(engine, now)
-        rules = rules and self._publish(policies, wanted)
-        self._say(rules)
-        return rules
+        leads = leads and self._publish(policies, wanted)  # the lock may be lost by now
+        self._log_leadership(leads)
+        return leads
 
     def leave(self) -> None:
         self._leader_lock.release()
 
     def _find_engines(self, now: float) -> None:
-        """Whoever has workers, and whoever ever had a line: an engine may need its first worker."""
+        """Finds engines by workers, and by queues: an engine may still need its first worker."""
         if now - self._engines_at < ENGINES_EVERY_S / self._hurry:
             return
         self._engines_at = now
         queues = read_set(self._connection, contract.RQ_QUEUES)
         workers = read_set(self._connection, contract.RQ_WORKERS)
+        # A key is rq:queue:<engine>:<lane>:<merchant>.
         names = {key.decode().split(":")[2] for key in queues if key.count(b":") >= 4}
         for engine in (names | engines_of(self._connection, workers)) - self._snapshots.keys():
             self._snapshots[engine] = EngineSnapshots(self._connection, engine, self._terms.tiers)
             self._memories[engine] = self._memory_of(engine)
 
     def _memory_of(self, engine: str) -> Memory:
-        """An arbitrator that starts goes on from the tier in force, or it would jump."""
+        """The memory to start with: from the tier in force, so that a restart changes no tier."""
         tier = self._connection.hget(contract.policy_key(engine), "tier") or b""
         names = [rung.name.encode() for rung in self._terms.tiers]
         return Memory(rung=names.index(tier) if tier in names else 0)
@@ -99,7 +103,7 @@ class Arbitrator:
         return True
 
     def _note(self, engine: str, policy: Policy) -> None:
-        """A line in the log where something changed that people care about."""
+        """Logs the policy if tier, mode, law or shedding changed."""
         told, self._told[engine] = self._told.get(engine), policy
         if told is None or _matters(told) != _matters(policy):
             log.info(
@@ -107,12 +111,12 @@ class Arbitrator:
                 engine, policy.batch_size, policy.tier, policy.mode, policy.law, policy.predicted_s,
             )  # fmt: skip
 
-    def _say(self, rules: bool) -> None:
-        if rules != self._rules:
+    def _log_leadership(self, leads: bool) -> None:
+        if leads != self._leads:
             log.info(
-                "%s %s", self._leader_lock.name, "rules" if rules else "looks on: another rules"
+                "%s %s", self._leader_lock.name, "rules" if leads else "looks on: another rules"
             )
-        self._rules = rules
+        self._leads = leads
 
 
 def _matters(policy: Policy) -> tuple[object, ...]:
@@ -120,7 +124,7 @@ def _matters(policy: Policy) -> tuple[object, ...]:
 
 
 def run(connection: Redis, terms: Terms) -> None:
-    """Rules, or waits to, until a signal."""
+    """Runs turns until SIGTERM or SIGINT, then frees the lock."""
     arbitrator = Arbitrator(connection, terms)
     signal.signal(signal.SIGTERM, _end)
     signal.signal(signal.SIGINT, _end)
@@ -128,17 +132,17 @@ def run(connection: Redis, terms: Terms) -> None:
         _turns(arbitrator)
     finally:
         log.info("told to end")
-        signal.signal(signal.SIGALRM, _end)  # a Redis that hangs must not hold us
+        signal.signal(signal.SIGALRM, _end)  # a Redis that hangs must not delay the exit
         signal.setitimer(signal.ITIMER_REAL, GOODBYE_S)
         try:
             with suppress(RedisError):
                 arbitrator.leave()
-        finally:  # an interpreter that ends gives our handler back, and the alarm would kill it
+        finally:  # the interpreter's exit restores the default handler: the alarm would kill it
             signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def _end(_signal: int, _frame: object) -> NoReturn:
-    raise SystemExit(0)  # also out of a read that Redis does not answer
+    raise SystemExit(0)  # an exception also interrupts a read that Redis does not answer
 
 
 def _turns(arbitrator: Arbitrator) -> None:

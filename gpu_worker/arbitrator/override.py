@@ -1,4 +1,4 @@
-"""An operator's hand on an engine's policy, for a time that ends by itself."""
+"""Writes and removes an operator's override of an engine's policy, which expires by itself."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 
 def set_override(connection: Redis, engine: str, override: Override, for_s: float) -> None:
-    """Replaces whatever was held fast; at the next turn the arbitrator obeys, until the end."""
+    """Replaces any earlier override. The arbitrator applies it from its next turn on."""
     asked = {"batch_size": override.batch_size, "tier": override.tier, "mode": override.mode}
     words = {name: str(word) for name, word in asked.items() if word is not None}
     key = contract.override_key(engine)
-    with connection.pipeline() as pipe:
+    with connection.pipeline() as pipe:  # one MULTI, so that no field of an earlier one stays
         pipe.delete(key)
         pipe.hset(key, mapping=fields_of(words))
         pipe.pexpire(key, round(for_s * 1000))
@@ -25,5 +25,5 @@ def set_override(connection: Redis, engine: str, override: Override, for_s: floa
 
 
 def clear_override(connection: Redis, engine: str) -> bool:
-    """Back to the law. Returns whether anything was held."""
+    """Removes the override. Returns whether there was one."""
     return bool(connection.delete(contract.override_key(engine)))

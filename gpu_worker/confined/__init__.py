@@ -1,6 +1,6 @@
-"""Work on hostile bytes, done by warm child processes with limits of time, memory and reach.
+"""A sandbox for work on untrusted bytes: warm child processes with limits of CPU, time and memory.
 
-Knows processes and pipes. No pictures, no store, no jobs: what a child does is a module of its own.
+Knows processes and pipes. No pictures, no store, no jobs: the work itself is a module of the user.
 """
 
 from gpu_worker.confined.pool import (

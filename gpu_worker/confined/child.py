@@ -1,7 +1,7 @@
-"""The loop of a confined child: one piece of work after another, each within its limits.
+"""The child's side of the sandbox: a loop that does one piece of work after another within limits.
 
-Its limits come from whoever started it. Knows nothing of what the work is, and of its parent two
-pipes only; it ends with its parent, whatever it is doing.
+The parent passes the limits as an argument. The child knows nothing of the work, and of its parent
+only the pipes and the shared memory. It dies with its parent, whatever it is doing.
 """
 
 from __future__ import annotations
@@ -25,8 +25,11 @@ Work = Callable[[Head, bytes], tuple[Head, bytes | memoryview]]
 
 
 def serve(work: Work) -> None:
-    """Says that it is ready, then works until its parent is gone. Call it when all is imported
-    and has run once: afterwards the process may be unable to open anything."""
+    """Reports that it is ready, then answers requests until the parent closes the pipe.
+
+    Call it when everything is imported and has run once: from then on the process may be unable to
+    open files.
+    """
     terms = json.loads(sys.argv[1])
     shared = Shared(terms["shared_fd"], terms["shared_bytes"])
     requests, answers = _take_the_pipes()
@@ -40,28 +43,37 @@ def serve(work: Work) -> None:
 
 
 def _take_the_pipes() -> tuple[IO[bytes], IO[bytes]]:
-    """What a library prints goes to our log, never between the answers, which are less than a pipe
-    holds."""
+    """(requests, answers). Points standard output at standard error: what a library prints must go
+    to the log, never between the answers.
+
+    Unbuffered: an answer is no longer than a pipe's buffer, so that one write takes all of it.
+    """
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)
     return os.fdopen(0, "rb"), answers
 
 
 def _end_with_parent(parent_fd: int) -> None:
-    """Nothing is ever written to this pipe. When its other end closes, which is when the parent
-    ends, however it ends, the kernel sends SIGIO, which kills. PR_SET_PDEATHSIG would not do: it
-    goes by the thread that started us, and those come and go."""
+    """Makes the kernel kill this process when the parent ends, however it ends.
+
+    The parent holds the other end of this pipe and never writes to it. When that end closes, the
+    kernel sends SIGIO, whose default action kills. PR_SET_PDEATHSIG would fire as soon as the
+    thread that started us ends, and threads come and go.
+    """
     signal.signal(signal.SIGIO, signal.SIG_DFL)
     fcntl.fcntl(parent_fd, fcntl.F_SETOWN, os.getpid())
     fcntl.fcntl(parent_fd, fcntl.F_SETFL, os.O_ASYNC)
-    for kind in (signal.SIGINT, signal.SIGTERM):  # meant for the parent, which may still need us
+    for kind in (signal.SIGINT, signal.SIGTERM):  # meant for the parent, which still needs us
         signal.signal(kind, signal.SIG_IGN)
 
 
 def _confine(memory_bytes: int, no_files: bool) -> None:
-    """RLIMIT_DATA counts what this process may write to. RLIMIT_AS would count the libraries and
-    the address space that they only reserve, too. No new descriptor is no file and no socket,
-    whatever the code that a picture smuggled in may call; what is open stays open."""
+    """Limits memory, core dumps and, with `no_files`, new descriptors.
+
+    RLIMIT_DATA counts writable memory; RLIMIT_AS would also count libraries and the address space
+    that they only reserve. Without new descriptors there is no file and no socket, even for code
+    that a crafted picture smuggled in; what is open stays open.
+    """
     resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if no_files:
@@ -69,8 +81,8 @@ def _confine(memory_bytes: int, no_files: bool) -> None:
 
 
 def _limited(work: Work, cpu_s: float, head: Head, body: bytes) -> tuple[Head, bytes | memoryview]:
-    """SIGPROF kills when the CPU time is up, in the middle of C code too. RLIMIT_CPU would as
-    well, but in whole seconds."""
+    """Does the work within `cpu_s`. When that is used up, SIGPROF kills the process, also in the
+    middle of C code. RLIMIT_CPU does the same, but only counts whole seconds."""
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
     signal.setitimer(signal.ITIMER_PROF, cpu_s)
     try:

@@ -1,6 +1,6 @@
-"""Warm children that do one kind of work on bytes that may be hostile, each within limits.
+"""A pool of warm child processes that do one kind of work on untrusted bytes, within limits.
 
-A child is used again and again, and replaced only when it overran a limit or ended. Thread-safe.
+A child is reused, and replaced only when it overran a limit or ended. Thread-safe.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from gpu_worker.confined.wire import GarbledError, Head
 log = logging.getLogger(__name__)
 
 START_S = 60.0
-TRIES = 2  # a child that somebody else killed says nothing of the work
+TRIES = 2  # a child killed from outside (by the kernel's OOM killer, say) tells nothing of the work
 _BY_CODE = {EXIT_MEMORY: "memory", -signal.SIGPROF: "cpu", -signal.SIGXCPU: "cpu"}
 _FROM_OUTSIDE = (-signal.SIGKILL, -signal.SIGTERM)
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Of one piece of work: CPU and wall time. Of a child: what it may write to in memory.
-    `answer_bytes`: the most that a body may be, of what is asked too."""
+    """cpu_s, wall_s: of one piece of work. memory_bytes: writable memory of a child.
+    answer_bytes: the most that a body may be, of a request or an answer."""
 
     cpu_s: float
     wall_s: float
@@ -39,8 +39,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a child said, and what it cost: CPU time and time on the wall, without any wait for a
-    free child."""
+    """A child's answer and its cost: CPU time and wall time, without the wait for a free child."""
 
     head: Head
     body: bytearray
@@ -49,7 +48,7 @@ class Answer:
 
 
 class NoAnswerError(Exception):
-    """The work has no answer, and has cost what an answer might have."""
+    """The work gave no answer; `cpu_ms` and `wall_ms` say what it cost nevertheless."""
 
     def __init__(self, why: str, cpu_ms: float, wall_ms: float):
         super().__init__(f"{why} after {cpu_ms:.0f} ms of CPU, {wall_ms:.0f} ms")
@@ -58,7 +57,7 @@ class NoAnswerError(Exception):
 
 
 class OverrunError(NoAnswerError):
-    """The work went beyond its limits, or ended the child that did it: the child is gone.
+    """The work exceeded a limit or crashed its child; that child is gone.
 
     kind: `cpu`, `wall`, `memory` or `crash`."""
 
@@ -68,18 +67,20 @@ class OverrunError(NoAnswerError):
 
 
 class WorkFailedError(NoAnswerError):
-    """The work raised what it does not know: a fault of ours."""
+    """The work raised an unexpected exception, or no child will start: a fault of ours."""
 
 
 class PoolClosedError(RuntimeError):
-    """No child works any more."""
+    """The pool was closed: there is no child any more."""
 
 
 class Pool:
-    """`size` children, each `python -m module`, which ends in `gpu_worker.confined.child.serve`.
+    """`size` children, each `python -m module`, which calls `gpu_worker.confined.child.serve`.
 
-    Their environment is made from nothing but `env`. `no_files`: once warm they can open neither
-    file nor socket. They begin to warm up at once, and end with this process."""
+    env: added to `process.ENVIRONMENT`, and all else of ours is left out.
+    no_files: once warm they can open neither file nor socket.
+    They start to warm up at once, and end with this process. Any thread may call `run`.
+    """
 
     def __init__(
         self,
@@ -100,36 +101,36 @@ class Pool:
         self._turns = Turns(self._places)
 
     def run(self, head: Head, body: bytes = b"", owner: str | None = None) -> Answer:
-        """Waits for a free child, and for its answer. Where an owner is named, one child is always
-        left to others.
+        """Waits for a free child, then for its answer. One `owner` never gets the last free child.
 
         Raises:
-            OverrunError: it went beyond a limit; what it cost is said.
-            WorkFailedError: it raised what it does not expect, or no child will start.
-            PoolClosedError: there is no child any more.
-            ValueError: the body is larger than any may be.
+            OverrunError: it exceeded a limit.
+            WorkFailedError: it raised an unexpected exception, or no child will start.
+            PoolClosedError: the pool was closed.
+            ValueError: the body is larger than `answer_bytes`.
         """
         with self._turns.place(owner) as place:
             try:
                 for _ in range(TRIES - 1):
-                    with suppress(_KilledError):  # not by us, so it is no fault of this work
+                    with suppress(_KilledError):  # from outside: no fault of this work
                         return self._once(place, head, body)
                 return self._once(place, head, body)
             except _KilledError as error:
                 raise OverrunError("crash", error.cpu_ms, error.wall_ms) from error
 
     def close(self) -> None:
-        """Ends all children, whatever they do."""
+        """Kills all children, whatever they do."""
         with self._lock:
             self._closed = True
         for place in self._places:
             place.child.end()
-        with ExitStack() as held:  # whoever is at work hears of it at once
+        with ExitStack() as held:  # waits for runs under way, which fail now, before it reaps
             for _ in self._places:
                 held.enter_context(self._turns.place(None)).child.reap()
 
     def _once(self, place: _Place, head: Head, body: bytes) -> Answer:
-        if place.child.is_reaped or self._closed:
+        """One try: sends the work to this place's child and waits. Replaces a child that failed."""
+        if place.child.is_reaped or self._closed:  # its last replacement failed; raises if closed
             self._fill(place)
         self._warm(place)
         child = place.child
@@ -149,13 +150,13 @@ class Pool:
         return Answer(said, found, *cost)
 
     def _replace(self, place: _Place, error: Exception, cpu_ms: float, wall_ms: float) -> Exception:
-        """A new child in its place. What the end of the old one means for the work."""
+        """Replaces the child in a place. Returns the exception that tells what its end means."""
         code = place.child.reap()
         try:
             self._fill(place)
         except PoolClosedError as closed:
             return closed
-        except OSError:  # no memory, no descriptors: the next who comes tries again
+        except OSError:  # no memory or no descriptors: the next run tries again
             log.exception("no new child of %s", self._module)
         if isinstance(error, GoneError) and code in _FROM_OUTSIDE:
             return _KilledError(cpu_ms, wall_ms)
@@ -171,6 +172,7 @@ class Pool:
             place.child = self._start()
 
     def _warm(self, place: _Place) -> None:
+        """Waits until a new child reports that it is ready."""
         if place.is_warm:
             return
         try:
@@ -179,7 +181,7 @@ class Pool:
             ended = self._replace(place, error, 0, 0)
             if isinstance(ended, OverrunError):
                 why = f"{self._module} does not start: {ended.kind}"
-                raise WorkFailedError(why, 0, 0) from error  # nobody's work was begun
+                raise WorkFailedError(why, 0, 0) from error  # no work was begun: it costs nothing
             raise ended from error
         place.is_warm = True
 
@@ -189,14 +191,14 @@ class Pool:
 
 @dataclass(slots=True)
 class _Place:
-    """One child at a time; whoever took it from the free ones has it alone."""
+    """Room for one child; the thread that took it from the free ones uses it alone."""
 
     child: Process
     is_warm: bool = False
 
 
 class _KilledError(Exception):
-    """Somebody else ended the child."""
+    """The child was killed, and not by us."""
 
     def __init__(self, cpu_ms: float, wall_ms: float):
         super().__init__("killed from outside")

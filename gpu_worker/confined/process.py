@@ -1,7 +1,7 @@
-"""One confined child as its parent sees it: started, asked, timed, ended. One thread at a time.
+"""The parent's side of one confined child: starts it, sends it work, reads its answers, kills it.
 
-Started by exec, so that nothing of this process's memory, threads or open files is in it. Trusts
-nothing that it says: lengths are bounded, and the CPU time is the kernel's.
+Started by exec, so that it inherits nothing of this process's memory, threads or open files. Trusts
+nothing that it says: lengths are bounded, and the CPU time is measured by the kernel.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from gpu_worker.confined import wire
 from gpu_worker.confined.shared import Shared, open_sealed
 from gpu_worker.confined.wire import GarbledError, Head
 
-ROOT = Path(gpu_worker.__file__).parent.parent  # from where its module is found
+ROOT = Path(gpu_worker.__file__).parent.parent  # its working directory: finds the module there
 ENVIRONMENT = {
     "PATH": "/usr/local/bin:/usr/bin:/bin",
     "LANG": "C.UTF-8",
@@ -32,24 +32,27 @@ ENVIRONMENT = {
 
 
 class GoneError(Exception):
-    """It has ended, or closed its pipe, before it answered."""
+    """The child ended, or closed its pipe, before it answered."""
 
 
 class LateError(Exception):
-    """It has not answered in time."""
+    """The child did not answer in time."""
 
 
 class Process:
-    """`terms`: what `gpu_worker.confined.child` reads: memory_bytes, no_files."""
+    """A running child. For one thread at a time, except `end`, which any thread may call.
+
+    `terms`: its limits, as `gpu_worker.confined.child` reads them: memory_bytes, no_files.
+    """
 
     def __init__(self, module: str, terms: Head, shared_bytes: int, env: Mapping[str, str]):
         self._ending = threading.Lock()
         shared_fd = open_sealed(shared_bytes)
         self._shared = Shared(os.dup(shared_fd), shared_bytes)
         theirs, ours = os.pipe()
-        self._life = os.fdopen(ours, "wb", buffering=0)  # closed when we end: then it ends too
+        self._life = os.fdopen(ours, "wb", buffering=0)  # closes when we end: that kills the child
         fds = {"parent_fd": theirs, "shared_fd": shared_fd, "shared_bytes": shared_bytes}
-        with ExitStack() as if_none_starts:
+        with ExitStack() as if_none_starts:  # closes our ends if no child starts
             if_none_starts.callback(self._shared.close)
             if_none_starts.callback(self._life.close)
             try:
@@ -63,13 +66,13 @@ class Process:
                     env={**ENVIRONMENT, **env},
                     pass_fds=(theirs, shared_fd),
                 )
-            finally:
+            finally:  # the child has its own copies
                 os.close(theirs)
                 os.close(shared_fd)
             if_none_starts.pop_all()
         self._pipes = [self._life, *filter(None, (self._popen.stdin, self._popen.stdout))]
         self._in, self._out = (pipe.fileno() for pipe in self._pipes[1:])
-        for fd in (self._in, self._out):
+        for fd in (self._in, self._out):  # every wait is a poll with a deadline
             os.set_blocking(fd, False)
 
     @property
@@ -81,21 +84,21 @@ class Process:
         return self._popen.returncode is not None
 
     def cpu_s(self) -> float:
-        """CPU time it has used in all; of one that has ended too, until it is reaped."""
+        """CPU time it has used in all; also after its end, until it is reaped."""
         try:
             return time.clock_gettime((~self.pid << 3) | 2)  # as clock_getcpuclockid(3) counts
         except OSError:
             return 0.0
 
     def write(self, said: Head, body: bytes, until: float) -> None:
-        """Raises GoneError, LateError; ValueError where the body does not fit."""
+        """Sends a request. Raises GoneError, LateError; ValueError if the body does not fit."""
         left = memoryview(wire.line(said, self._shared.put(body)))
         while left:
             self._wait(self._in, select.POLLOUT, until)
             left = left[self._write(left) :]
 
     def read(self, until: float) -> tuple[Head, bytearray]:
-        """Raises GoneError, LateError, GarbledError."""
+        """Waits for an answer. Raises GoneError, LateError, GarbledError."""
         said = bytearray()
         while not said.endswith(b"\n"):
             if len(said) > wire.MAX_LINE_BYTES:
@@ -106,15 +109,15 @@ class Process:
         return head, self._shared.get(count)
 
     def end(self) -> None:
-        """Kills it if it still runs. Not reaped yet: its CPU clock can be read."""
+        """Kills it if it still runs. It is not reaped yet, so that its CPU clock can be read."""
         with self._ending:
-            if self._popen.returncode is None:  # else its pid may be somebody else's
+            if self._popen.returncode is None:  # else another process may have its pid
                 os.kill(self.pid, signal.SIGKILL)
                 os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
 
     def reap(self) -> int:
-        """Ends it and closes its pipes. How it ended, as `subprocess` counts: one that ended by
-        itself before keeps its own code."""
+        """Kills it if necessary, closes its pipes, and returns its exit code as `subprocess` does:
+        its own if it had already ended by itself."""
         self.end()
         with self._ending:
             self._shared.close()

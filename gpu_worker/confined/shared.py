@@ -1,8 +1,8 @@
-"""Memory that a child and its parent both map: the body of what is asked, then of what is answered.
+"""Memory shared by child and parent (a sealed memfd): the body of a request, then of its answer.
 
-Through a pipe, ten megabytes take as many changes between the two as the pipe is small, and on a
-busy machine each of them waits for its turn. Its size is sealed: neither side can be made to touch
-what is not there.
+Not a pipe: that is so small that ten megabytes take hundreds of context switches, each of which
+waits for its turn on a busy machine. The size is sealed: by shrinking the file one side could crash
+the other.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import os
 
 
 class Shared:
-    """Takes the descriptor over."""
+    """The mapped memory. Takes over the descriptor and closes it."""
 
     def __init__(self, fd: int, size_bytes: int):
         try:
@@ -23,7 +23,7 @@ class Shared:
         self.size_bytes = size_bytes
 
     def put(self, body: bytes | bytearray | memoryview) -> int:
-        """How many bytes lie there now. Raises ValueError: they do not fit."""
+        """Writes the body; returns its length in bytes. Raises ValueError if it does not fit."""
         flat = memoryview(body).cast("B")
         if len(flat) > self.size_bytes:
             raise ValueError(f"{len(flat)} bytes, where {self.size_bytes} fit")
@@ -31,7 +31,7 @@ class Shared:
         return len(flat)
 
     def get(self, count: int) -> bytearray:
-        """A copy: what is checked afterwards can change no more."""
+        """The first `count` bytes: a copy, so that the other side cannot change what we check."""
         with memoryview(self._map) as whole, whole[:count] as part:
             return bytearray(part)
 
@@ -40,7 +40,7 @@ class Shared:
 
 
 def open_sealed(size_bytes: int) -> int:
-    """A descriptor of memory that takes no room until it is written to."""
+    """A memfd of this size, which uses memory only where it has been written to."""
     fd = os.memfd_create("confined", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     os.ftruncate(fd, size_bytes)
     fcntl.fcntl(fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL)

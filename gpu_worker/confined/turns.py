@@ -1,6 +1,6 @@
-"""Whose turn it is for a free place: no owner ever has the last one, and who has fewest comes next.
+"""A fair semaphore: no owner ever holds all places, and the owner with the fewest comes next.
 
-Knows owners and counts; what a place is, is its user's. Thread-safe.
+Knows owners and counts; what a place is, only its user knows. Thread-safe.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 Place = TypeVar("Place")
-Owner = str | None  # None: of nobody; not limited
+Owner = str | None  # None: no owner, no limit
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -22,8 +22,8 @@ class _Ticket:
 
 
 class Turns(Generic[Place]):
-    """With two places or more, all but one are the most that one owner has at a time: then
-    however long her work takes, another's finds a place."""
+    """Hands out places. With two or more, one owner holds at most all but one at a time: however
+    long its work takes, another owner's finds a place."""
 
     def __init__(self, places: list[Place]):
         self._free = list(places)
@@ -34,7 +34,7 @@ class Turns(Generic[Place]):
 
     @contextmanager
     def place(self, owner: Owner) -> Iterator[Place]:
-        """Waits for a place, the one used last if there are several: it is warm."""
+        """Waits for a place; of several free ones it is the one used last, whose child is warm."""
         place = self._take(owner)
         try:
             yield place
@@ -55,11 +55,11 @@ class Turns(Generic[Place]):
             self._changed.wait_for(lambda: self._free and self._next() is me)
             self._waiting.remove(me)
             self._busy[owner] += 1
-            self._changed.notify_all()  # there may be another place for the next
+            self._changed.notify_all()  # there may be another free place for the next one
             return self._free.pop()
 
     def _next(self) -> _Ticket | None:
-        """Of those who may have one more, the first of who has fewest."""
+        """The next to get a place: whose owner has the fewest, and of equals the first to come."""
         may = [one for one in self._waiting if self._may(one.owner)]
         return min(may, key=lambda one: self._busy[one.owner], default=None)
 

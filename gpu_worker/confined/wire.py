@@ -1,5 +1,5 @@
-"""What goes through the pipes, both ways: one line of JSON, which says how many bytes of the shared
-memory belong to it. Never pickle: to read it must run nothing. Knows bytes, no processes.
+"""The messages in the pipes, both ways: a line of JSON that also says how many bytes of the shared
+memory belong to it. Not pickle: reading must never execute anything. Knows bytes, no processes.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ _BYTES = "bytes"
 
 
 class GarbledError(ValueError):
-    """What came is not what was agreed."""
+    """The other side sent something that is no such message."""
 
 
 def line(head: Head, body_bytes: int) -> bytes:
-    """Raises ValueError: the head is too large to be read at the other end."""
+    """One message. Raises ValueError if the head is too large to be read at the other end."""
     said = json.dumps({**head, _BYTES: body_bytes}, separators=(",", ":")).encode() + b"\n"
     if len(said) > MAX_LINE_BYTES:
         raise ValueError(f"a head of {len(said)} bytes")
@@ -28,7 +28,7 @@ def read_line(said: bytes | bytearray, max_body_bytes: int) -> tuple[Head, int]:
     """The head, and how many bytes belong to it.
 
     Raises:
-        GarbledError: no JSON object, or more bytes than may be.
+        GarbledError: it is no JSON object, or names an impossible number of bytes.
     """
     try:
         head = json.loads(said)

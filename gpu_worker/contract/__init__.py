@@ -1,8 +1,8 @@
-"""The one vocabulary of server and worker: words, Redis names, messages, the policy; and the little
+"""The contract between server and worker: enums, Redis keys, messages (JSON), the policy; and the
 code that both need: `loops`, `scripts`, `settings`.
 
-Standard library only (a test holds its imports against `sys.stdlib_module_names`): the server
-imports this package and nothing else of `gpu_worker`. What goes over the wire, goes as JSON.
+Standard library only (a test compares its imports with `sys.stdlib_module_names`): the server
+imports this package and nothing else of `gpu_worker`.
 """
 
 from gpu_worker.contract.addresses import address_fault

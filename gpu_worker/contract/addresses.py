@@ -1,6 +1,6 @@
-"""Which addresses of pictures may be fetched at all, by how they are written.
+"""Syntax check of the URLs from which merchants let us fetch pictures (a defence against SSRF).
 
-Pure: resolves no name. Where a name leads is for whoever connects to check, at every hop.
+Pure: resolves no host name. The process that connects checks the IP address, at every redirect.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from urllib.parse import urlsplit
 MAX_ADDRESS_CHARS = 2000
 PORTS = frozenset({None, 80, 443})
 _SCHEMES = frozenset({"http", "https"})
-# Readers of addresses disagree about what these mean in a host; honest ones have none of them.
+# URL parsers disagree about these characters in a host, which attacks use; honest URLs have none.
 _ODD = re.compile(r"[\s\\\x00-\x1f\x7f]")
 
 
 def address_fault(address: str, *, any_port: bool = False) -> str | None:
-    """What is wrong with an address, as a sentence for the merchant; None: it may be tried.
+    """What is wrong with a URL, as a sentence for the merchant; None: it may be tried.
 
-    `any_port` is for tests on this machine.
+    `any_port`: also other ports than 80 and 443, for tests on loopback.
     """
     if len(address) > MAX_ADDRESS_CHARS:
         return f"The address is longer than {MAX_ADDRESS_CHARS} characters."

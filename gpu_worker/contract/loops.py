@@ -1,9 +1,8 @@
-"""How long-running parts go on after a fault: a loop with a back-off, and things that fail alone.
+"""Fault handling of long-running loops: exponential back-off, and items that fail one by one.
 
-Here, for the contract is what server, worker and local may all import, and this needs the standard
-library only; a copy for each would be several edges to keep right. Knows no process, no Redis, no
-thread: callers say what passes by itself and what must end them. It catches `Exception`, so that
-SystemExit, KeyboardInterrupt and a greenlet's or generator's end go through.
+It is in the contract because server, worker and local may all import that. Knows no process and no
+Redis: callers say which exceptions are temporary (`away`) and which must end them (`ends`).
+Catches `Exception` only, so that SystemExit, KeyboardInterrupt and GreenletExit pass.
 """
 
 from __future__ import annotations
@@ -22,10 +21,10 @@ Kinds = tuple[type[Exception], ...]
 
 
 def tried(act: Callable[[], R], ends: Kinds = (), unless: Kinds = ()) -> R | Exception:
-    """What it returned, or what it raised; whoever asks tells of it.
+    """What `act` returned, or the exception that it raised, for the caller to report.
 
     Raises:
-        ends: what is nobody's own fault, but where it is one of `unless`.
+        ends: exceptions of these kinds are raised as usual, except those that are also `unless`.
     """
     try:
         return act()
@@ -38,9 +37,9 @@ def tried(act: Callable[[], R], ends: Kinds = (), unless: Kinds = ()) -> R | Exc
 def each_alone(
     things: Iterable[T], act: Callable[[T], R], ends: Kinds = (), unless: Kinds = ()
 ) -> Iterator[tuple[T, R | Exception]]:
-    """Each with what came of it, as `tried` says: one that fails keeps no other from its turn.
+    """Each thing with the result of `tried`: one that fails does not stop the others.
 
-    Lazy: each is acted on when it is asked for.
+    A lazy generator: `act` runs when the next pair is asked for.
     """
     for thing in things:
         yield thing, tried(partial(act, thing), ends, unless)
@@ -48,11 +47,13 @@ def each_alone(
 
 @dataclass(slots=True)
 class Backoff:
-    """What one loop does after a turn that failed: a line in its log, and a pause.
+    """Exponential back-off of one loop: after a turn that failed it logs a line and says how long
+    to pause. It remembers the last pause, so that each loop needs its own.
 
-    `away`: what passes by itself; the pauses for it begin with `first_s` and double up to
-    `longest_s`. `away_says` may quote `%(error)s` and `%(rest_s).1f`; None: others say it. After
-    any other fault, logged with its traceback, the loop rests for `fault_s`.
+    `away`: exceptions that pass by themselves (Redis or a database away); the pauses for them begin
+    with `first_s` and double up to `longest_s`. `away_says`: the line logged for them, which may
+    contain `%(error)s` and `%(rest_s).1f`; None: somebody else logs it. Any other exception is
+    logged with its traceback, and the loop pauses for `fault_s`.
     """
 
     log: logging.Logger
@@ -65,7 +66,7 @@ class Backoff:
     _rest_s: float = field(default=0.0, init=False)
 
     def take(self, turn: Callable[[], object]) -> float:
-        """Exactly one turn. Returns the seconds to rest after it, 0 when all is well."""
+        """Runs exactly one turn. Returns the seconds to pause after it, 0 if it succeeded."""
         error = tried(turn)
         if isinstance(error, self.away):
             return self.pause_s(error)
@@ -77,7 +78,7 @@ class Backoff:
         return 0.0
 
     def pause_s(self, error: Exception) -> float:
-        """How long to wait for what is away, longer than the last time."""
+        """The next pause for something that is away: twice the last one, within the bounds."""
         self._rest_s = min(self.longest_s, max(self.first_s, self._rest_s * 2))
         if self.away_says is not None:
             self.log.warning(self.away_says, {"error": error, "rest_s": self._rest_s})
@@ -90,9 +91,10 @@ def forever(
     stop: threading.Event | None = None,
     every_s: float = 0.0,
 ) -> None:
-    """Turn after turn until `stop`, which cuts a pause short.
+    """Runs turn after turn until `stop` is set, which also ends a pause at once.
 
-    `every_s`: from one turn's begin to the next one's, if that takes no longer and does not fail.
+    `every_s`: the period, from the start of a turn to the start of the next. A turn that takes
+    longer is followed at once, one that failed after the back-off's pause if that is longer.
     """
     stop = stop or threading.Event()
     while not stop.is_set():

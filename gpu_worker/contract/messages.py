@@ -1,4 +1,7 @@
-"""Jobs, events and nudges: JSON both ways."""
+"""The messages between server and worker, and their JSON: jobs (to a worker), events (from one).
+
+Nudges (change notifications between processes of the server) are short text.
+"""
 
 from __future__ import annotations
 
@@ -13,15 +16,16 @@ from gpu_worker.contract.words import Category, Lane
 
 VERSION = 1
 
-_Body = dict[str, Any]  # a message as it came: nothing in it is checked yet
+_Body = dict[str, Any]  # a message as it was received: nothing in it is checked yet
 _Word = TypeVar("_Word", bound=StrEnum)
 
 
 class ContractError(ValueError):
-    """A message that does not speak this vocabulary: wrong version, kind, field or type."""
+    """A message that this version cannot read: wrong version, kind, field or type."""
 
 
 def _decode(text: str | bytes) -> _Body:
+    """A JSON object of this version. Raises ContractError for anything else."""
     try:
         body = json.loads(text)
     except ValueError as error:
@@ -43,10 +47,12 @@ class Subject(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Job:
-    """What every job carries. `KIND` names the job on the wire and in RQ's function name, `SUBJECT`
-    what its events are about. Where a kind is always queued in one place, `ENGINE` and `LANE` say
-    it, and nobody else does. `shopper_id` and `asked_from`, a mark of her address, say whose turn
-    it takes among its merchant's."""
+    """The fields of every job, and its JSON.
+
+    `KIND`: its name on the wire and in RQ's function name. `SUBJECT`: what its events are about.
+    `ENGINE`, `LANE`: the queue of a kind that has only one. `shopper_id` and `asked_from` (a keyed
+    hash of the network she asked from) decide its place in the merchant's queue, see `turns`.
+    """
 
     KIND: ClassVar[str]
     SUBJECT: ClassVar[Subject]
@@ -59,12 +65,12 @@ class _Job:
 
     @property
     def id(self) -> str:
-        """RQ's id of the job."""
+        """The job's id in RQ."""
         raise NotImplementedError
 
     @property
     def row_id(self) -> str:
-        """The row that its events are about."""
+        """The id of the row that its events are about."""
         return self.id
 
     def to_json(self) -> str:
@@ -86,14 +92,14 @@ class _Job:
 
 
 def _known(kind: type[_Job], body: _Body) -> _Body:
-    """The fields that this side knows; what a later release adds is left out."""
+    """Only the fields that this release knows: a later one may add some."""
     names = {field.name for field in fields(kind)}
     return {name: value for name, value in body.items() if name in names}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TryOnJob(_Job):
-    """Draw one picture. Keys name objects in the store; `*_parts_key` what the tailor found."""
+    """Draw one picture. `*_key` name objects in the store, `*_parts_key` the tailor's arrays."""
 
     KIND: ClassVar[str] = "try_on"
     SUBJECT: ClassVar[Subject] = Subject.TRY_ON
@@ -107,7 +113,7 @@ class TryOnJob(_Job):
     photo_parts_key: str | None = None
     garment_parts_key: str | None = None
     mask_key: str | None = None
-    partial_key: str | None = None  # where a partial picture of a try-on under way may be put
+    partial_key: str | None = None  # where the worker stores partial pictures; None: it makes none
     seed: int = 0
     options: Options = field(default_factory=Options)
 
@@ -116,7 +122,7 @@ class TryOnJob(_Job):
 
     @classmethod
     def _fields(cls, body: _Body) -> _Body:
-        """Options by name; of a server of the release before, they lie beside the other fields."""
+        """Reads the options too; the release before wrote them beside the other fields."""
         given = body.get("options", body)
         if not isinstance(given, dict):
             raise ContractError(f"options {given!r}: not an object")
@@ -130,9 +136,9 @@ class TryOnJob(_Job):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PhotoJob(_Job):
-    """Check and clean a shopper's photo: `upload_key` -> `clean_key` and `parts_key`.
+    """Check and clean a shopper's photo: reads `upload_key`, writes `clean_key` and `parts_key`.
 
-    `person` picks one of several people, by index into the boxes reported before.
+    `person`: which of several people she is, as an index into the boxes reported before.
     """
 
     KIND: ClassVar[str] = "photo"
@@ -154,11 +160,12 @@ class PhotoJob(_Job):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GarmentJob(_Job):
-    """Clean a garment's picture: `upload_key` -> `clean_key` and `parts_key`.
+    """Clean a garment's picture: reads `upload_key`, writes the three other keys.
 
-    `clean_key` receives the decoded picture, `cutout_key` a PNG with the ground transparent,
-    at most 512 px, for the screen. `upload_key` is None only in a job of an earlier version, whose
-    tailor fetched for itself: such a job ends unheard and the steward has the picture fetched.
+    `clean_key`: the decoded picture; `parts_key`: its arrays; `cutout_key`: a PNG for the screen
+    with a transparent background, at most 512 px. `upload_key` is None only in a job of an earlier
+    release, whose tailor fetched the picture itself: the tailor ends such a job without a result,
+    and the steward enqueues a fetch job.
     """
 
     KIND: ClassVar[str] = "garment"
@@ -184,7 +191,7 @@ class GarmentJob(_Job):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FetchJob(_Job):
-    """Bring a garment's picture from a merchant's own address: `image_url` -> `fetched_key`."""
+    """Download a garment's picture from a merchant's own server: `image_url` to `fetched_key`."""
 
     KIND: ClassVar[str] = "fetch"
     SUBJECT: ClassVar[Subject] = Subject.GARMENT
@@ -205,8 +212,11 @@ class FetchJob(_Job):
 
 
 def fetch_id(garment_id: str) -> str:
-    """The id of a garment's fetch job. RQ knows jobs by their ids alone, and the tailor's job of
-    the same garment follows while this one is still being settled."""
+    """The id of a garment's fetch job.
+
+    Not the garment's own id: RQ tells jobs apart by id alone, and the tailor's job of the same
+    garment is enqueued while this one is still being settled.
+    """
     return f"fet_{garment_id.removeprefix('gar_')}"
 
 
@@ -217,7 +227,8 @@ JOBS: dict[str, type[TryOnJob] | type[PhotoJob] | type[GarmentJob] | type[FetchJ
 
 
 def function_name(kind: str) -> str:
-    """The function RQ shows for a job of this kind; our workers dispatch on the payload."""
+    """The function name that RQ shows for a job of this kind. Our workers never import it: they
+    dispatch on the payload's `kind`."""
     return f"proteus.{kind}"
 
 
@@ -225,7 +236,7 @@ def job_from_json(text: str | bytes) -> Job:
     """Reads any job.
 
     Raises:
-        ContractError: the text is no job of this version.
+        ContractError: the text is not a job of this version.
     """
     kind = _decode(text).get("kind")
     if kind not in JOBS:
@@ -234,8 +245,8 @@ def job_from_json(text: str | bytes) -> Job:
 
 
 class EventType(StrEnum):
-    """What happened. A try-on runs, has a partial picture, succeeds or fails; a photo or garment is
-    ready or rejected, a garment's picture may have to be fetched before."""
+    """What happened. Try-ons: running, partial, succeeded, failed, cancelled. Photos and garments:
+    ready or rejected; garments also fetched."""
 
     RUNNING = "running"
     PARTIAL = "partial"
@@ -247,11 +258,12 @@ class EventType(StrEnum):
     REJECTED = "rejected"
 
 
-_OLD_EVENT_TYPES = {"preview": "partial"}  # what workers before 0.1 say; read until 0.2
+_OLD_EVENT_TYPES = {"preview": "partial"}  # sent by workers before 0.1; read until 0.2
 
 
 class EventData(TypedDict, total=False):
-    """What an event may say; which of it, `Event` tells by type. Who reads it checks what came."""
+    """The possible fields of an event's data; `Event` lists them by type. Readers must check them:
+    nothing validates what arrives."""
 
     step: int
     steps: int
@@ -273,13 +285,13 @@ class EventData(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """One hint from a worker that a row changed.
+    """Domain event: a worker's hint that the state of a row changed.
 
-    `data` by type: running `{step, steps, tier}`; preview `{key}`; succeeded `{width, height,
+    `data` by type: running `{step, steps, tier}`; partial `{key}`; succeeded `{width, height,
     engine, is_preview, tier, seed, model_ms}`; failed `{code, retryable}`; photo ready `{width,
     height, people, hints}`; garment fetched `{key}`, ready `{width, height}`; rejected
     `{reasons: [code], people}`.
-    Every end brings `carry_ms` too: time with the pictures outside the engine (store, decode,
+    A final event also has `carry_ms`: time spent on the files outside the engine (store, decode,
     encode).
     `people` is a list of boxes `[x, y, width, height]` in fractions of the upright photo.
     """
@@ -302,7 +314,7 @@ class Event:
                 id=str(body["id"]),
                 type=EventType(_OLD_EVENT_TYPES.get(str(body["type"]), str(body["type"]))),
                 at_ms=int(body["at_ms"]),
-                data=body["data"] | {},  # TypeError where it is no object
+                data=body["data"] | {},  # raises TypeError if it is not an object
             )
         except (KeyError, TypeError, ValueError) as error:
             raise ContractError(f"event: {error}") from error
@@ -310,7 +322,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Nudge:
-    """`id version owner`: a row changed, look at it. Lost nudges cost nothing but time.
+    """Change notification (pub/sub): `id version owner`. A lost one delays a page, nothing else.
 
     `owner` is `merchant_id/site_id/shopper_id`, with `-` where there is no shopper.
     """

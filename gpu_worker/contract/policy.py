@@ -1,4 +1,4 @@
-"""What the arbitrator wants of an engine's workers, and the rungs of quality it may choose from."""
+"""The policy: what the arbitrator tells an engine's workers, and the tiers it may choose from."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from enum import StrEnum
 
 
 class Mode(StrEnum):
-    """The policy in one word, for people. `vip`: latency first; `economy`: throughput; `surge`:
-    all the throughput there is; `degraded`: pictures of a lower tier."""
+    """A policy's summary in one word, for people. `vip`: latency first; `economy`: throughput;
+    `surge`: the most throughput there is; `degraded`: pictures of a lower tier."""
 
     VIP = "vip"
     ECONOMY = "economy"
@@ -18,7 +18,8 @@ class Mode(StrEnum):
 
 
 class Law(StrEnum):
-    """Which law made a policy. `override`: an operator; `own`: a worker that hears of none."""
+    """Which control law made a policy. `override`: an operator's numbers; `own`: a worker's own
+    decision, while no arbitrator publishes one."""
 
     LEARNED = "learned"
     THRESHOLDS = "thresholds"
@@ -28,7 +29,7 @@ class Law(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Tier:
-    """A rung of quality: how many steps, at which size. An engine of one step ignores it."""
+    """A quality level: how many steps, at which size. An engine of one step ignores it."""
 
     name: str
     steps: int
@@ -37,11 +38,11 @@ class Tier:
 
     @property
     def size(self) -> str:
-        """Samples of one size may share a forward pass."""
+        """`<width>x<height>`: samples of one size may share a forward pass."""
         return f"{self.width_px}x{self.height_px}"
 
 
-# Best first. What the lower rungs cost in quality is unproven until it is measured.
+# Best first. How much quality the lower tiers lose has not been measured.
 LADDER = (
     Tier("full", 50, 768, 1024),
     Tier("steps_30", 30, 768, 1024),
@@ -52,11 +53,16 @@ LADDER = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """`batch_size`: samples in one step, the slots. `tier`: the rung of whoever is admitted now.
-    `ts`: Unix seconds at which it was made. `picture_s`: predicted seconds of one picture from its
-    first step to its end; `rate_per_s`: pictures a second of all workers together, both at this
-    size and tier, 0 where nothing is learned. `predicted_s`: what who comes now must expect.
-    `retry_after_s`: more than 0 says that who comes now is better sent away for so long."""
+    """Control output for one engine, written by the arbitrator, read by its workers and the server.
+
+    batch_size: slots, the samples in one step.
+    tier: the quality level of samples admitted from now on.
+    ts: when it was made, Unix seconds.
+    picture_s: predicted seconds of one picture from its first step to its end.
+    rate_per_s: predicted pictures a second of all workers together. Both 0 until a curve is known.
+    predicted_s: predicted seconds until the picture of a job that arrives now.
+    retry_after_s: load shedding: above 0, new jobs should be refused for so long.
+    """
 
     batch_size: int
     tier: str = LADDER[0].name
@@ -76,8 +82,8 @@ class Policy:
     def from_redis(
         cls, hash_: Mapping[bytes, bytes], otherwise: Policy | None = None
     ) -> Policy | None:
-        """None where nothing readable stands; what is missing is as `otherwise` has it, else its
-        default."""
+        """Missing fields are taken from `otherwise`, else they have their defaults. None if a field
+        cannot be read, or without `otherwise` if `batch_size` is missing."""
         words = {key.decode(): value.decode() for key, value in hash_.items()}
         try:
             given = {name: read(words[name]) for name, read in _FIELDS.items() if name in words}

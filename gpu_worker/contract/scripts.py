@@ -1,6 +1,6 @@
-"""Lua beside the code that runs it: reads the `*.lua` files of a folder, each once.
+"""Reads Lua scripts for Redis, each file once, from the folder of the module that runs them.
 
-A file's head says its KEYS, its ARGV and what it returns. Knows no Redis.
+The head of a `*.lua` file lists its KEYS, its ARGV and what it returns. Knows no Redis.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from pathlib import Path
 
 
 def lua(folder: Path, *names: str) -> str:
-    """One script of these files, in this order: what a file needs stands before it.
+    """Joins these files into one script, in this order: a file comes after those it needs.
 
-    `folder`: found from the module that asks, so that the directory of the process is all one.
+    `folder`: an absolute path, so that the process's working directory does not matter.
     """
     return "".join(_text(folder / f"{name}.lua") for name in names)
 

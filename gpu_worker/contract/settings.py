@@ -1,4 +1,4 @@
-"""How a wrong setting is told, the same in every process: one line each, all of them at once."""
+"""How every process reports wrong settings: a line for each, all of them together."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 
 class SettingsError(Exception):
-    """One line for each wrong setting, in `lines`. The process ends with exit code 2."""
+    """Settings are wrong: `lines` has a line for each. The process ends with exit code 2."""
 
     def __init__(self, lines: list[str]):
         super().__init__("\n".join(lines))
@@ -14,9 +14,9 @@ class SettingsError(Exception):
 
 
 def setting_lines(faults: Iterable[Mapping[str, object]], names: Mapping[str, str]) -> list[str]:
-    """`faults`: as pydantic lists them; `names`: the environment variable of each field.
+    """One line for each fault. `faults`: pydantic's; `names`: the environment variable by field.
 
-    What was given is not repeated: it may hold a password.
+    The wrong value is not repeated: it may contain a password.
     """
     return [_line(fault, names) for fault in faults]
 

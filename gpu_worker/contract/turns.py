@@ -1,9 +1,9 @@
-"""The order of one merchant's queue: by rounds over addresses, and within each over its shoppers.
+"""Round-robin order of one merchant's queue: over addresses first, within each over its shoppers.
 
-The n-th waiting job of an address stands in round n: shoppers cost nothing to make, addresses do.
-Within an address the first job of each shopper comes before the second of any. Jobs without a
-shopper are one shopper's. A job that the hash of turns does not know was handed back, and stands
-before all rounds.
+The n-th waiting job of an address is in round n. By address, since anybody can make new shoppers
+for nothing, but not new addresses. Within an address, the first job of each shopper comes before
+the second of any; jobs without a shopper count as one shopper's. A job without an entry in the hash
+of turns was handed back by a worker; it goes before all rounds.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ TURNS_TTL_S = 86_400
 
 
 def turn_of(shopper_id: str | None, asked_from: str | None) -> str:
-    """Whose turn a job takes: the mark of an address, then the shopper. One whose address is
-    unknown is an address of her own."""
+    """Whose turn a job takes: `<address> <shopper>`. A shopper whose address is unknown counts as
+    an address of her own."""
     return f"{asked_from or shopper_id or ''} {shopper_id or ''}"
 
 

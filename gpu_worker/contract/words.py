@@ -1,4 +1,4 @@
-"""The words both sides use, as enums; what they mean is in docs/protocol.md."""
+"""The enums that server and worker share; docs/protocol.md explains them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Category(StrEnum):
-    """What part of the body a garment dresses."""
+    """Where on the body a garment is worn."""
 
     UPPER = "upper"
     LOWER = "lower"
@@ -14,14 +14,14 @@ class Category(StrEnum):
 
 
 class Lane(StrEnum):
-    """`live`: a shopper waits. `bulk`: nobody does."""
+    """Priority class of a job. `live`: a shopper waits for it. `bulk`: no shopper does."""
 
     LIVE = "live"
     BULK = "bulk"
 
 
 class TryOnStatus(StrEnum):
-    """Where a try-on stands. `expired` never finished in time."""
+    """The state of a try-on. `expired`: not finished in time."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -36,21 +36,25 @@ class TryOnStatus(StrEnum):
 
 
 class PhotoStatus(StrEnum):
+    """The state of a shopper's photo."""
+
     CHECKING = "checking"
     READY = "ready"
     REJECTED = "rejected"
 
 
 class GarmentStatus(StrEnum):
+    """The state of a garment."""
+
     CLEANING = "cleaning"
     READY = "ready"
     REJECTED = "rejected"
 
 
 class Hint(StrEnum):
-    """What could be better in a photo that is good enough: stable words.
+    """A warning: what could be better in a photo that is good enough. Stable codes.
 
-    The tailor sends them, the server owns the sentences (`server/rendering/words/reasons`).
+    The tailor sends the code, the server owns the sentence (`server/rendering/words/reasons`).
     """
 
     DIM = "dim"
@@ -60,10 +64,10 @@ class Hint(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why a picture was refused or a try-on failed: stable codes.
+    """Error code: why a photo or garment was rejected or a try-on failed. Stable.
 
-    The worker sends the code, the server owns the sentence (`server/rendering/words/reasons`),
-    and a test holds the two together.
+    The worker sends the code, the server owns the sentence (`server/rendering/words/reasons`);
+    a test checks that every code has one.
     """
 
     # the file

@@ -1,5 +1,7 @@
-"""The law by which batches get their size and pictures their tier: pure, one for arbitrator and
-worker, who may not know each other. No Redis, no clock, no arrays; the contract and arithmetic.
+"""The control law: batch size, tier, load shedding and scale, from what is seen of an engine.
+
+Pure functions; knows no Redis, no clock, no arrays. In a folder of its own, because arbitrator and
+worker both apply it and may not import each other.
 """
 
 from gpu_worker.control.chain import Load, best_slots, load

@@ -1,7 +1,7 @@
-"""How long a worker's shoppers stay when up to k of them share each step: a birth-death chain.
+"""Queueing model of one worker: mean time in system if up to k jobs share each step.
 
-Pure arithmetic: arrivals are random (Poisson), a job's service is taken for memoryless, the room
-is finite so that an overload has an answer too.
+A birth-death chain (M/M/1/K with a service rate that depends on how many run). Assumes Poisson
+arrivals and memoryless service; finite, so that an overload has a solution too. Pure.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-ROOM = 400  # jobs at one worker, running and waiting; who comes beyond is not counted
-NEARLY = 1.05  # times the shortest stay: whoever changes for less only confuses those who wait
+ROOM = 400  # K: most jobs at one worker, running and waiting; arrivals beyond are not counted
+NEARLY = 1.05  # hysteresis: slots change only if their mean time exceeds the best by this factor
 _TIE = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Mean jobs waiting and running, and jobs a second that get through."""
+    """The steady state: mean jobs waiting and running, and the throughput in jobs a second."""
 
     waiting: float
     running: float
@@ -24,15 +24,23 @@ class Load:
 
     @property
     def stay_s(self) -> float:
-        """Mean seconds from arrival to end. Half of the waiting counts: a service that takes
-        nearly the same time for all makes queues about half as long as the chain believes."""
+        """Mean seconds from arrival to end (Little's law).
+
+        Only half of the waiting counts: service times are nearly constant, and queues are then
+        about half as long as with the memoryless service of the chain (M/D/1 against M/M/1).
+        """
         return (self.waiting / 2 + self.running) / self.rate_per_s
 
 
 def load(arrivals_per_s: float, rates_per_s: Sequence[float], room: int = ROOM) -> Load:
-    """The chain at rest. `rates_per_s[n - 1]`: jobs a second that end while n share the steps;
-    with more jobs than that the last one holds and the rest wait. All must be above 0."""
+    """The chain's steady state for up to `room` jobs at the worker.
+
+    `rates_per_s[n - 1]`: jobs a second that end while n share the steps, all above 0. With more
+    jobs than slots (the length) the last rate applies and the others wait.
+    """
     slots = len(rates_per_s)
+    # weight: the probability of this many jobs relative to none, by balance of flow: as many arrive
+    # in the state below as end in this one.
     weight, total, waiting, running, ended = 1.0, 1.0, 0.0, 0.0, 0.0
     for jobs in range(1, room + 1):
         sharing = min(jobs, slots)
@@ -42,8 +50,8 @@ def load(arrivals_per_s: float, rates_per_s: Sequence[float], room: int = ROOM) 
         running += weight * sharing
         ended += weight * rates_per_s[sharing - 1]
         if jobs > slots and weight < _TIE * _TIE * total:
-            break  # an easy load: the rest of the room stands empty
-        if total > 1e200:  # the same proportions, in numbers that fit
+            break  # a light load: states with more jobs have no weight
+        if total > 1e200:  # rescale before a float overflows
             weight, total, waiting, running, ended = (
                 part / total for part in (weight, total, waiting, running, ended)
             )
@@ -53,9 +61,11 @@ def load(arrivals_per_s: float, rates_per_s: Sequence[float], room: int = ROOM) 
 def best_slots(
     arrivals_per_s: float, rates_per_s: Sequence[float], room: int = ROOM, before: int = 0
 ) -> int:
-    """The k whose mean stay is shortest; the smaller of two that are equal. `before`, the slots in
-    force, stay as long as they are nearly as good: with every change a picture takes another time,
-    and who was told hers was told wrong."""
+    """The number of slots k with the shortest mean time in system; the smaller of two equal ones.
+
+    `before`, the slots in force, is kept while it is nearly as good: every change alters the times
+    of pictures under way, which shoppers have already been told.
+    """
     if arrivals_per_s <= 0:
         return 1
     stays_s = [

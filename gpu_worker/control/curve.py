@@ -1,7 +1,7 @@
-"""What a step of b samples takes on one device, learned from what workers report.
+"""Latency model: what a step of b samples takes on one device, learned from workers' reports.
 
-Pure. A report is already a worker's median; a few of each size are kept and their median counts,
-so that one odd report moves nothing.
+Pure. A report is already a worker's median. The last few by batch size are kept and their median
+counts, so that one outlier changes nothing.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ _AROUND = "around"
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """`steps`: by batch size, what workers last reported of a step, in ms, oldest first. `around`:
-    the same of a picture's engine time outside its steps."""
+    """The last reports, in ms, oldest first. `steps`: of a step, by batch size; `around`: of a
+    picture's engine time outside its steps."""
 
     steps: Mapping[int, tuple[float, ...]] = field(default_factory=dict)
     around: tuple[float, ...] = ()
@@ -38,9 +38,10 @@ class Curve:
         return replace(self, around=_kept(self.around, took_ms))
 
     def times_ms(self, most: int) -> tuple[float, ...]:
-        """t(1) … t(most); empty while nothing is known.
+        """Predicted ms of a step for 1 … `most` samples; empty while nothing is known.
 
-        Never falls with b, and never costs more than the same samples in smaller batches would.
+        Never falls with the batch size, and is never more than the same samples would take in
+        smaller batches.
         """
         known = self._known()
         if not known:
@@ -49,12 +50,16 @@ class Curve:
         return tuple(_read(known, slope, batch) for batch in range(1, most + 1))
 
     def _known(self) -> list[tuple[int, float]]:
-        """A median for each size, made to rise. A size that seems worse than serving it in smaller
-        batches is held to that, or one bad first report would keep it from ever being tried."""
+        """(batch size, ms) of what was measured: medians, made monotonic.
+
+        A size that seems slower than the same samples in smaller batches gets their time instead:
+        otherwise one bad first report would keep that size from ever being tried again.
+        """
         sizes = sorted(self.steps)
         medians = [median(self.steps[b]) for b in sizes]
         known: list[tuple[int, float]] = []
         for b, ms in zip(sizes, _rising(medians, [len(self.steps[b]) for b in sizes]), strict=True):
+            # `at` ms for `of` samples: in batches of that size, b samples take at * b / of.
             most = min((at * b / of for of, at in known), default=ms)
             known.append((b, min(ms, most)))
         return known
@@ -65,7 +70,7 @@ class Curve:
 
     @classmethod
     def from_redis(cls, hash_: Mapping[bytes, bytes]) -> Curve:
-        """What is unreadable is left out: it will be learned again."""
+        """Fields that cannot be read are left out: they will be learned again."""
         curve = cls()
         for name, text in hash_.items():
             reports = _split(text.decode())
@@ -93,7 +98,7 @@ def _split(text: str) -> tuple[float, ...]:
 
 
 def _rising(values: list[float], weights: list[int]) -> list[float]:
-    """The nearest sequence that never falls (pool adjacent violators)."""
+    """Isotonic regression: the nearest sequence that never falls (pool adjacent violators)."""
     pools: list[tuple[float, int, int]] = []  # mean, weight, how many values
     for value, weight in zip(values, weights, strict=True):
         pool = (value, weight, 1)
@@ -106,8 +111,11 @@ def _rising(values: list[float], weights: list[int]) -> list[float]:
 
 
 def _slope(known: list[tuple[int, float]]) -> float:
-    """What one more sample costs beyond what is known (Theil and Sen). One point tells nothing of
-    it: then as much is taken for fixed as for a sample, so that larger batches are tried."""
+    """Ms per additional sample (Theil–Sen estimator: the median slope of all pairs).
+
+    From one point no slope follows. Then the fixed part of a step is assumed to cost as much as one
+    sample, so that larger batches look good enough to be tried.
+    """
     if len(known) == 1:
         batch, ms = known[0]
         return ms / (batch + 1)
@@ -115,11 +123,12 @@ def _slope(known: list[tuple[int, float]]) -> float:
 
 
 def _read(known: list[tuple[int, float]], slope: float, batch: int) -> float:
+    """Linear between measured sizes; beyond them by the slope, bounded by proportionality."""
     first, first_ms = known[0]
     last, last_ms = known[-1]
-    if batch <= first:
+    if batch <= first:  # fewer samples never cost less than their share
         return max(first_ms - slope * (first - batch), first_ms * batch / first)
-    if batch >= last:
+    if batch >= last:  # one more sample never costs more than the mean of those before
         return last_ms + min(slope, last_ms / last) * (batch - last)
     (low, x), (high, y) = next(
         pair for pair in pairwise(known) if pair[0][0] <= batch <= pair[1][0]

@@ -1,6 +1,6 @@
-"""`decide(view, memory, now)`: one door to both laws, for the arbitrator and for a worker alone.
+"""`decide(view, memory, now)`: applies the chosen law, for the arbitrator and for a worker alone.
 
-Pure: Redis and clocks are its callers' matter.
+Pure: callers read Redis and the clock.
 """
 
 from __future__ import annotations
@@ -18,14 +18,18 @@ from gpu_worker.control.view import Memory, Terms, View
 
 
 def remember(memory: Memory, arrived: int, now: float, terms: Terms) -> Memory:
-    """What must be noted at every turn, also while another decides."""
+    """The memory with the arrivals of this turn: also for a process that does not decide now, so
+    that it knows the rates when it has to."""
     return replace(memory, counts=counted(memory.counts, arrived, now, terms))
 
 
 def decide(
     view: View, memory: Memory, now: float, terms: Terms | None = None
 ) -> tuple[Policy, Memory]:
-    """One engine's policy from now on. `now`: Unix seconds, of one clock."""
+    """One engine's policy from now on, and what to remember for the next call.
+
+    `now`: Unix seconds, from the same clock in every call.
+    """
     terms = terms or Terms()
     memory = remember(memory, view.arrived, now, terms)
     backlog = calmed(memory, view.waiting, now, terms)

@@ -1,6 +1,7 @@
-"""What an engine's workers can do together on a rung of quality, from their curves.
+"""Speed of an engine's workers together at each tier, from their curves.
 
-Pure. Workers pull, so a faster one draws more: what counts is the mean of their speeds.
+Pure. Workers pull jobs, so a faster one draws more: what counts is the mean of their speeds, not of
+their times.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from gpu_worker.control.view import Seen, Terms
 
 @dataclass(frozen=True, slots=True)
 class Rung:
-    """A tier, and seconds of a picture from its first step to its end while b = 1, 2 … share an
-    average worker's steps; empty where nothing is learned."""
+    """A tier with its speed. `picture_s[b - 1]`: seconds of a picture from its first step to its
+    end while b samples share an average worker's steps; empty while nothing is learned."""
 
     tier: Tier
     picture_s: tuple[float, ...] = ()
@@ -26,17 +27,17 @@ class Rung:
 
     @property
     def rates_per_s(self) -> tuple[float, ...]:
-        """Pictures a second of one worker."""
+        """Pictures a second of one worker, by the number of samples that share its steps."""
         return tuple(b / s for b, s in enumerate(self.picture_s, start=1))
 
     @property
     def quickest(self) -> int:
-        """The slots that draw the most."""
+        """The number of slots with the highest throughput."""
         return self.rates_per_s.index(max(self.rates_per_s)) + 1
 
 
 def rungs(workers: Sequence[Seen], terms: Terms) -> list[Rung]:
-    """The ladder as this engine knows it, best first: an engine of one step has one rung."""
+    """The tiers of this engine with their speeds, best first; an engine of one step has one."""
     one_step = any(steps == 1 for seen in workers for steps in seen.steps.values())
     tiers = terms.tiers[:1] if one_step else terms.tiers
     return [Rung(tier, _picture_s(workers, tier, terms)) for tier in tiers]
@@ -54,7 +55,8 @@ def _mean(each: Sequence[tuple[float, ...]], batch: int) -> float:
 
 
 def _own_picture_s(seen: Seen, tier: Tier, terms: Terms) -> tuple[float, ...]:
-    """While b pictures are under way, each also waits for what the others need around theirs."""
+    """One worker's seconds of a picture, by the number b under way. Each also waits for the work of
+    all b outside their steps (`around`)."""
     curve, share = _curve_of(seen.curves, tier)
     steps, around_ms = _steps_of(seen.steps, tier, terms), curve.around_ms * share
     times_ms = curve.times_ms(seen.max_slots)
@@ -65,7 +67,8 @@ def _own_picture_s(seen: Seen, tier: Tier, terms: Terms) -> tuple[float, ...]:
 
 
 def _curve_of(curves: Mapping[str, Curve], tier: Tier) -> tuple[Curve, float]:
-    """The curve of its size, else that of the nearest size, by their share of pixels."""
+    """The curve of the tier's size with factor 1; else that of the nearest size, with the ratio of
+    pixels as the factor of its times."""
     known = {size: curve for size, curve in curves.items() if curve}
     if tier.size in known or not known:
         return known.get(tier.size, Curve()), 1.0
@@ -75,13 +78,14 @@ def _curve_of(curves: Mapping[str, Curve], tier: Tier) -> tuple[Curve, float]:
 
 
 def _pixels(size: str, otherwise: int) -> int:
-    """The tailor's sizes are words."""
+    """Pixels of `<width>x<height>`; `otherwise` for the tailor's sizes, which are words."""
     width, _, height = size.partition("x")
     return int(width) * int(height) if width.isdigit() and height.isdigit() else otherwise
 
 
 def _steps_of(seen: Mapping[str, int], tier: Tier, terms: Terms) -> int:
-    """What was seen; else as many as the plan says, in the proportion seen on another rung."""
+    """Steps of a picture at this tier: as reported; else the tier's own number, corrected by the
+    ratio reported for another tier."""
     if tier.name in seen:
         return seen[tier.name]
     for other in terms.tiers:

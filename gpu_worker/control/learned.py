@@ -1,5 +1,5 @@
-"""The learned law: slots from a chain on measured curves, the best rung that meets the target,
-and a word to those who had better come later. Pure."""
+"""The learned law: slots from a queueing model on measured curves, the best tier that meets the
+target, and load shedding when none does. Pure."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from gpu_worker.control.fleet import Rung
 from gpu_worker.control.view import Memory, Terms, View
 
 DOWN, UP, SHED = 0.9, 0.7, 3.0  # shares of the target
-BUSY = 0.75  # of what a worker can carry one by one
+BUSY = 0.75  # share of a worker's throughput at one picture at a time, above which it needs slots
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A rung by its place on the ladder, with its slots and what it promises."""
+    """A rung by its index on the ladder, with the best slots for it and its predicted wait."""
 
     index: int
     rung: Rung
@@ -29,6 +29,7 @@ class Choice:
 def learned(
     view: View, ladder: list[Rung], demand: Demand, memory: Memory, now: float, terms: Terms
 ) -> tuple[Policy, Memory]:
+    """The policy by the learned law, and the memory for the next call."""
     if not ladder[0].picture_s:
         return _unlearned(view, terms), replace(memory, rung=0, easy_since=None, slots=0)
     choices = []
@@ -46,8 +47,8 @@ def learned(
 
 
 def _slots(view: View, demand: Demand, rung: Rung, before: int) -> int:
-    """While more waits than can be drawn and most of it is bulk, which only wants to be drawn soon
-    and gives way to live samples at every step: as many as draw the most."""
+    """The best slots for waiting shoppers; those of the highest throughput while the load is more
+    than can be drawn and most waiting jobs are bulk: live samples pre-empt bulk at every step."""
     if view.bulk_waiting > view.live_waiting and demand.per_s > max(rung.rates_per_s):
         return rung.quickest
     return best_slots(demand.per_s, rung.rates_per_s, before=before)
@@ -61,8 +62,8 @@ def _unlearned(view: View, terms: Terms) -> Policy:
 def _climb(
     choices: list[Choice], memory: Memory, now: float, terms: Terms
 ) -> tuple[Choice, Memory]:
-    """Down at once to the best rung that meets the target; up by one when that was easy for long
-    enough."""
+    """Hysteresis: down at once to the best rung that meets the target; up by one rung when that one
+    has been easy for `ease_s`."""
     rung = min(memory.rung, len(choices) - 1)
     fits = [choice.index for choice in choices if choice.predicted_s <= DOWN * terms.target_s]
     needed = min(fits, default=len(choices) - 1)
@@ -77,22 +78,29 @@ def _climb(
 
 
 def _is_easy(choice: Choice, terms: Terms) -> bool:
-    """Where a picture alone takes nearly the target, an idle worker is ease enough: its best rung
-    must not be lost for ever."""
+    """Whether the prediction is far enough below the target.
+
+    If one picture alone takes longer than that, it is enough that the worker is idle: otherwise the
+    best rung could never be reached again.
+    """
     enough_s = min(max(UP * terms.target_s, choice.rung.at(1)), DOWN * terms.target_s)
     return choice.predicted_s <= enough_s
 
 
 def mode_of(rung: Rung, demand: Demand) -> Mode:
-    """Does one picture at a time carry it with ease, do slots, or does nothing?"""
+    """`vip` if one picture at a time carries the load with ease, `economy` if slots do, `surge` if
+    nothing does."""
     if demand.per_s > max(rung.rates_per_s):
         return Mode.SURGE
     return Mode.ECONOMY if demand.per_s > BUSY * rung.rates_per_s[0] else Mode.VIP
 
 
 def _retry_after_s(view: View, last: Choice, terms: Terms) -> float:
-    """Only while somebody waits: a prediction may rest on what was true once, and only a picture
-    that is drawn corrects it. Who is sent away from an empty line would be sent away for ever."""
+    """Load shedding: seconds after which to come back, 0: come now.
+
+    Never while no shopper waits. The prediction may rest on an old curve that only a drawn picture
+    corrects: refused at an empty queue, everybody would be refused for ever.
+    """
     if not view.live_waiting or last.predicted_s <= SHED * terms.target_s:
         return 0.0
     return float(ceil(last.predicted_s - terms.target_s))

@@ -1,4 +1,4 @@
-"""An operator's word above either law. Pure."""
+"""An operator's override of either law. Pure."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from gpu_worker.control.view import Override
 
 
 def held_fast(asked: Override, policy: Policy, ladder: list[Rung], demand: Demand) -> Policy:
-    """The policy with what is asked in place of what the law chose. A mode alone brings its own
-    slots and tier: `vip` one at a time, `surge` as many as draw the most, `degraded` the last
-    rung."""
+    """The policy with the operator's numbers in place of the law's.
+
+    A mode also sets what the operator left open: `vip` one slot, `surge` the slots with the highest
+    throughput, `degraded` the last tier.
+    """
     rung = _rung(asked, policy, ladder)
     slots = asked.batch_size or _slots(asked.mode, rung) or policy.batch_size
     return replace(

@@ -1,4 +1,4 @@
-"""How many workers an engine should have. Pure."""
+"""Autoscaling: how many workers an engine should have. Pure."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ BUSY = 0.75
 
 
 def wanted_workers(view: View, memory: Memory, terms: Terms) -> int:
-    """Enough to be busy three quarters of the time at the best quality, and to draw what the
-    workers there are cannot have done by the time that new ones could help."""
+    """Workers for a utilisation of three quarters at the best tier, plus those for the backlog that
+    the present workers cannot finish before new ones could help."""
     best = rungs(view.workers, terms)[0]
     held = sum(seen.held for seen in view.workers)
     if not best.picture_s:
@@ -22,7 +22,7 @@ def wanted_workers(view: View, memory: Memory, terms: Terms) -> int:
     return wanted(
         arrivals_per_s=mean_per_s(memory.counts, terms),
         worker_s=worker_s,
-        work_s=(view.waiting + held / 2) * worker_s,
+        work_s=(view.waiting + held / 2) * worker_s,  # a claimed job is half done on average
         workers=len(view.workers),
         terms=terms,
     )
@@ -31,8 +31,9 @@ def wanted_workers(view: View, memory: Memory, terms: Terms) -> int:
 def wanted(
     *, arrivals_per_s: float, worker_s: float, work_s: float, workers: int, terms: Terms
 ) -> int:
-    """The law in numbers: `worker_s`, seconds of a worker for one picture; `work_s`, for all that
-    waits or is under way."""
+    """The formula. `worker_s`: seconds of a worker for one picture; `work_s`: for all jobs that
+    wait or are under way."""
     steady = arrivals_per_s * worker_s / BUSY
     late_s = max(0.0, work_s - workers * terms.drain_s)
+    # The small number keeps a rounding error from adding a worker.
     return ceil(steady + late_s / (terms.cold_start_s + terms.drain_s) - 1e-9)

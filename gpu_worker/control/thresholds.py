@@ -1,5 +1,5 @@
-"""The simple law, exactly as it was given: depth <= 10 draws 1 at a time, <= 50 draws 4, else 8;
-an average wait beyond 10 s degrades. Kept to be compared with. Pure."""
+"""The simple law, the baseline of the learned one: slots by queue depth (up to 10 jobs: 1, up to
+50: 4, else 8); an average wait above 10 s takes the last tier. Pure."""
 
 from __future__ import annotations
 
@@ -15,12 +15,14 @@ BEYOND = (8, Mode.SURGE)
 
 
 def slots_by_depth(depth: int) -> tuple[int, Mode]:
+    """Slots and mode for a queue of this many jobs, both lanes together."""
     return next(((slots, mode) for most, slots, mode in STEPS if depth <= most), BEYOND)
 
 
 def thresholds(
     view: View, ladder: list[Rung], demand: Demand, memory: Memory, terms: Terms
 ) -> tuple[Policy, Memory]:
+    """The policy by the law of thresholds, and the memory for the next call."""
     slots, mode = slots_by_depth(view.waiting)
     rung = 0
     if view.average_wait_s > terms.long_wait_s and len(ladder) > 1:

@@ -1,4 +1,4 @@
-"""What the law looks at, what it remembers, and its numbers. Data only."""
+"""The control law's inputs, its memory between calls, and its parameters. Data only."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from gpu_worker.control.curve import Curve
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """The law's numbers; those below `tiers` are given by the design and only a benchmark that
-    runs faster than time changes them.
+    """The law's parameters. Those below `tiers` are no settings: only a benchmark that runs faster
+    than real time changes them.
 
-    target_s: within so long a shopper should have her picture. cold_start_s: from asking for a
-    worker to its first step. batch_size: the slots while nothing is learned.
+    target_s: a shopper should have her picture within so long.
+    cold_start_s: from the request for a worker to its first step.
+    batch_size: the slots while nothing is learned.
     """
 
     law: Law = Law.LEARNED
@@ -24,18 +25,18 @@ class Terms:
     batch_size: int = DEFAULT_BATCH_SIZE
     max_wait_ms: int = 100
     tiers: tuple[Tier, ...] = LADDER
-    window_s: float = 300.0  # over which arrivals are averaged
-    backlog_s: float = 60.0  # within which what waits shall be gone
-    calm_s: float = 5.0  # over which what waits is averaged for that
-    ease_s: float = 5.0  # so long it must be easy before the pictures get better
-    long_wait_s: float = 10.0  # thresholds: an average wait beyond it degrades
-    drain_s: float = 10.0  # work that the workers there are will do before new ones could help
+    window_s: float = 300.0  # arrivals are averaged over it
+    backlog_s: float = 60.0  # waiting jobs should be drawn within it
+    calm_s: float = 5.0  # time constant of the moving average of waiting jobs
+    ease_s: float = 5.0  # a better tier must be easy for so long before it is taken
+    long_wait_s: float = 10.0  # the law of thresholds takes the last tier above this average wait
+    drain_s: float = 10.0  # seconds of backlog for each present worker that ask for no new one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """One worker. `held`: jobs it has claimed; `live`: those of them that a shopper waits for.
-    `curves` by size; `steps`: by tier, how many its pictures really took."""
+    """One worker, from its heartbeat. `held`: jobs it has claimed; `live`: those of them that a
+    shopper waits for. `curves`: by size; `steps`: how many a picture really takes, by tier."""
 
     device: str = ""
     max_slots: int = 1
@@ -47,7 +48,7 @@ class Seen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Override:
-    """What an operator holds fast; None leaves it to the law."""
+    """An operator's numbers in the law's place; None leaves one to the law. False if all are."""
 
     batch_size: int | None = None
     tier: str | None = None
@@ -59,8 +60,8 @@ class Override:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """One engine at one moment. `arrived`: jobs ever put in line; `average_wait_s`: how long those
-    that wait have waited."""
+    """One engine at one moment. `arrived`: jobs ever enqueued; `average_wait_s`: how long the
+    waiting jobs have waited so far."""
 
     live_waiting: int = 0
     bulk_waiting: int = 0
@@ -76,10 +77,14 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """`counts`: (time, jobs ever arrived), oldest first. `rung`: index of the tier in force;
-    `easy_since`: since when the next better one would do as well; `slots`: those in force, 0 where
-    none are; `backlog`: how many wait, without what comes and goes; `looked_at`: when it was seen
-    last."""
+    """What the law remembers of one engine between calls. Times are Unix seconds.
+
+    counts: (time, jobs ever arrived), oldest first.
+    rung: index of the tier in force.
+    easy_since: since when the next better tier has been easy; None: it is not.
+    slots: those in force; 0: none yet.
+    backlog: the moving average of waiting jobs, and `looked_at`, when it was last updated.
+    """
 
     counts: tuple[tuple[float, int], ...] = ()
     rung: int = 0

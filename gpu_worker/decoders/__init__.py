@@ -1,6 +1,6 @@
-"""Decodes what strangers upload in confined children, one picture at a time in each.
+"""Decodes untrusted uploads in confined child processes, one picture at a time in each.
 
-Knows the children's limits and what they may answer. What decoding is, is `vision.images`.
+Knows the children's limits and checks their answers. The decoding itself is `vision.images`.
 """
 
 from __future__ import annotations
@@ -15,24 +15,24 @@ from gpu_worker.engine import Refusal
 from gpu_worker.vision.images import CONTENT_TYPES, Decoded
 
 MODULE = "gpu_worker.decoders"
-WALL_FOR_CPU = 6  # a machine so busy that a child gets a sixth of a core
+WALL_FOR_CPU = 6  # wall time by CPU time: on a busy machine a child may get a sixth of a core
 
-# What a phone's photo needs is kept for the next one, up to 128 MB: to get it anew from the kernel
-# takes 20 to 40 ms. Pillow keeps blocks of 16 MB.
+# Keeps the memory that a phone's photo needs, up to 128 MB, for the next one: to get it again from
+# the kernel takes 20 to 40 ms. A Pillow block has 16 MB.
 ENVIRONMENT = {
     "MALLOC_TRIM_THRESHOLD_": str(1 << 26),
     "MALLOC_MMAP_THRESHOLD_": str(1 << 25),
     "PILLOW_BLOCKS_MAX": "4",
 }
-LEAST_BODY_BYTES = 1 << 26  # of an upload, however few pixels it may have
+LEAST_BODY_BYTES = 1 << 26  # room for an upload's bytes, however few pixels are allowed
 
 
 class BadAnswerError(Exception):
-    """A child told what no picture can be."""
+    """A child's answer describes no possible picture."""
 
 
 class Decoders:
-    """Thread-safe. `places`: how many pictures are decoded at a time."""
+    """A pool of decoding children. Thread-safe. `places`: how many pictures are decoded at once."""
 
     def __init__(self, places: int, cpu_s: float, memory_bytes: int, max_pixels: int):
         limits = Limits(
@@ -53,11 +53,13 @@ class Decoders:
         owner: str,
         charge: Callable[[float], None],
     ) -> Decoded:
-        """As `images.decode`; `charge` hears of the CPU time, however it ends. An `owner` never has
-        all places, so that whatever hers take, another's picture is decoded meanwhile.
+        """`images.decode` in a child. `charge` is called with the CPU time in ms, however it ends.
+
+        One `owner` never has all places: however long its pictures take, another's is decoded.
 
         Raises:
-            Refusal: what `images.decode` refuses; picture_too_complex where it takes too much.
+            Refusal: as `images.decode`, and picture_too_complex if it exceeded a limit.
+            NoAnswerError, BadAnswerError: a fault of ours, or a child that an attack took over.
         """
         asked = {
             "min_side_px": min_side_px,
@@ -80,7 +82,7 @@ class Decoders:
 
 
 def _decoded(answer: Answer, max_side_px: int) -> Decoded:
-    """The child read hostile bytes: it may say anything."""
+    """Checks everything in the answer: the child read hostile bytes and may say anything."""
     said = answer.head
     if "refused" in said:
         raise _refusal(said["refused"], said.get("detail"))

@@ -1,5 +1,5 @@
-"""The confined child that decodes: bytes in, pixels out. Warms up before it is confined, for then
-it can import nothing more.
+"""The confined child that decodes: file bytes in, pixels out. It warms up first, because once it is
+confined it cannot open files, so it can import nothing more.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ def decode(asked: Head, data: bytes) -> Found:
 
 
 def warm_up() -> None:
-    """Each format once, with what may be in it; then all that is needed later is here."""
-    warnings.simplefilter("ignore", UserWarning)  # of odd metadata: not for our log
+    """Decodes each format once, with EXIF and a profile, so that all later imports are done."""
+    warnings.simplefilter("ignore", UserWarning)  # Pillow's, about odd metadata of uploads
     Image.init()
     exif = Image.Exif()
     exif[0x0112] = 6

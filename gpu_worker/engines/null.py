@@ -1,7 +1,7 @@
-"""Engines that draw nothing: for tests and benchmarks, and they say so on the picture.
+"""Engines that draw nothing, for tests and benchmarks; the picture says so.
 
-`NullEngine` sleeps a given curve, `TimedEngine` one for each size.
-`RecordingEngine` also remembers who arrived in which step.
+`NullEngine` sleeps by one latency curve, `TimedEngine` by one for each size.
+`RecordingEngine` also records which orders shared a step.
 """
 
 from __future__ import annotations
@@ -18,13 +18,15 @@ from gpu_worker.engine import Order, Picture
 
 @dataclass(slots=True)
 class NullSample:
+    """An order with a count of steps; it has no other state."""
+
     order: Order
     steps: int
     step: int = 0
 
 
 class NullEngine:
-    """A step of b samples takes a_ms + c_ms * b, as on a device; no picture is drawn."""
+    """A step of b samples takes a_ms + c_ms * b, as on a real device; no picture is drawn."""
 
     name = "null"
     licence = "Apache-2.0"
@@ -54,10 +56,10 @@ class NullEngine:
             sample.step += 1
 
     def partial(self, _sample: NullSample) -> None:
-        """Nothing to see."""
+        """None: there are no partial pictures."""
 
     def finish(self, sample: NullSample) -> Picture:
-        """The photo as it came, with NULL written across it."""
+        """The photo unchanged, with NULL written across it."""
         pixels = sample.order.photo.copy()
         height, width = pixels.shape[:2]
         size = width / 90
@@ -98,7 +100,7 @@ def _tier(order: Order) -> Tier:
 
 
 class RecordingEngine(NullEngine):
-    """Remembers which order ids arrived together in each step."""
+    """Records the ids of the orders of each step in `arrived`."""
 
     def __init__(self, a_ms: float = 0, c_ms: float = 0, steps: int = 1, max_slots: int = 64):
         super().__init__(a_ms, c_ms, steps, max_slots)

@@ -1,5 +1,5 @@
-"""The fetcher: brings garments' pictures from merchants' own addresses into the store.
+"""The fetcher: downloads garments' pictures from merchants' own servers into the store.
 
-The bytes are got by confined children (`child`, `download`), which know HTTP and nothing of ours;
-`courier` and `fetcher` are what the worker sees. What the bytes are is for the tailor to find out.
+Confined children (`child`, `download`) do the downloads; they know HTTP and nothing of ours. The
+worker uses `courier` and `fetcher`. Nothing here decodes the bytes: the tailor does.
 """

@@ -1,6 +1,6 @@
-"""`python -m gpu_worker.fetcher.child`: downloads, one after another, in a process of their own.
+"""`python -m gpu_worker.fetcher.child`: the confined child that downloads, one URL after another.
 
-It has no key of ours in its environment, and is killed when it overruns.
+Its environment holds no key of ours. It is killed when it exceeds its limits.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from gpu_worker.fetcher.download import Bounds, NotFetchedError, download
 
 
 def fetch(asked: Head, _body: bytes) -> tuple[Head, bytes]:
-    """The picture, or the reason why there is none."""
+    """The bytes, or in the head the reason why there are none."""
     bounds = Bounds(
         max_bytes=int(asked["max_bytes"]),
         head_s=float(asked["head_s"]),

@@ -1,7 +1,7 @@
-"""Carries for the fetcher: a picture from a merchant's address, through a confined child, into the
-store, where it lies as an upload would.
+"""The fetcher's courier: from a merchant's URL, through a confined child, into the store, as if the
+picture had been uploaded.
 
-Knows store and contract; no picture. Wall time is what a fetch costs its merchant.
+Knows store and contract; decodes nothing. A fetch costs its merchant its wall time (fair share).
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from gpu_worker.storage.store import Store
 CHILD = "gpu_worker.fetcher.child"
 HEAD_S = 3.0
 TOTAL_S = 15.0
-LATE_S = 2.0  # beyond its own times only a child is that hangs where no alarm reaches
+LATE_S = 2.0  # grace before a child is killed: it ends downloads itself, unless DNS blocks it
 MEMORY_BYTES = 134_217_728  # and what the picture needs
-# No process can interrupt its own question to a name server; the resolver gives up after these.
+# A process cannot interrupt its own DNS lookup; with these options the resolver gives up soon.
 ENVIRONMENT = {"RES_OPTIONS": "timeout:1 attempts:2"}
-QUESTION = "question"  # metadata of what was fetched: from where
+QUESTION = "question"  # metadata of the fetched object: a hash of the URL it came from
 
 
 def children(count: int, bounds: Bounds, module: str = CHILD) -> Pool:
-    """They need sockets, so files stay open to them; of keys and addresses of ours they know
-    none."""
+    """The pool of downloading children. They need sockets, so they may open descriptors; but their
+    environment holds no key and no address of ours."""
     limits = Limits(
         cpu_s=bounds.total_s,
         wall_s=bounds.total_s + LATE_S,
@@ -40,7 +40,7 @@ def children(count: int, bounds: Bounds, module: str = CHILD) -> Pool:
 
 
 class FetchCourier:
-    """Garments' pictures by address."""
+    """Input and output of fetch jobs. Used by the worker's carrier threads."""
 
     def __init__(self, store: Store, pool: Pool, bounds: Bounds):
         self._store = store
@@ -48,7 +48,7 @@ class FetchCourier:
         self._bounds = bounds
 
     def outcome(self, job: Job) -> Outcome | None:
-        """Whether an earlier fetcher brought the picture of this very address."""
+        """The outcome, if an earlier run has already stored the picture of this very URL."""
         job = _fetch(job)
         metadata = self._store.metadata(job.fetched_key) or {}
         return _told(job) if metadata.get(QUESTION) == question(job) else None
@@ -71,11 +71,11 @@ class FetchCourier:
         return order
 
     def store_partial(self, _job: Job, _pixels: Pixels) -> str | None:
-        """Nobody watches the fetcher."""
+        """None: the fetcher has no partial pictures."""
         return None
 
     def withdraw(self, _job: Job) -> None:
-        """There is none."""
+        """Nothing to do: there are no partial pictures."""
 
     def deliver(self, job: Job, product: Fetched, model_ms: int) -> Outcome:
         job = _fetch(job)
@@ -87,7 +87,7 @@ class FetchCourier:
         return Outcome(EventType.REJECTED, {"reasons": [reason.value], "people": []})
 
     def tidy(self, job: Job) -> None:
-        """What was fetched is the tailor's, who deletes it."""
+        """Nothing to do: the tailor deletes the fetched object."""
 
     def close(self) -> None:
         self._pool.close()
@@ -103,7 +103,7 @@ class FetchCourier:
 
 
 def question(job: FetchJob) -> str:
-    """What a job asks, in short: another address is another question."""
+    """A hash of the job's input: with another URL, an earlier outcome does not count."""
     return hashlib.sha256(job.image_url.encode()).hexdigest()[:32]
 
 

@@ -1,7 +1,8 @@
-"""Gets what lies at an address that a merchant wrote, without becoming her way in.
+"""Downloads a URL that a merchant chose, guarded against SSRF.
 
-Each hop is checked as the first one: how it is written, and where its name leads. Bounded in bytes
-and time; only a name server that hangs is left to whoever watches this process. Knows HTTP alone.
+Every redirect is checked like the first URL: its syntax, and the IP addresses of its host. Bounded
+in bytes and time, except for a name server that hangs: the parent process must end that. Knows HTTP
+only.
 """
 
 from __future__ import annotations
@@ -34,8 +35,8 @@ HEADERS = {
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """`head_s`: until a hop's status and headers are here; `total_s`: for everything.
-    `allow_loopback` is for machines where shop and worker are the same, and for tests."""
+    """head_s: until status and headers of one hop have arrived. total_s: for everything.
+    allow_loopback: for tests, and where shop and worker run on one machine."""
 
     max_bytes: int
     head_s: float
@@ -44,7 +45,7 @@ class Bounds:
 
 
 class NotFetchedError(Exception):
-    """There is nothing at the address that may be had."""
+    """Nothing could be downloaded, or it was not allowed; `reason` is for the merchant."""
 
     def __init__(self, reason: Reason, detail: str):
         super().__init__(f"{reason.value}: {detail}")
@@ -52,12 +53,12 @@ class NotFetchedError(Exception):
         self.detail = detail
 
 
-class _TimeIsUp(BaseException):  # no library may take it for an error of its own
-    """Raised in the middle of whatever waits."""
+class _TimeIsUp(BaseException):  # no Exception: a library might handle that as its own error
+    """Raised by the alarm's signal handler, in the middle of whatever waits."""
 
 
 def download(address: str, bounds: Bounds) -> bytes:
-    """What lies at the address. Only a process's main thread can be timed like this.
+    """The bytes at this URL. Call it in the main thread: only there do signals work as a timeout.
 
     Raises:
         NotFetchedError: image_url_unreachable (not there, not allowed, too slow), file_too_large.
@@ -82,9 +83,12 @@ def _follow(address: str, bounds: Bounds) -> bytes:
 
 @contextmanager
 def _asked(address: str, bounds: Bounds, until: float) -> Iterator[requests.Response]:
-    """An answer of which the headers are here. Its body is not, and never will be where nobody
-    reads it: requests' own sessions read a redirect's whole body even when told not to follow."""
+    """A response with its headers; the body is read only if the caller does so.
+
+    Not by a `requests.Session`: that reads the whole body of a redirect, even without following it.
+    """
     request = requests.Request("GET", _checked(address, bounds), headers=HEADERS).prepare()
+    # Checked again, because `prepare` has normalised the URL: this one is connected to.
     is_https = _checked(str(request.url), bounds).startswith("https:")
     adapter = IPFilterAdapter(is_https, allow_loopback=bounds.allow_loopback)
     try:
@@ -104,7 +108,7 @@ def _checked(address: str, bounds: Bounds) -> str:
 
 
 def _target(answer: requests.Response) -> str:
-    """Servers write what is not ASCII as UTF-8, and leave spaces as they are."""
+    """The URL in `Location`, quoted: some servers send raw UTF-8 and raw spaces in it."""
     said = answer.headers.get("Location", "").strip()
     with suppress(UnicodeError):
         said = said.encode("latin-1").decode()
@@ -125,6 +129,7 @@ def _body(answer: requests.Response, max_bytes: int) -> bytes:
     told = answer.headers.get("Content-Length", "").strip()
     body = bytearray()
     too_large = NotFetchedError(Reason.FILE_TOO_LARGE, f"more than {max_bytes} bytes")
+    # More than 18 digits are too many bytes anyway, and Python refuses to parse thousands of them.
     if told.isdecimal() and (len(told) > 18 or int(told) > max_bytes):
         raise too_large
     for chunk in answer.raw.stream(CHUNK_BYTES, decode_content=False):
@@ -136,7 +141,7 @@ def _body(answer: requests.Response, max_bytes: int) -> bytes:
 
 @contextmanager
 def _within(seconds: float) -> Iterator[None]:
-    """A server that sends a byte now and then never lets a socket's own timeout pass."""
+    """A deadline by SIGALRM: a socket's own timeout starts again with every byte that arrives."""
     before = signal.signal(signal.SIGALRM, _ring)
     signal.setitimer(signal.ITIMER_REAL, max(0.001, seconds))
     try:

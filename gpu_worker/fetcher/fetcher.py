@@ -1,5 +1,5 @@
-"""The fetcher in an engine's shape. All there is to do was done when an order arrives: its one step
-is empty, and its slots say how many pictures are on their way at a time.
+"""The fetcher as an engine. The courier downloads the picture before the order arrives here, so its
+one step does nothing; its slots limit how many downloads run at a time.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from gpu_worker import contract
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """A picture as it came."""
+    """A downloaded file, not decoded."""
 
     id: str
     data: bytes
@@ -20,7 +20,7 @@ class Fetched:
 
 @dataclass(slots=True)
 class Passing:
-    """One picture on its way through."""
+    """A sample of one empty step."""
 
     order: Fetched
     step: int = 0
@@ -28,7 +28,8 @@ class Passing:
 
 
 class Fetcher:
-    """It waits for others' networks, so no curve says how many may do so: `at_once` does."""
+    """Passes downloads on. Their times depend on others' networks, so that no learned curve says
+    how many slots are good: `at_once` does."""
 
     name = contract.FETCHER
     licence = "Apache-2.0"
@@ -40,7 +41,7 @@ class Fetcher:
         self.per_merchant = per_merchant
 
     def warm_up(self) -> None:
-        """Its children do so for themselves."""
+        """Nothing to do: the children warm up by themselves."""
 
     def steps_of(self, _tier: contract.Tier) -> int:
         return 1
@@ -53,7 +54,7 @@ class Fetcher:
             sample.step = 1
 
     def partial(self, _sample: Passing) -> None:
-        """Nothing to see."""
+        """None: there are no partial pictures."""
 
     def finish(self, sample: Passing) -> Fetched:
         return sample.order

@@ -1,4 +1,4 @@
-"""What the worker's processes say to Redis: leases, events, and what is seen of the line.
+"""The worker's use of Redis: leases on jobs, events, and snapshots of queues and workers.
 
 Knows no picture and no engine.
 """

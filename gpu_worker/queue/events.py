@@ -1,6 +1,6 @@
-"""Says on the stream what happened. The steward reads it at least once and changes the rows.
+"""Publishes events on the Redis stream, from which the steward changes rows (at least once).
 
-Knows the stream. An event is a hint: what counts was stored before it was sent.
+Knows the stream. An event is only a hint: results are stored before it is sent.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ RUNNING_EVERY_S = 0.25
 
 
 class Events:
-    """The worker's voice."""
+    """Publisher of a worker's events."""
 
     def __init__(self, connection: Redis):
         self._connection = connection
@@ -34,7 +34,7 @@ class Events:
 
 
 class Pace:
-    """At most four `running` events a second for each sample; the first at once."""
+    """Rate limit of `running` events: at most four a second for each sample, the first at once."""
 
     def __init__(self, every_s: float = RUNNING_EVERY_S):
         self._every_s = every_s

@@ -1,8 +1,8 @@
-"""Who holds which job: every move of a job id between RQ's lists, as one atomic script each.
+"""Leases on jobs: every move of a job id between RQ's lists, each one atomic Lua script.
 
-Knows Redis, RQ's key names and ours. A job is always in exactly one of its queue's list and the
-queue's started registry (`rq:wip:<queue>`, member `job:execution`); a member is held for as long
-as its lease key lives, by Redis's own clock.
+A job is always in exactly one of its queue's list and the queue's started registry
+(`rq:wip:<queue>`, member `job:execution`). A member is held while its lease key exists, by Redis's
+own clock. Knows Redis, RQ's key names and ours.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 MAX_LOSSES = 3
 ALONE_FROM = 2
-# RQ's own cleanup, run by whoever looks at a registry, must never take a job from us: entries are
-# scored a day ahead, and the lease key alone says who lives.
+# Any RQ client that reads a registry also cleans it up. It must never take a job from us, so our
+# entries are scored a day ahead; only the lease key tells whether the holder is alive.
 REGISTRY_S = 86_400
 ANY_NUMBER = 1 << 31
 
@@ -37,8 +37,11 @@ _RECOVER = contract.JOIN + contract.lua(_LUA, "names", "moves", "shares", "recov
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A job this worker holds. `losses`: how many workers died while they ran it; `charged_ms`:
-    what its merchant was charged with for it so far."""
+    """A job that this worker holds by a lease.
+
+    losses: delivery failures: how many workers died while they ran it.
+    charged_ms: what its merchant has been charged for it so far (fair share).
+    """
 
     job_id: str
     execution_id: str
@@ -70,9 +73,14 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """How many jobs may be claimed: of the live lane, of both together, and of the bulk lane even
-    when the live one takes all the rest; beyond that, one live job of each of so many merchants
-    who are not `here`."""
+    """Prefetch limit: how many jobs a worker may claim now.
+
+    live: of the live lane.
+    both: of both lanes together.
+    bulk_at_least: of the bulk lane, even if live jobs take all the rest.
+    newcomers: beyond these, one live job each of so many merchants who are not `here`.
+    here: merchants of whom the worker already holds a job.
+    """
 
     live: int
     both: int
@@ -85,15 +93,16 @@ class Capacity:
 
     @property
     def is_free(self) -> bool:
-        """For whoever comes."""
+        """Whether a job of any merchant may be claimed, not only a newcomer's."""
         return bool(self.live or self.both or self.bulk_at_least)
 
     @property
     def most(self) -> int:
+        """Upper bound of the jobs that one claim can return."""
         return max(self.live, self.both) + self.bulk_at_least + self.newcomers
 
     def exceeds(self, other: Capacity) -> bool:
-        """Whether there is room here that there was not in `other`."""
+        """Whether this allows more than `other` in any of its limits."""
         return (
             self.live > other.live
             or self.both > other.both
@@ -103,9 +112,11 @@ class Capacity:
 
 
 class Leases:
-    """All that one worker may do with jobs in Redis, short of RQ's own settling. `per_merchant`:
-    how many jobs of one merchant's queue all workers together may hold; more wait, and others'
-    pass them."""
+    """What one worker does with jobs in Redis, except that RQ itself settles them. Thread-safe.
+
+    `per_merchant`: how many jobs of one merchant's queue all workers together may hold; more than
+    these wait, and other merchants' jobs overtake them.
+    """
 
     def __init__(
         self,
@@ -130,13 +141,16 @@ class Leases:
         self._recover = connection.register_script(_RECOVER)
 
     def claim(self, capacity: Capacity, expected_ms: float = 1000) -> list[Claim]:
-        """Takes live jobs, then bulk jobs, as far as there is room; always of the merchant that
-        is furthest behind, between equals in turns. Each is charged with `expected_ms` at once,
-        or whoever is behind would take all the room there is."""
+        """Claims live jobs, then bulk jobs, within the capacity, by fair share: always of the
+        merchant that is furthest behind, round robin between equals.
+
+        Each job is charged `expected_ms` at once: otherwise the merchant who is furthest behind
+        would get the whole capacity.
+        """
         sizes = [capacity.live, capacity.both, capacity.bulk_at_least]
-        charged_ms = max(1.0, expected_ms)
+        charged_ms = max(1.0, expected_ms)  # above 0, or the order would not change within a claim
         here: list[str | int] = [len(capacity.here), *sorted(capacity.here)]
-        executions = [uuid4().hex for _ in range(capacity.most)]
+        executions = [uuid4().hex for _ in range(capacity.most)]  # a script's random numbers repeat
         more = [capacity.newcomers, self._per_merchant]
         terms = [*self._terms(), *sizes, f"{charged_ms:.3f}", *more, *here]
         args = [*self._queues, self._worker, *terms, *executions]
@@ -144,40 +158,40 @@ class Leases:
         return [Claim.from_redis(row, charged_ms) for row in rows]
 
     def wait_for_bell(self, within_s: float) -> bool:
-        """Whether somebody enqueues within this time."""
+        """Blocks until a job is enqueued (True) or the time is over (False)."""
         return self._connection.blpop([self._bell], within_s) is not None
 
     def charge(self, bill: Mapping[tuple[Lane, str], float]) -> None:
-        """Charges merchants, by lane, with ms of the engine; less than 0 gives back."""
+        """Charges merchants for ms of the engine, by (lane, merchant); below 0 is a refund."""
         rows = [part for (lane, m), ms in bill.items() for part in (lane.value, m, f"{ms:.3f}")]
         if rows:
             self._charge(keys=self._keys, args=rows)
 
     def keep(self, claims: Iterable[Claim]) -> set[str]:
-        """Renews leases; returns the ids of jobs that are no longer ours."""
+        """Renews leases; returns the ids of the jobs whose lease was lost."""
         members = _members(claims)
         args = [*self._terms(), *members]
         lost = self._keep(keys=self._keys, args=args) if members else []
         return {member.decode().split(":")[0] for member in lost}
 
     def hand_back(self, claims: Iterable[Claim]) -> None:
-        """Puts jobs back where they came from, first in line, without a mark against them."""
+        """Puts jobs back at the head of their queues, without counting a loss."""
         members = _members(claims)
         if members:
             self._hand_back(keys=self._keys, args=[contract.BELL_LENGTH, *members])
 
     def abandon(self, claims: Iterable[Claim]) -> None:
-        """Lets go of jobs as if we had died: whoever recovers next puts them back and suspects
-        them."""
+        """Drops the leases as if this worker had died: the next `recover` of any worker puts the
+        jobs back and counts a loss for each."""
         keys = [contract.lease_key(claim.member) for claim in claims]
         if keys:
             self._connection.delete(*keys)
 
     def recover(self) -> tuple[int, list[Claim]]:
-        """Puts the jobs of dead workers back, heals the rings, and forgets empty queues but one.
+        """Puts the jobs of dead workers back, repairs the rings, and removes empty queues but one.
 
-        Returns how many came back, and those lost too often, which this worker now holds
-        and must fail.
+        Returns how many came back, and the poison messages: jobs with `MAX_LOSSES` losses, which
+        this worker now holds and must fail.
         """
         args = [*self._terms(), contract.BELL_LENGTH, MAX_LOSSES, uuid4().hex]
         back, rows = self._recover(keys=self._keys, args=[self._engine, self._worker, *args])
@@ -188,7 +202,7 @@ class Leases:
 
 
 def _keys(engine: str) -> list[str]:
-    """What every script gets as KEYS, in the order that names.lua reads."""
+    """The KEYS of every script, in the order in which names.lua reads them."""
     rings = [contract.ring_key(engine, lane) for lane in (Lane.LIVE, Lane.BULK)]
     shares = [contract.shares_key(engine, lane) for lane in (Lane.LIVE, Lane.BULK)]
     return [

@@ -1,4 +1,4 @@
-"""The worker's Redis client: one set of options for worker, arbitrator and benchmarks."""
+"""The Redis client of worker, arbitrator and benchmarks, with one set of options."""
 
 from __future__ import annotations
 
@@ -23,19 +23,20 @@ def redis_client(url: str) -> Redis:
 
 
 def fields_of(words: Mapping[str, str | float]) -> dict[FieldT, EncodableT]:
-    """A hash to be written, in redis-py's own type, which is invariant."""
+    """A hash to write, in the type that redis-py demands (its `dict` is invariant)."""
     return dict(words.items())
 
 
 def read_hash(connection: Redis, key: str) -> dict[bytes, bytes]:
-    """All of a hash; redis-py's own type allows for a client that decodes, and ours never does."""
+    """All fields of a hash, as bytes: redis-py's type also allows text, but our clients never
+    decode."""
     found: Any = connection.hgetall(key)
     fields: dict[bytes, bytes] = found
     return fields
 
 
 def read_set(connection: Redis, key: str) -> set[bytes]:
-    """All of a set."""
+    """All members of a set, as bytes."""
     found: Any = connection.smembers(key)
     members: set[bytes] = found
     return members

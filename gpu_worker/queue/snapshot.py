@@ -1,7 +1,7 @@
-"""What Redis shows of an engine: its line, its workers and what they measured, as the law's view.
+"""Reads an engine's queues, workers and their measurements from Redis, as the control law's view.
 
-Knows Redis, RQ's key names and ours. Decides nothing; the arbitrator looks through it, and so does
-a worker that hears of no arbitrator.
+Knows Redis, RQ's key names and ours; decides nothing. Used by the arbitrator, and by a worker that
+finds no policy.
 """
 
 from __future__ import annotations
@@ -23,7 +23,10 @@ _WORKER_PREFIX = contract.rq_worker_key("").encode()
 
 
 class EngineSnapshots:
-    """One engine. Every method raises `redis.RedisError` where Redis is away."""
+    """Snapshots of one engine, for one thread. It keeps the learned curves between them.
+
+    Every method raises `redis.RedisError` if Redis is away.
+    """
 
     def __init__(self, connection: Redis, engine: str, tiers: Sequence[Tier]):
         self._connection = connection
@@ -31,7 +34,8 @@ class EngineSnapshots:
         self._curves = Curves(connection, engine, tiers)
 
     def look(self, now: float) -> View:
-        """The view of this moment. `now`: Unix seconds."""
+        """The engine as it is now. `now`: Unix seconds."""
+        # Pipelines save round trips; the law does not need numbers of one instant.
         with self._connection.pipeline(transaction=False) as pipe:
             pipe.smembers(contract.RQ_WORKERS)
             for lane in Lane:
@@ -50,10 +54,11 @@ class EngineSnapshots:
         )
 
     def save(self) -> None:
-        """Keeps what was learned since the last time."""
+        """Writes the curves that changed since the last call."""
         self._curves.save()
 
     def _workers(self, members: Iterable[bytes]) -> Iterable[Seen]:
+        """This engine's workers that have a heartbeat."""
         ids = sorted(member.removeprefix(_WORKER_PREFIX).decode() for member in members)
         mine = [worker_id for worker_id in ids if worker_id.startswith(f"{self._engine}-")]
         self._curves.forget_all_but(mine)
@@ -62,10 +67,12 @@ class EngineSnapshots:
                 pipe.hgetall(contract.worker_key(worker_id))
             hashes = pipe.execute()
         for worker_id, fields in zip(mine, hashes, strict=True):
+            # The prefix may match another engine's worker, and a dead one has no heartbeat.
             if fields.get(b"engine") == self._engine.encode():
                 yield self._seen(worker_id, fields)
 
     def _seen(self, worker_id: str, fields: Hash) -> Seen:
+        """One worker, from the fields of its heartbeat."""
         device = fields.get(b"device", b"").decode()
         held = _whole(fields.get(b"held"), 0)
         return Seen(
@@ -82,7 +89,7 @@ class EngineSnapshots:
         )
 
     def _lines(self, rings: Mapping[Lane, Sequence[bytes]]) -> list[tuple[Lane, int, list[str]]]:
-        """Of each merchant's line: its length, and the ids of the first and the last in it."""
+        """Of each queue that has jobs: lane, length, and the ids of its first and last job."""
         keys = [
             (lane, _queue_key(self._engine, lane, merchant))
             for lane, ring in rings.items()
@@ -98,11 +105,11 @@ class EngineSnapshots:
         return [
             (lane, length, [first.decode(), last.decode()])
             for (lane, _), (length, first, last) in zip(keys, triples, strict=True)
-            if length and first and last
+            if length and first and last  # the queue may change between the three reads
         ]
 
     def _average_wait_s(self, lines: list[tuple[Lane, int, list[str]]], now: float) -> float:
-        """As if in each line the times between first and last lay evenly."""
+        """Estimated: as if the jobs of each queue arrived evenly between its first and last."""
         with self._connection.pipeline(transaction=False) as pipe:
             for _, _, ids in lines:
                 for job_id in ids:
@@ -116,7 +123,7 @@ class EngineSnapshots:
 
 
 class Curves:
-    """The learned curves of one engine, by device and size: read once, kept over restarts."""
+    """The learned curves of one engine, by (device, size): read once from Redis, saved there."""
 
     def __init__(self, connection: Redis, engine: str, tiers: Sequence[Tier]):
         self._connection = connection
@@ -124,26 +131,31 @@ class Curves:
         self._sizes = {tier.size for tier in tiers}
         self._known: dict[tuple[str, str], Curve] = {}
         self._changed: set[tuple[str, str]] = set()
-        self._heard: dict[tuple[str, bytes], bytes] = {}
+        self._last_reported: dict[tuple[str, bytes], bytes] = {}
 
     def learn(self, worker_id: str, device: str, fields: Hash) -> dict[str, Curve]:
-        """The curves of a device, with what this worker's heartbeat says that it did not say
-        before: a median that stays to the digit is no new measurement."""
+        """The curves of a device by size, after adding what is new in this worker's heartbeat.
+
+        A median that is the same to the last digit is no new measurement.
+        """
         for name, text in fields.items():
             kind, *where = name.decode().split(":")
-            is_news = self._heard.get((worker_id, name)) != text
+            is_news = self._last_reported.get((worker_id, name)) != text
             if kind in ("step_ms", "around_ms") and is_news:
-                self._heard[worker_id, name] = text
+                self._last_reported[worker_id, name] = text
                 self._note(device, kind, where, text)
         for size in self._sizes:
             self._curve(device, size)
         return {size: curve for (of, size), curve in self._known.items() if of == device and curve}
 
     def forget_all_but(self, worker_ids: Sequence[str]) -> None:
-        """What the others said last; what was learned from it stays."""
-        self._heard = {key: text for key, text in self._heard.items() if key[0] in worker_ids}
+        """Forgets the last heartbeats of all other workers; what was learned from them stays."""
+        self._last_reported = {
+            key: text for key, text in self._last_reported.items() if key[0] in worker_ids
+        }
 
     def _note(self, device: str, kind: str, where: list[str], text: bytes) -> None:
+        """Adds one measurement to the curve of its size."""
         took_ms = _number(text)
         if took_ms is None or not where:
             return
@@ -175,7 +187,7 @@ class Curves:
 
 
 def engines_of(connection: Redis, workers: Iterable[bytes]) -> set[str]:
-    """The engines that these members of RQ's list of workers serve."""
+    """The engines of these members of RQ's set of workers."""
     with connection.pipeline(transaction=False) as pipe:
         for member in workers:
             worker_id = member.removeprefix(_WORKER_PREFIX).decode()
@@ -188,12 +200,12 @@ def _queue_key(engine: str, lane: Lane, merchant: bytes) -> str:
 
 
 def arrived(hash_: Hash) -> int:
-    """Jobs ever put in line, of both lanes."""
+    """Jobs ever enqueued, in both lanes."""
     return sum(_whole(count, 0) for count in hash_.values())
 
 
 def override_from(hash_: Hash) -> Override:
-    """What an operator holds fast; what cannot be read is not held."""
+    """The override in this hash; fields that cannot be read are left to the law."""
     words = {name.decode(): text.decode() for name, text in hash_.items()}
     size, mode = words.get("batch_size", ""), words.get("mode", "")
     return Override(

@@ -1,7 +1,7 @@
-"""Carries for the tailor: uploads in, decoded in confined children; clean pictures and parts out.
+"""The tailor's courier: reads uploads, decoded in confined children; stores clean copies and parts.
 
-Knows store, pictures and the contract. The upload, which may hold a place and a name, is deleted
-as soon as its fate has been told.
+Knows store, pictures and the contract. The upload, whose metadata may hold a place and a name, is
+deleted as soon as the outcome has been sent.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from gpu_worker.tailor.orders import Fitted, GarmentOrder, PhotoOrder
 from gpu_worker.vision import images
 
 PHOTO_QUALITY = 95
-QUESTION = "question"  # metadata beside the outcome: what was asked when it was stored
+QUESTION = "question"  # metadata beside the outcome: the hash of the job's input
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What an upload may be, and how large the clean copy is at most."""
+    """How large an upload may be, and its shorter side at least; the clean copy's longer side."""
 
     max_upload_bytes: int
     min_side_px: int
@@ -35,7 +35,7 @@ class Limits:
 
 
 class TailorCourier:
-    """Photos and garments."""
+    """Input and output of photo and garment jobs. Used by the worker's carrier threads."""
 
     def __init__(self, store: Store, decoders: Decoders, limits: Limits):
         self._store = store
@@ -43,10 +43,10 @@ class TailorCourier:
         self._limits = limits
 
     def outcome(self, job: Job) -> Outcome | None:
-        """What an earlier worker stored in answer to this very question."""
+        """The outcome, if an earlier run has already stored one for this very input."""
         job = _tailored(job)
         if isinstance(job, GarmentJob) and job.upload_key is None:
-            return Outcome(EventType.CANCELLED, {})  # an earlier version's: the fetcher's turn now
+            return Outcome(EventType.CANCELLED, {})  # an earlier release's job: the fetcher's now
         metadata = self._store.metadata(_last_key(job)) or {}
         return Outcome.from_metadata(metadata) if metadata.get(QUESTION) == question(job) else None
 
@@ -60,7 +60,8 @@ class TailorCourier:
         return order  # nothing in it changes
 
     def deliver(self, job: Job, product: Fitted, model_ms: int) -> Outcome:
-        """Stores all there is; what is stored last has the outcome on it."""
+        """Stores everything. The last object carries the outcome as metadata, so that an outcome
+        that exists is complete."""
         job = _tailored(job)
         outcome = Outcome(product.type, product.data)
         mark = {QUESTION: question(job), **outcome.to_metadata()}
@@ -75,18 +76,18 @@ class TailorCourier:
         return outcome
 
     def store_partial(self, _job: Job, _pixels: Pixels) -> str | None:
-        """Nobody watches the tailor."""
+        """None: the tailor has no partial pictures."""
         return None
 
     def withdraw(self, _job: Job) -> None:
-        """There is none."""
+        """Nothing to do: there are no partial pictures."""
 
     def refused(self, job: Job, reason: Reason, data: EventData, retryable: bool) -> Outcome:
         said: EventData = {"reasons": [reason.value], "people": data.get("people", [])}
         return Outcome(EventType.REJECTED, said)
 
     def tidy(self, job: Job) -> None:
-        """The original is gone, whatever became of it."""
+        """Deletes the upload, whatever the outcome."""
         key = _tailored(job).upload_key
         if key is not None:
             self._store.delete(key)
@@ -95,7 +96,7 @@ class TailorCourier:
         self._decoders.close()
 
     def _photo(self, job: PhotoJob, charge: Charge) -> PhotoOrder:
-        if job.person is not None:  # she points at herself: the clean copy is already there
+        if job.person is not None:  # she has picked herself in the clean copy, which is stored
             kept = read_object(self._store, job.clean_key)
             return PhotoOrder(job.id, images.decode(kept).pixels, job.person)
         data = read_object(self._store, job.upload_key, self._limits.max_upload_bytes)
@@ -109,7 +110,7 @@ class TailorCourier:
         return GarmentOrder(job.id, found.pixels, found.alpha, job.category, job.clean)
 
     def _upload_or_clean(self, job: GarmentJob, upload_key: str) -> bytes:
-        """The upload; once that is gone, what was kept of it: a garment may be cleaned again."""
+        """The upload, or the clean copy once that is deleted: a garment may be cleaned again."""
         try:
             return read_object(self._store, upload_key, self._limits.max_upload_bytes)
         except Refusal as refusal:
@@ -126,7 +127,7 @@ def refuse_other_type(data: bytes, content_type: str) -> None:
     """Refuses bytes of another format than was declared when the upload was signed.
 
     Raises:
-        Refusal: type_mismatch, or what `images.sniff` says of bytes that are no picture of ours.
+        Refusal: type_mismatch, or what `images.sniff` raises for bytes that are no such picture.
     """
     found = images.CONTENT_TYPES[images.sniff(data)]
     if found != content_type:
@@ -141,7 +142,8 @@ def save_parts(parts: Parts) -> bytes:
 
 
 def question(job: PhotoJob | GarmentJob) -> str:
-    """What a job asks, in short: another upload, person or category is another question."""
+    """A hash of the job's input: with another upload, person or category, an earlier outcome does
+    not count."""
     if isinstance(job, PhotoJob):
         asked: tuple[object, ...] = (job.upload_key, job.person)
     else:

@@ -1,4 +1,4 @@
-"""Cleans a garment's picture: cuts it from a plain ground, finds its parts. Knows no shopper."""
+"""Cleans a garment's picture: cuts it from a plain background, finds its parts. No shoppers."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ Alpha = NDArray[np.uint8]
 def fit_garment(order: GarmentOrder) -> Fitted:
     """The garment, its parts and its cut-out.
 
-    With `clean` off the picture is taken as it is, and parts are kept only where they are found.
+    Without `clean` the picture is accepted as it is, and has parts only if they are found.
 
     Raises:
-        Refusal: worn by somebody, ground not plain, nothing found; only with `clean` on.
+        Refusal: only with `clean`: somebody wears it, the background is not plain, nothing found.
     """
     pixels = order.pixels if order.alpha is None else _on_plain_ground(order.pixels, order.alpha)
     parts = _parts(order, pixels)
@@ -44,7 +44,7 @@ def _parts(order: GarmentOrder, pixels: Pixels) -> Parts:
 
 
 def _on_plain_ground(on_white: Pixels, alpha: Alpha) -> Pixels:
-    """A transparent picture laid on whichever plain ground its own colours differ most from."""
+    """A transparent picture on that plain background which differs most from its median colour."""
     body = np.median(on_white[alpha > 127].reshape(-1, 3), axis=0) if alpha.any() else np.zeros(3)
     ground = max(_GROUNDS, key=lambda colour: float(np.linalg.norm(body - np.array(colour))))
     lift = (np.array(ground, dtype=np.float32) - 255) * (1 - alpha[:, :, None] / np.float32(255))
@@ -52,7 +52,7 @@ def _on_plain_ground(on_white: Pixels, alpha: Alpha) -> Pixels:
 
 
 def _alpha(parts: Parts, pixels: Pixels) -> Alpha:
-    """The cut-out's alpha at the picture's size; opaque where nothing was cut."""
+    """The cut-out's alpha at the picture's size; all opaque if nothing was cut."""
     height, width = pixels.shape[:2]
     if "alpha" not in parts:
         return np.full((height, width), 255, dtype=np.uint8)
@@ -68,7 +68,8 @@ def _ground(pixels: Pixels) -> NDArray[np.float32]:
 
 
 def _for_the_screen(pixels: Pixels, alpha: Alpha, ground: NDArray[np.float32]) -> Alpha:
-    """uint8 (h, w, 4), cropped to the garment, at most 512 px; no ground left in its soft edge."""
+    """uint8 (h, w, 4), cropped to the garment, at most 512 px; the background's colour is taken out
+    of the soft edge."""
     box = _box(alpha)
     share = alpha[box][:, :, None] / np.float32(255)
     colour = (pixels[box] - ground * (1 - share)) / np.maximum(share, 1 / 255)

@@ -1,6 +1,6 @@
-"""What could be better in a photo that is good enough. Knows what was read of it; no garment.
+"""Warnings: what could be better in a photo that is good enough. Knows the photo; no garment.
 
-Every hint makes her look at her photo once more, so only what is surely so is said.
+Every hint makes the shopper stop, so only what is certain is reported.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from gpu_worker.engine import Pixels
 from gpu_worker.vision.pose import Person
 from gpu_worker.vision.pose.plausible import LEGS_FROM_TL, WAIST_TL, arms_crossed
 
-_BRIGHTEST = 98  # percentile: a lit face alone is more of a photo
+_BRIGHTEST = 98  # percentile: a lit face alone covers more than 2 % of a photo
 _DIM = 120.0  # of 255
 
 
 def hints_of(pixels: Pixels, person: Person) -> list[Hint]:
-    """In the order in which she reads them."""
+    """The hints, in the order in which she reads them."""
     said = {
         Hint.DIM: _is_dim(pixels),
         Hint.CROP_ENDS_AT_WAIST: WAIST_TL <= person.shown < LEGS_FROM_TL,
@@ -28,5 +28,5 @@ def hints_of(pixels: Pixels, person: Person) -> list[Hint]:
 
 
 def _is_dim(pixels: Pixels) -> bool:
-    """Whether even the brightest of it is dark: a black wall alone is not dim light."""
+    """Whether even the brightest part is dark: a black wall alone does not mean dim light."""
     return float(np.percentile(pixels[::4, ::4].max(axis=2), _BRIGHTEST)) < _DIM

@@ -1,4 +1,4 @@
-"""What the tailor is asked and what it answers: arrays and words, no store, no queue."""
+"""The tailor's input and output: arrays and words, no store, no queue."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gpu_worker.engine import Parts, Pixels
 
 @dataclass(frozen=True, slots=True)
 class PhotoOrder:
-    """A decoded photo to be checked; `person` picks one of several, by index."""
+    """A decoded photo to check. `person`: which of several people, by index."""
 
     id: str
     pixels: Pixels
@@ -22,7 +22,7 @@ class PhotoOrder:
 
 @dataclass(frozen=True, slots=True)
 class GarmentOrder:
-    """A decoded garment. `clean`: cut it from its ground, and refuse what cannot be cut."""
+    """A decoded garment's picture. `clean`: cut it from its background; refuse what cannot be."""
 
     id: str
     pixels: Pixels
@@ -33,8 +33,8 @@ class GarmentOrder:
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """How it went, and what to keep: the clean picture, what was read from it, and for garments
-    the cut-out for the screen, uint8 (h, w, 4)."""
+    """The result, and what to store: the clean picture, its parts, and for garments the cut-out for
+    the screen, uint8 (h, w, 4)."""
 
     type: EventType
     data: EventData

@@ -1,4 +1,4 @@
-"""The photo check: is there one whole person who can be dressed? Knows pose; no garment."""
+"""The photo check: does it show one person who can be dressed? Knows pose; no garment."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from gpu_worker.vision import pose
 
 
 def check_photo(order: PhotoOrder) -> Fitted:
-    """The parts of the one person, or of the one who was picked.
+    """Ready, with the parts of the one person or of the one who was picked.
 
-    Several people are no refusal here: the clean photo is kept, and the shopper points at herself.
+    With several people it returns `rejected` and their boxes instead of raising: the clean photo is
+    kept, and the shopper picks herself in it.
 
     Raises:
         Refusal: nobody can be dressed in this photo.

@@ -1,6 +1,6 @@
-"""Runs orders one by one in the engine's shape: admit, one step, finish.
+"""The tailor as an engine: admit, one step, finish.
 
-Knows photo and garment orders. What the two checks do is `photo`'s and `garment`'s business.
+Knows photo and garment orders; `photo` and `garment` do the work.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ TailorOrder = PhotoOrder | GarmentOrder
 
 @dataclass(slots=True)
 class Fitting:
-    """One order on the table; it has one step."""
+    """A sample of one step."""
 
     order: TailorOrder
     step: int = 0
@@ -30,12 +30,13 @@ class Fitting:
 
 
 class Tailor:
-    """Weight-free: MediaPipe's pose models and plain-ground cutting."""
+    """Checks photos and cleans garments with MediaPipe's pose models and classic image processing;
+    needs no downloaded weights."""
 
     name = contract.TAILOR
     licence = "Apache-2.0"
     is_preview = False
-    max_slots = 1  # two on one CPU would only both be late
+    max_slots = 1  # two at once on the CPU would both take twice as long
     device = "cpu"
 
     def warm_up(self) -> None:
@@ -56,10 +57,10 @@ class Tailor:
             sample.step = 1
 
     def partial(self, _sample: Fitting) -> None:
-        """Nobody watches the tailor."""
+        """None: the tailor has no partial pictures."""
 
     def finish(self, sample: Fitting) -> Fitted:
-        """What was found, or the Refusal that the step met."""
+        """The step's result. Raises the Refusal that the step caught."""
         if isinstance(sample.result, Refusal):
             raise sample.result
         if sample.result is None:

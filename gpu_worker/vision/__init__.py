@@ -1,4 +1,4 @@
-"""What a picture shows: decoding, body, garment, and the masks that engines draw by.
+"""Computer vision: decodes pictures, reads bodies and garments in them, makes the engines' masks.
 
 Knows no queue and no store.
 """

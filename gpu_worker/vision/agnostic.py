@@ -1,7 +1,8 @@
-"""The agnostic mask: where a photo may be repainted so that it no longer shows what was worn.
+"""The clothing-agnostic mask: where a photo may be repainted so that it no longer shows what was
+worn.
 
-Weight-free, from what the tailor read of the photo. Loose on purpose: the mask's outline must not
-tell the old garment's cut. Knows the person and a category; no engine, no garment.
+Computed from a `Person`, without a model. Loose on purpose: the mask's outline must not show the
+cut of the old garment. Knows the person and a category; no engine, no new garment.
 """
 
 from __future__ import annotations
@@ -26,13 +27,13 @@ from gpu_worker.vision.pose.body import ANKLES, EARS, EYES, MOUTH, Body
 from gpu_worker.vision.pose.labels import FEET, FRINGE, HAIR, LOWER, SKIN, UPPER
 from gpu_worker.vision.pose.silhouette import limb_core
 
-# Radii of the limbs' cover, in sw, from the joint next to the body outwards: a loose sleeve wide.
+# Radii that cover a limb, in sw, from the joint at the body outwards; loose: as a wide sleeve.
 _ARM_LOOSE, _ARM_TIGHT = (0.30, 0.24, 0.17), (0.20, 0.16, 0.12)
 _LEG_LOOSE, _LEG_TIGHT = (0.42, 0.32, 0.24), (0.30, 0.22, 0.16)
 _HAND_SW = 0.16  # round a finger landmark
 _FOOT_SW = 0.14
-_HEAD_SW = 0.45  # round the middle of the head: face, never neck
-_RIM_SW = 0.03  # the last growth of everything: a garment's outermost px lie on its edge
+_HEAD_SW = 0.45  # round the middle of the head: covers the face, never the neck
+_RIM_SW = 0.03  # final dilation: a garment's outermost px lie on the labels' edge
 _TIGHT_SW, _LOOSE_SW = 0.06, 0.12
 _SMOOTH_SW = 0.05
 _HOLE_SW2 = 0.6
@@ -48,9 +49,9 @@ def agnostic_mask(
 ) -> Pixels:
     """uint8 (h, w) of the photo's size: 255 where it is repainted, else 0.
 
-    keep_head: hair and face stay even where cloth is behind them; without it the face alone stays.
-    redraw_hands: hands may be repainted where a sleeve may end. loose: the convex cover of cloth
-    and limbs; else close to them.
+    keep_head: hair and face stay, also in front of cloth; without it only the face stays.
+    redraw_hands: hands may be repainted, since a sleeve may end there.
+    loose: the convex hull of cloth and limbs; else close to their outline.
     """
     body, labels = person.body, person.labels
     cloth = _cloth(labels, category)
@@ -66,13 +67,14 @@ def agnostic_mask(
 
 
 def _cloth(labels: Pixels, category: Category) -> Mask:
-    """What is worn now and has to go."""
+    """The worn cloth that the new garment replaces."""
     worn = {Category.UPPER: (UPPER,), Category.LOWER: (LOWER,), Category.OVERALL: (UPPER, LOWER)}
     return np.isin(labels, worn[category])
 
 
 def _limbs(body: Body, shape: tuple[int, ...], category: Category, loose: bool) -> Mask:
-    """Arms under any sleeve, legs under any trouser: the new garment's length is not known."""
+    """Whole arms and legs, as far as the category covers them: the new garment's length is not
+    known."""
     cover = np.zeros(shape, dtype=bool)
     for side in (0, 1):
         if category is not Category.LOWER:
@@ -83,7 +85,7 @@ def _limbs(body: Body, shape: tuple[int, ...], category: Category, loose: bool) 
 
 
 def _trunk(body: Body, labels: Pixels, category: Category) -> Mask:
-    """From the neck to below the hips, or from the waist to the hips."""
+    """The torso: from the neck to below the hips; for bottoms from the waist to the hips."""
     if category is Category.LOWER:
         corners = [(-0.55, 0.75), (0.55, 0.75), (0.6, 1.15), (-0.6, 1.15)]
     else:
@@ -92,12 +94,12 @@ def _trunk(body: Body, labels: Pixels, category: Category) -> Mask:
 
 
 def _allowed(person: Person) -> Mask:
-    """The body and the air around it, as far as a garment may stand off."""
+    """The body and a margin around it, as far as a garment may stand off."""
     return grow(person.person, 0.35 * person.body.sw)
 
 
 def _others(person: Person, category: Category) -> Mask:
-    """The garment that stays, and the limbs no garment of this category covers."""
+    """What stays: the other garment, and limbs that no garment of this category covers."""
     body, labels = person.body, person.labels
     if category is Category.UPPER:
         return np.asarray((labels == LOWER) | _below(body, labels, SKIN, 1.05))
@@ -107,7 +109,7 @@ def _others(person: Person, category: Category) -> Mask:
 
 
 def _below(body: Body, labels: Pixels, value: int, v: float) -> Mask:
-    """Bare legs: skin below the hips that is no arm."""
+    """Bare legs: px of this label below `v` that are not on an arm."""
     _u, along = body.uv(labels.shape)
     arms = np.zeros(labels.shape, dtype=bool)
     for side in (0, 1):
@@ -125,7 +127,7 @@ def _arm_skin(person: Person) -> Mask:
 
 
 def _hands_and_feet(person: Person, category: Category, redraw_hands: bool) -> Mask:
-    """Hands and feet on the body; round them the air may change."""
+    """Px of hands (if they stay) and feet; the background around them may be repainted."""
     body, labels = person.body, person.labels
     near = np.zeros(labels.shape, dtype=bool)
     for side in (0, 1):
@@ -141,7 +143,7 @@ def _hands_and_feet(person: Person, category: Category, redraw_hands: bool) -> M
 
 
 def _head(person: Person, keep_head: bool) -> Mask:
-    """The face down to the chin, and hair where the head is kept."""
+    """The face down to the chin, and with `keep_head` the hair."""
     body, labels = person.body, person.labels
     centre = floats((body.mid(EARS) + body.mid(EYES) + body.mid(MOUTH)) / 3)
     chin = floats(body.mid(MOUTH) + 0.8 * (body.mid(MOUTH) - body.mid(EYES)))
@@ -153,7 +155,7 @@ def _head(person: Person, keep_head: bool) -> Mask:
 
 
 def _hulls(cover: Mask) -> Mask:
-    """Each part's convex hull: an outline that tells no sleeve and no hem."""
+    """The convex hull of each connected part: its outline shows neither sleeve nor hem."""
     labels, areas = components(cover)
     hulls = np.zeros(cover.shape, dtype=np.uint8)
     for part in range(1, len(areas)):
@@ -167,7 +169,7 @@ def _smooth(area: Mask, body: Body) -> Mask:
 
 
 def _in_photo(area: Mask, person: Person) -> Pixels:
-    """From the canvas to the photo; outside the canvas nothing is repainted."""
+    """The mask at the photo's size; outside the canvas nothing is repainted."""
     frame = person.frame
     mask = np.zeros((person.size[1], person.size[0]), dtype=np.uint8)
     shown = frame.to_photo(area.astype(np.float32)) >= 0.5

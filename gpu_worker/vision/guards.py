@@ -1,7 +1,7 @@
-"""Whether a file can be decoded in the time that its size suggests: parts are counted, not read.
+"""Guards against decompression bombs: counts a file's parts before anything is decoded.
 
 A progressive JPEG may hold one scan for every 14 bytes, and each costs a pass over all its pixels.
-Knows bytes and the three formats' outlines; no Pillow. Quick on honest files.
+Knows bytes and the structure of the three formats; no Pillow. Quick on honest files.
 """
 
 from __future__ import annotations
@@ -15,28 +15,31 @@ from gpu_worker.engine import Refusal
 HONEST_SCANS = 20  # encoders write 1 to 20
 MAX_SCANS = 100
 MAX_SCANNED_PIXELS = 1_000_000_000  # beyond honest scans: pixels times scans, about a second of CPU
-MAX_SEGMENTS = 1000  # 10 MB of metadata are 160 full ones; each scan may bring a few
-MAX_JUNK_BYTES = 65_536  # between a JPEG's segments: Pillow reads it byte by byte
-MAX_CHUNKS = 20_000  # 10 MB in pieces of 512 bytes
+MAX_SEGMENTS = 1000  # 10 MB of metadata are 160 full ones; each scan may add a few
+MAX_JUNK_BYTES = 65_536  # between a JPEG's segments, which Pillow reads byte by byte
+MAX_CHUNKS = 20_000  # 10 MB in chunks of 512 bytes
 
 _SCAN = b"\xff\xda"
 _STARTS_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _START_OF_SCAN, _START_OF_IMAGE, _END_OF_IMAGE = 0xDA, 0xD8, 0xD9
-# After a scan's data: not a stuffed zero, not a restart, not what libjpeg skips while it looks for
-# a restart. FF may be repeated before a marker.
+# A marker, also after a scan's data: no stuffed zero, no restart marker, and nothing that libjpeg
+# skips while it searches for a restart. FF may be repeated before a marker.
 _MARKER = re.compile(rb"\xff([\xc0-\xcf\xd8-\xfe])")
 
 
 def check(data: bytes, kind: str) -> None:
-    """`kind`: JPEG, PNG or WEBP. What is broken is for the decoder to say.
+    """Checks that decoding is not far more work than the file's size suggests.
+
+    `kind`: JPEG, PNG or WEBP. A broken file may pass: the decoder reports it.
 
     Raises:
-        Refusal: picture_too_complex, or truncated_image where it is nothing but gaps.
+        Refusal: picture_too_complex; truncated_image if too much between segments is unreadable.
     """
     _CHECKS[kind](data)
 
 
 def _check_jpeg(data: bytes) -> None:
+    """Counts scans, segments and unreadable bytes, up to the end of the first picture."""
     at_most = data.count(_SCAN)
     scans = junk = pixels = 0
     for segments, (marker, skipped, begins) in enumerate(_markers(data)):
@@ -50,20 +53,20 @@ def _check_jpeg(data: bytes) -> None:
             raise _too_complex(f"more than {MAX_SEGMENTS} segments")
         if junk > MAX_JUNK_BYTES:  # a file whose middle was lost
             raise Refusal(Reason.TRUNCATED_IMAGE, f"{junk} bytes between segments")
-        # A phone's JPEG may carry more pictures, or a film, behind the first one's end.
-        are_few = at_most <= most  # then a walk through the scans' data is spared
+        # A phone's JPEG may contain more pictures, or a video, after the end of the first one.
+        are_few = at_most <= most  # then it need not walk through the scans' data
         if scans and (are_few or marker == _END_OF_IMAGE):
             return
 
 
 def _pixels_at(data: bytes, at: int) -> int:
-    """Of a start of frame, whose length begins at `at`: then precision, height, width."""
+    """Pixels that a start-of-frame segment declares. At `at`: length, precision, height, width."""
     return int.from_bytes(data[at + 3 : at + 5]) * int.from_bytes(data[at + 5 : at + 7])
 
 
 def _markers(data: bytes) -> Iterator[tuple[int, int, int]]:
-    """Each marker, how many bytes were skipped to find it, and where what belongs to it begins; at
-    last how many have none."""
+    """(marker, bytes skipped to find it, offset of its segment) of each marker; at the end marker 0
+    with the number of bytes after the last segment."""
     at = 2
     while found := _MARKER.search(data, at):
         marker = found[1][0]

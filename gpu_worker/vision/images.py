@@ -1,6 +1,6 @@
-"""Pictures in and out: decoded by content under guards, upright sRGB inside, no metadata outside.
+"""Decodes and encodes pictures. In: by content, under guards, to upright sRGB. Out: no metadata.
 
-Knows Pillow and arrays. No store, no jobs. What cannot be read honestly is a Refusal.
+Knows Pillow and arrays. No store, no jobs. A file that cannot be read safely raises a Refusal.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ from gpu_worker.vision import guards
 MAX_PIXELS = 50_000_000
 CONTENT_TYPES = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
 
-# Pillow by itself only warns below twice its limit, and a truncated file must never be guessed at.
+# By default Pillow only warns up to twice its limit. A truncated file must never be completed.
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 warnings.simplefilter("error", Image.DecompressionBombWarning)
 ImageFile.LOAD_TRUNCATED_IMAGES = False
 
 _BROKEN = (OSError, SyntaxError, ValueError, struct.error, zlib.error, IndexError, KeyError)
 _OTHER_PICTURES = (b"GIF8", b"BM", b"II*\0", b"MM\0*", b"8BPS", b"\0\0\1\0", b"\xff\x0a", b"qoif")
-_DECODING = threading.BoundedSemaphore(2)  # a large picture needs hundreds of MB while it is read
+_DECODING = threading.BoundedSemaphore(2)  # decoding a large picture takes hundreds of MB
 _SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
 
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """pixels: uint8 (h, w, 3) sRGB, upright, alpha laid on white. alpha: uint8 (h, w), or None
-    where the picture has no transparency. format: JPEG | PNG | WEBP, from the bytes."""
+    """A decoded picture. pixels: uint8 (h, w, 3) sRGB, upright, transparency composited on white.
+    alpha: uint8 (h, w), None if nothing is transparent. format: JPEG | PNG | WEBP, by content."""
 
     pixels: Pixels
     alpha: NDArray[np.uint8] | None
@@ -47,12 +47,12 @@ class Decoded:
 
 
 def srgb_profile() -> bytes:
-    """The ICC profile of all that comes out of here."""
+    """An ICC profile of sRGB."""
     return _SRGB.tobytes()
 
 
 def limit_pixels(most: int) -> None:
-    """Sets how many pixels any picture may have, for this process."""
+    """Sets how many pixels a picture may have, for the whole process."""
     Image.MAX_IMAGE_PIXELS = most
 
 
@@ -60,7 +60,7 @@ def sniff(data: bytes) -> str:
     """JPEG, PNG or WEBP by the first bytes.
 
     Raises:
-        Refusal: empty_file, unsupported_format (a picture, but none that we read), not_an_image.
+        Refusal: empty_file, unsupported_format (a picture in another format), not_an_image.
     """
     if not data:
         raise Refusal(Reason.EMPTY_FILE)
@@ -84,10 +84,10 @@ def _is_other_picture(data: bytes) -> bool:
 
 
 def decode(data: bytes, min_side_px: int = 1, max_side_px: int | None = None) -> Decoded:
-    """Reads a picture whatever its name says it is; its longer side is at most `max_side_px`.
+    """Decodes a file by its content; shrinks it to a longer side of at most `max_side_px`.
 
     Raises:
-        Refusal: with the reason, for everything that is no honest still picture.
+        Refusal: for everything that is not an intact still picture; the reason says why.
     """
     with _DECODING:
         return _decode(data, min_side_px, max_side_px)
@@ -112,22 +112,24 @@ def _decode(data: bytes, min_side_px: int, max_side_px: int | None) -> Decoded:
 
 
 def _opened(data: bytes, kind: str) -> Image.Image:
+    """Reads the header only: refuses by format, size and number of frames before any decoding."""
     try:
         image = Image.open(io.BytesIO(data), formats=[kind])
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
         raise Refusal(Reason.TOO_MANY_PIXELS) from None
-    except _BROKEN as error:  # its first bytes are right and the rest is not
+    except _BROKEN as error:  # its first bytes are right, the rest is not
         raise Refusal(Reason.TRUNCATED_IMAGE, str(error)) from error
     if image.width * image.height > (Image.MAX_IMAGE_PIXELS or MAX_PIXELS):
         raise Refusal(Reason.TOO_MANY_PIXELS)
-    # A phone's JPEG may carry a second picture (MPO: depth, portrait); that is no animation.
+    # A phone's JPEG may contain a second picture (MPO: depth, portrait); that is no animation.
     if kind != "JPEG" and getattr(image, "n_frames", 1) > 1:
         raise Refusal(Reason.ANIMATED_IMAGE)
     return image
 
 
 def _load(image: Image.Image, max_side_px: int | None) -> None:
-    if max_side_px is not None:  # a JPEG can be read at 1/2, 1/4, 1/8: saves the memory
+    """Decodes the pixels, of a JPEG at reduced size where that is enough."""
+    if max_side_px is not None:  # a JPEG can be decoded at 1/2, 1/4, 1/8: saves memory
         side = max_side_px * 5 // 4
         image.draft(None, (side, side))
     try:
@@ -143,12 +145,13 @@ def _load(image: Image.Image, max_side_px: int | None) -> None:
 def _orientation(image: Image.Image) -> int:
     try:
         return int(image.getexif().get(ExifTags.Base.Orientation, 1))
-    except (*_BROKEN, TypeError):  # EXIF from the wild; a broken one turns nothing
+    except (*_BROKEN, TypeError):  # broken EXIF is common; then the picture is not rotated
         return 1
 
 
 def _upright(image: Image.Image, orientation: int) -> Image.Image:
-    """Of its own EXIF nothing is left: Pillow would write it anew, and an odd one raises."""
+    """Applies the orientation. All other EXIF is dropped first: Pillow would serialise it again,
+    and raises on malformed values."""
     image.info = {}
     image.getexif()[ExifTags.Base.Orientation] = orientation
     ImageOps.exif_transpose(image, in_place=True)
@@ -156,7 +159,7 @@ def _upright(image: Image.Image, orientation: int) -> Image.Image:
 
 
 def _plain_mode(image: Image.Image) -> Image.Image:
-    """One of L, LA, RGB, RGBA, CMYK, 8 bits each."""
+    """The picture in one of the modes L, LA, RGB, RGBA, CMYK, 8 bits per channel."""
     if image.mode.startswith("I"):
         deep = np.asarray(image).astype(np.uint32)
         return Image.fromarray((np.minimum(deep, 65535) // 257).astype(np.uint8))
@@ -178,7 +181,7 @@ def _bounded(image: Image.Image, max_side_px: int | None) -> Image.Image:
 
 
 def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """RGB in sRGB. A profile that is broken or of another colour space is as if it were absent."""
+    """RGB in sRGB. A profile that is broken or belongs to another colour space is ignored."""
     opaque = {"LA": "L", "RGBA": "RGB"}.get(image.mode, image.mode)
     colour = image if image.mode == opaque else image.convert(opaque)
     space = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK"}[opaque]
@@ -207,6 +210,7 @@ def _transformed(colour: Image.Image, source: ImageCms.ImageCmsProfile) -> Image
 
 
 def _real_alpha(alpha: Image.Image | None) -> NDArray[np.uint8] | None:
+    """The alpha channel; None if every px is opaque."""
     if alpha is None:
         return None
     values = np.asarray(alpha)
@@ -220,7 +224,7 @@ _SOURCE_TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """What a drawn picture says of itself in its metadata: which engine made it, and how real."""
+    """The metadata of a drawn picture: that it is AI-generated, by which engine."""
 
     engine: str
     is_preview: bool
@@ -251,7 +255,7 @@ _XMP = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 
 
 def encode_jpeg(pixels: Pixels, quality: int, label: Label | None = None) -> bytes:
-    """sRGB JPEG without any metadata but the label, colour at full resolution."""
+    """sRGB JPEG without chroma subsampling; the label is its only metadata."""
     out = io.BytesIO()
     image = Image.fromarray(pixels)
     xmp = {} if label is None else {"xmp": label.to_xmp()}
@@ -260,7 +264,7 @@ def encode_jpeg(pixels: Pixels, quality: int, label: Label | None = None) -> byt
 
 
 def encode_png(pixels: Pixels, alpha: NDArray[np.uint8] | None = None) -> bytes:
-    """PNG without metadata; transparent where alpha is given."""
+    """PNG without metadata; with an alpha channel if `alpha` is given."""
     full = pixels if alpha is None else np.dstack([pixels, alpha])
     out = io.BytesIO()
     Image.fromarray(full).save(out, "PNG", optimize=False, compress_level=6)
@@ -268,7 +272,7 @@ def encode_png(pixels: Pixels, alpha: NDArray[np.uint8] | None = None) -> bytes:
 
 
 def bounded(pixels: Pixels, max_side_px: int) -> Pixels:
-    """The picture with its longer side at most `max_side_px`, antialiased; 3 or 4 channels."""
+    """Shrinks a picture to a longer side of at most `max_side_px`, antialiased; 3 or 4 channels."""
     image = Image.fromarray(pixels)
     return np.asarray(_bounded(image, max_side_px))
 
@@ -276,9 +280,9 @@ def bounded(pixels: Pixels, max_side_px: int) -> Pixels:
 def paste_back(
     photo: Pixels, drawn: Pixels, mask: NDArray[np.uint8], feather_px: float = 8
 ) -> Pixels:
-    """Lays `drawn` over `photo` where `mask` is 255, fading in over `feather_px` from its edge.
+    """Alpha blending: `drawn` over `photo` where `mask` is 255, feathered inwards by `feather_px`.
 
-    All of one size. Pixels outside the mask are the photo's own, bit for bit.
+    All of one size. Outside the mask the photo's pixels stay bit for bit.
     """
     inside = cv2.distanceTransform((mask > 127).astype(np.uint8), cv2.DIST_L2, 5)
     weight = np.clip(inside / max(feather_px, 1e-6), 0, 1)[:, :, None]

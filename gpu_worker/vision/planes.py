@@ -1,4 +1,4 @@
-"""Operations on planes: arrays (h, w) or (h, w, c) of one picture, typed over OpenCV.
+"""Image operations on planes (arrays (h, w) or (h, w, c) of one picture): OpenCV with types.
 
 Shared by pose, cutout and preview. Knows arrays only: no people, no garments, no files.
 """
@@ -14,10 +14,10 @@ from gpu_worker.engine import Array
 Floats = NDArray[np.float32]
 Bytes = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
-Numbers = NDArray[np.floating]  # what a function takes, never what it gives
+Numbers = NDArray[np.floating]  # for parameters only, never for results
 
 _SMALLEST_LEVEL_PX = 4
-_DISC_PX = 5.0  # a larger disc is slower than a distance
+_DISC_PX = 5.0  # with a larger disc, a distance transform is faster
 
 
 def floats(plane: ArrayLike) -> Floats:
@@ -71,29 +71,29 @@ def shrink(mask: Mask, radius: float) -> Mask:
 
 
 def _farther(mask: Mask, radius: float) -> Mask:
-    """The px inside that are farther than `radius` px from any px outside."""
+    """Erosion by a distance transform: px inside that are farther than `radius` from outside."""
     if mask.all():
         return mask
     return np.asarray(distance_inside(mask) > radius + 0.25)
 
 
 def close(mask: Mask, radius: float) -> Mask:
-    """Fills gaps narrower than 2 x `radius` px."""
+    """Morphological closing: fills gaps narrower than 2 x `radius` px."""
     return shrink(grow(mask, radius), radius)
 
 
 def open_(mask: Mask, radius: float) -> Mask:
-    """Removes what is narrower than 2 x `radius` px."""
+    """Morphological opening: removes what is narrower than 2 x `radius` px."""
     return grow(shrink(mask, radius), radius)
 
 
 def distance_inside(mask: Mask) -> Floats:
-    """For each px inside, its distance in px to the nearest px outside; 0 outside."""
+    """Distance transform: from each px inside to the nearest px outside, in px; 0 outside."""
     return floats(cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, 5))
 
 
 def components(mask: Mask) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """4-connected parts: labels (h, w) from 1, and the areas in px (index 0: outside)."""
+    """4-connected components: labels (h, w) from 1, and areas in px (index 0: the outside)."""
     count, labels, stats, _ = cv2.connectedComponentsWithStats(
         mask.astype(np.uint8), connectivity=4
     )
@@ -102,7 +102,7 @@ def components(mask: Mask) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
 
 
 def largest(mask: Mask) -> Mask:
-    """The largest connected part."""
+    """The largest connected component."""
     labels, areas = components(mask)
     if len(areas) < 2:
         return mask
@@ -110,7 +110,7 @@ def largest(mask: Mask) -> Mask:
 
 
 def connected_to(mask: Mask, seeds: Mask) -> Mask:
-    """The parts of `mask` that touch `seeds`."""
+    """The connected components of `mask` that touch `seeds`."""
     labels, areas = components(mask)
     keep = np.zeros(len(areas), dtype=bool)
     keep[np.unique(labels[seeds & mask])] = True
@@ -119,7 +119,7 @@ def connected_to(mask: Mask, seeds: Mask) -> Mask:
 
 
 def without_specks(mask: Mask, area: float) -> Mask:
-    """Drops parts smaller than `area` px."""
+    """Removes connected components smaller than `area` px."""
     labels, areas = components(mask)
     keep = areas >= area
     keep[0] = False
@@ -128,6 +128,7 @@ def without_specks(mask: Mask, area: float) -> Mask:
 
 def without_holes(mask: Mask, area: float) -> Mask:
     """Fills enclosed holes smaller than `area` px."""
+    # Padded, so that gaps at the picture's edge belong to the outside.
     return ~without_specks(np.pad(~mask, 1, constant_values=True), area)[1:-1, 1:-1]
 
 
@@ -137,14 +138,14 @@ def lab(pixels: Bytes) -> Floats:
 
 
 def remap(plane: Array, xs: Floats, ys: Floats) -> Floats:
-    """plane at (xs, ys), px centres at integers, linear; 0 outside."""
+    """Samples the plane at (xs, ys), linearly; px centres at integers; 0 outside."""
     return floats(
         cv2.remap(floats(plane), xs, ys, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
     )
 
 
 def smoothstep(low: float, high: float, x: ArrayLike) -> Numbers:
-    """0 at `low`, 1 at `high`, smooth between; `low` may be above `high`."""
+    """Cubic smoothstep: 0 at `low`, 1 at `high`, smooth between; `low` may be above `high`."""
     t: Numbers = np.clip((np.asarray(x, dtype=np.float32) - low) / (high - low), 0, 1)
     return t * t * (3 - 2 * t)
 
@@ -157,7 +158,7 @@ def polygon(shape: tuple[int, ...], points: Array) -> Mask:
 
 
 def coordinates(shape: tuple[int, ...]) -> tuple[Floats, Floats]:
-    """x (1, w) and y (h, 1), to be broadcast."""
+    """Coordinates of the px, for broadcasting: x (1, w) and y (h, 1)."""
     return (
         np.arange(shape[1], dtype=np.float32)[None, :],
         np.arange(shape[0], dtype=np.float32)[:, None],
@@ -181,9 +182,10 @@ def length(vectors: Numbers, weights: tuple[float, ...] = (1.0, 1.0, 1.0)) -> Fl
 def to_segment(
     shape: tuple[int, ...], a: Numbers, b: Numbers, reach: float
 ) -> tuple[Floats, Floats]:
-    """Distance in px of each px to the segment a-b, and where along it (0..1) the foot lies.
+    """Distance in px of each px to the segment a-b, and the position (0..1) of the nearest point on
+    it.
 
-    Only within `reach` px; farther off the distance is infinite.
+    Computed only within about `reach` px of the segment; elsewhere the distance is infinite.
     """
     distance = np.full(shape[:2], np.inf, dtype=np.float32)
     along = np.zeros(shape[:2], dtype=np.float32)
@@ -200,10 +202,11 @@ def to_segment(
 
 
 def membrane(values: Array, weight: Array) -> Floats:
-    """Pull-push: values (h, w, c) where weight (h, w) is 1, smoothly continued where it is 0.
+    """Pull-push interpolation: values (h, w, c) where weight (h, w) is 1, continued smoothly where
+    it is 0.
 
-    Premultiplied pyramid down until a level is about 4 px, then up, where each level's own value
-    fills in for the coarser one as far as its weight reaches.
+    A premultiplied image pyramid, down to a level of about 4 px; on the way up each level's own
+    value replaces the coarser one as far as its weight reaches.
     """
     premultiplied = floats(values) * floats(weight)[..., None]
     level = np.dstack([premultiplied, floats(weight)])
@@ -211,8 +214,8 @@ def membrane(values: Array, weight: Array) -> Floats:
 
 
 def coarse_membrane(values: Array, known: Mask) -> Floats:
-    """`membrane` made at half size: for what is far from the known px, or smooth. Known px keep
-    their own values."""
+    """`membrane` computed at half size, which is enough where the result is smooth or far from the
+    known px. Known px keep their own values."""
     height, width = known.shape
     half = (max(4, width // 2), max(4, height // 2))
     weight = resize(known, *half) > 0.99
@@ -221,6 +224,7 @@ def coarse_membrane(values: Array, known: Mask) -> Floats:
 
 
 def _pull_push(level: Floats) -> Floats:
+    """One level of the pyramid: premultiplied values with their weight in the last channel."""
     height, width = level.shape[:2]
     value = level / np.maximum(level[..., -1:], 1e-6)
     if min(height, width) <= _SMALLEST_LEVEL_PX:

@@ -1,1 +1,1 @@
-"""Where models come from, which files they are, and where they lie on the disk. Loads none."""
+"""Model weights: their sources and licences, the download, and the files on disk. Loads none."""

@@ -1,4 +1,4 @@
-"""Where weights lie on this machine, and whether they are still the ones that were fetched.
+"""Finds weight files on this machine and verifies them against the lock file (SHA-256 and size).
 
 Knows paths and hashes. Never the network, no torch.
 """
@@ -21,14 +21,14 @@ CHUNK_BYTES = 1 << 20
 
 
 class Fingerprint(TypedDict):
-    """Of one file."""
+    """Hash and size of one file."""
 
     sha256: str
     size_bytes: int
 
 
 class Fetched(TypedDict):
-    """Of one repository: its files by name."""
+    """What the lock file records of one repository; `files` by name."""
 
     revision: str
     licence: str
@@ -37,7 +37,7 @@ class Fetched(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Lock:
-    """What was fetched, by repository, as JSON."""
+    """The lock file: JSON with revision and file hashes of each repository that was fetched."""
 
     path: Path
 
@@ -46,7 +46,7 @@ class Lock:
         return kept
 
     def record(self, source: Source, revision: str, files: dict[str, Path]) -> None:
-        """Adds a repository, replacing the file in one move so that no crash leaves half."""
+        """Adds a repository. The file is replaced by a rename, so that a crash leaves no half."""
         prints = {name: fingerprint(path) for name, path in files.items()}
         entry: Fetched = {"revision": revision, "licence": source.licence, "files": prints}
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -69,6 +69,7 @@ def fingerprint(path: Path) -> Fingerprint:
 
 
 def differences(source: Source, files: dict[str, Path], lock: Lock) -> Iterator[str]:
+    """One line for each file that is missing or differs from the lock file."""
     remembered = lock.read()[source.repository]["files"]
     for name in source.files:
         if name not in files:
@@ -80,7 +81,7 @@ def differences(source: Source, files: dict[str, Path], lock: Lock) -> Iterator[
 
 
 def locate(source: Source, lock: Lock) -> dict[str, Path]:
-    """Where a repository's files lie in the hub's cache, those that are there. No network."""
+    """The paths of a repository's files in the hub's cache, of those that are there. No network."""
     revision = lock.revision(source)
     found = {
         name: try_to_load_from_cache(source.repository, name, revision=revision)
@@ -91,13 +92,13 @@ def locate(source: Source, lock: Lock) -> dict[str, Path]:
 
 @dataclass(frozen=True, slots=True)
 class WeightFiles:
-    """Where weights lie: a folder of `<owner>/<repository>/…`, or else the hub's cache."""
+    """Finds weights in a folder of `<owner>/<repository>/…`, or without one in the hub's cache."""
 
     lock: Lock
     folder: Path | None = None
 
     def files(self, source: Source) -> dict[str, Path]:
-        """The files that are there, by name."""
+        """The paths of the files that are there, by name."""
         if self.folder is None:
             return locate(source, self.lock)
         root = self.folder / source.repository
@@ -117,11 +118,12 @@ class WeightFiles:
                 " run: python -m gpu_worker weights fetch"
             )
         first = source.files[0]
+        # As many levels up as the file's name has folders.
         return files[first].parents[first.count("/")]
 
 
 def weight_files_of(settings: Settings) -> WeightFiles:
-    """Where this machine's settings say that weights lie."""
+    """The weight files and the lock file that the settings name."""
     folder = Path(settings.weights_dir) if settings.weights_dir else None
     return WeightFiles(Lock(Path(settings.weights_lock)), folder)
 

@@ -1,9 +1,8 @@
-"""Getting the weights onto this machine.
+"""Downloads weights from the model hub, when an operator asks for it (`weights fetch`).
 
-The only module that talks to a hub, and only when an operator asks (`weights fetch`). The hub's own
-client resumes, shows progress and respects HF_HOME, HF_ENDPOINT, HF_TOKEN and HF_HUB_OFFLINE. The
-first fetch records revision, size and SHA-256 of every file in a lock file; later fetches ask for
-that revision and nothing else.
+The only module that uses the hub's network. The hub's own client resumes, shows progress and
+respects HF_HOME, HF_ENDPOINT, HF_TOKEN and HF_HUB_OFFLINE. The first fetch records revision, size
+and SHA-256 of every file in the lock file; later fetches ask for that revision and nothing else.
 """
 
 from __future__ import annotations
@@ -20,11 +19,10 @@ from gpu_worker.weights.sources import SOURCES, Kind, Source, WeightsError
 
 
 def fetch(kind: Kind, lock: Lock, agrees: Callable[[Source], bool]) -> None:
-    """Downloads what is missing of a pipeline and records or checks what came.
+    """Downloads what is missing of a pipeline; records it in the lock file or compares it.
 
     Raises:
-        WeightsError: a licence was not agreed to, the hub refused, or a file is not the one that
-            the lock remembers.
+        WeightsError: a licence was not agreed to, the hub refused, or a file differs from the lock.
     """
     for source in SOURCES[kind].all():
         if lock.revision(source) is None and not agrees(source):
@@ -58,7 +56,7 @@ def _download(source: Source, name: str, revision: str | None) -> Path:
 
 
 def _revision_of(files: dict[str, Path]) -> str:
-    """The commit a cached file belongs to is a folder of its path: snapshots/<commit>/<name>."""
+    """The commit of the files, from their paths in the hub's cache: snapshots/<commit>/<name>."""
     revisions = {path.parts[path.parts.index("snapshots") + 1] for path in files.values()}
     if len(revisions) != 1:
         raise WeightsError("the repository changed during the fetch; fetch again")

@@ -1,7 +1,7 @@
-"""The two pipelines: which files each needs, where they come from, and under what terms.
+"""The two pipelines: which files each needs, from which repository, under which licence.
 
-Data only. Revisions and hashes are not written here: the operator's first fetch records them in a
-lock file (`fetch.py`), because nobody could check the ones we would write.
+Data only. Revisions and hashes are not pinned here, because we could not verify them: the
+operator's first fetch records them in a lock file (`hub.py`).
 """
 
 from __future__ import annotations
@@ -22,11 +22,12 @@ VAE_FILES = ("config.json", "diffusion_pytorch_model.safetensors")
 
 
 class WeightsError(ValueError):
-    """Weights that are not there, or not what they should be; the message says what is wrong."""
+    """Weights are missing or differ from what is expected; the message says how."""
 
 
 class Kind(StrEnum):
-    """`maskfree`: InstructPix2Pix base, no mask. `inpaint`: SD-1.5 inpainting base, a mask."""
+    """The two CatVTON pipelines. `maskfree`: InstructPix2Pix base, its model needs no mask.
+    `inpaint`: SD-1.5 inpainting base, with a mask."""
 
     MASKFREE = "maskfree"
     INPAINT = "inpaint"
@@ -34,8 +35,8 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One repository on the hub and the files of it that we read. `licence` as its page states
-    it; the page is what counts."""
+    """One repository on the hub and those of its files that we read. `licence`: as its page stated
+    it; the page itself is binding."""
 
     repository: str
     files: tuple[str, ...]
@@ -44,6 +45,8 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Sources:
+    """The three repositories of one pipeline."""
+
     base: Source
     vae: Source
     attention: Source

@@ -1,5 +1,5 @@
-// A photo by the device's camera, with a self-timer so that she can step back. Where the browser
-// gives no camera to a frame, the phone's own camera app takes it (`<input capture>`).
+// Takes a photo with the device's camera, with a self-timer so that she can step back. If the
+// browser gives no camera to an iframe, the phone's own camera app does it (`<input capture>`).
 
 import { Unusable } from "./photo.js";
 
@@ -9,7 +9,7 @@ const TIMER_S = 5;
 let stream = null;
 let countdown = 0;
 
-/** Whether the page may ask for the camera at all; the shop's page has to allow it. */
+/** Whether this page may ask for the camera: the shop's page must allow it (Permissions-Policy). */
 export function isOffered() {
   const policy = /** @type {{ allowsFeature(name: string): boolean } | undefined} */ (
     /** @type {any} */ (document).featurePolicy
@@ -18,7 +18,7 @@ export function isOffered() {
 }
 
 /**
- * Shows the camera in a card. Throws `Unusable` where there is none or she said no.
+ * Shows the camera in a card. Throws `Unusable` if there is none or she refused.
  * @param {HTMLElement} card
  */
 export async function open(card) {

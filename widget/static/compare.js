@@ -1,8 +1,8 @@
-// Before and after: a range slides her own photo over the picture. Sizes go through the CSSOM,
-// since the page's policy allows no inline style.
+// Before/after slider: a range input slides her own photo over the picture. Sizes are set by the
+// CSSOM, because the content-security policy allows no inline style.
 
-const MOST_CROPPED = 0.14; // of the picture's width, where that spares it its margins
-const START_AT = 12; // percent: enough of a handle to be noticed, little enough to hide nothing
+const MOST_CROPPED = 0.14; // of the picture's width: it is cropped if that avoids margins
+const START_AT = 12; // percent: the handle is noticed, and her photo hides almost nothing
 
 /** @param {ParentNode} root */
 export function install(root) {
@@ -27,7 +27,7 @@ export function install(root) {
 }
 
 /**
- * Fills the figure where that costs next to nothing of the picture's sides.
+ * Lets the picture fill the figure if that crops little of its sides.
  * @param {HTMLElement} figure
  * @param {number} ratio the picture's width / height
  */

@@ -1,5 +1,5 @@
-// Speaks with the shop's page, and listens to nobody else: origin first, then source, then
-// nonce, then shape. Knows nothing of what the messages are for.
+// The postMessage channel to the shop's page. Accepts a message only if its origin, source window,
+// nonce and shape are right. Knows nothing of what the messages are for.
 
 import { DOWN, isMessage, VERSION } from "./messages.js";
 
@@ -8,7 +8,7 @@ import { DOWN, isMessage, VERSION } from "./messages.js";
 /** @typedef {{ origins: string[], host: unknown, nonce: string }} Expected */
 
 /**
- * Whether a message is the shop page's own.
+ * Whether a message comes from the shop's page.
  * @param {Arrived} event
  * @param {Expected} expected
  */
@@ -22,14 +22,14 @@ export function isFromHost(event, expected) {
 }
 
 /**
- * The shop's page as the widget sees it.
+ * Opens the channel.
  * @param {string[]} origins that may show this widget
  * @param {(message: Down) => void} onMessage
  */
 export function connect(origins, onMessage) {
   const expected = { origins, host: window.parent, nonce: window.name };
-  // Only a page of an allowed origin can frame this document (frame-ancestors), and `ready`
-  // holds no secret: until the page has spoken its exact origin is not known.
+  // Until the first message the page's exact origin is not known. That is safe: only a page of an
+  // allowed origin can frame this document (frame-ancestors), and `ready` holds no secret.
   let target = "*";
 
   /**

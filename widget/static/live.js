@@ -1,11 +1,11 @@
-// The live socket: says hello with a fresh ticket, comes back after every loss, and lets only
-// news through. What a fragment shows is the server's business.
+// The live WebSocket: authenticates with a fresh ticket, reconnects with back-off after every loss,
+// and drops fragments that are older than what the page shows. The server decides what they show.
 
 import { hasEnded, post } from "./session.js";
 
-const SLEEP_MS = 15_000; // hidden for longer than this, a socket may be dead without knowing it
-const PATIENCE_MS = 2_000; // without a socket before she is told
-const RECONNECTS_ITSELF = [1006, 1011, 1012, 1013]; // the ws extension
+const SLEEP_MS = 15_000; // after the page was hidden for so long, a socket may be half-open (dead)
+const PATIENCE_MS = 2_000; // without a socket, before a banner tells her
+const RECONNECTS_ITSELF = [1006, 1011, 1012, 1013]; // close codes that htmx-ext-ws handles itself
 const BACKOFF_MS = 500;
 const LONGEST_BACKOFF_MS = 8_000;
 const NO_TICKET = 4401;
@@ -18,7 +18,7 @@ const pending = /** @type {Map<string, string>} */ (new Map());
 let wrapper = null;
 /** @type {EventTarget | null} */
 let current = null;
-/** Sockets that were replaced: what becomes of them means nothing. */
+/** Sockets that were replaced: their events are ignored. */
 const discarded = /** @type {WeakSet<EventTarget>} */ (new WeakSet());
 /** @type {"none" | "connecting" | "open"} */
 let state = "none";
@@ -37,7 +37,7 @@ export function isNews(fragment, shown) {
 }
 
 /**
- * Drops from a push what is old, and keeps for later what has no place on the page.
+ * Removes outdated fragments from a push, and keeps for later those whose element is not there.
  * @param {string} text
  */
 export function onlyNews(text) {
@@ -60,7 +60,7 @@ function keep(fragment) {
   if (pending.size > MOST_PENDING) pending.delete([...pending.keys()][0]);
 }
 
-/** Shows what was pushed before the page had a place for it. */
+/** Shows kept fragments whose element is on the page by now. */
 export function showPending() {
   for (const [id, html] of pending) {
     if (document.getElementById(id) === null) continue;
@@ -70,7 +70,7 @@ export function showPending() {
   }
 }
 
-/** @param {() => void} ended called when there is no session left to listen for */
+/** @param {() => void} ended called when the session has ended */
 export function install(ended) {
   onEnded = ended;
   htmx.config.wsReconnectDelay = (/** @type {number} */ retries) =>
@@ -150,13 +150,13 @@ function closed({ event }) {
   setTimeout(reconnect, wait * (0.5 + Math.random()));
 }
 
-/** @param {boolean} [anew] also where the socket still looks alive */
+/** @param {boolean} [anew] also if the socket still seems to be open */
 function reconnect(anew = false) {
   if (wrapper === null || !navigator.onLine) return;
   if (state === "none" || (anew && state === "open")) wrapper.reconnect();
 }
 
-/** A phone that slept keeps a socket that nobody holds at the other end. */
+/** A phone that slept may have a socket that the server has long closed. */
 function wakeUp() {
   if (document.hidden) hiddenAt = Date.now();
   else reconnect(hiddenAt > 0 && Date.now() - hiddenAt > SLEEP_MS);

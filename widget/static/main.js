@@ -1,5 +1,5 @@
-// Wires the widget: what each button does, and what happens when a card comes. The one place where
-// the modules meet.
+// The widget's entry point: what each button does, and what happens when a card arrives. The only
+// module that knows all the others.
 
 import * as camera from "./camera.js";
 import * as compare from "./compare.js";
@@ -12,10 +12,10 @@ import * as session from "./session.js";
 import * as stage from "./stage.js";
 import * as upload from "./upload.js";
 
-// What the widget asks of the shop's page, in px; a screen may have less, and then it scrolls.
+// The sizes that the widget asks the shop's page for, px; on a smaller screen it scrolls.
 const NARROW = { width: 440, height: 680 };
 const WIDE = { width: 880, height: 720 };
-const DONE_MS = 3_000; // how long a button says that it was done
+const DONE_MS = 3_000; // how long a button confirms
 
 const page = document.body.dataset;
 const isSample = Boolean(page.sample);
@@ -137,7 +137,7 @@ function useShot() {
   give(() => photo.fromPicture(shot, shot.width, shot.height, limits));
 }
 
-/** Nobody looks into a camera that has been closed. */
+/** Stops the camera, and leaves its card. */
 async function leaveCamera() {
   camera.close();
   if (stage.card()?.dataset.state === "camera") await start();
@@ -176,7 +176,7 @@ function askDelete(button) {
   ask();
 }
 
-/** Opens the question on the answer that does no harm. */
+/** Opens the question with the focus on the harmless answer. */
 function ask() {
   asking.showModal();
   /** @type {HTMLElement} */ (asking.querySelector("[data-action=keep]")).focus();
@@ -195,7 +195,7 @@ async function deletePicture(button) {
   await htmx.ajax("DELETE", path, { target: "#stage", values: garment() });
 }
 
-/** The card on the stage is about to go: what is pushed of it meanwhile has no place here. */
+/** Before its card is replaced: without an id it receives no more pushes. */
 function hearNoMore() {
   stage.card()?.removeAttribute("id");
 }
@@ -286,7 +286,7 @@ for (const name of ["dragover", "dragleave", "drop"]) {
 
 // --- cards -----------------------------------------------------------------------------------------
 
-/** A card came, by an answer or by a push. */
+/** After a card has arrived, by a response or by a push. */
 function settle() {
   photo.show();
   compare.install(document);
@@ -326,7 +326,7 @@ function report() {
   if (status === "succeeded") shop.send("result", { try_on_id: tryOnId });
 }
 
-/** Tells her once where the browser will forget her with this page. */
+/** Tells her once if the browser keeps no cookie, and so will not know her after this page. */
 async function checkMemory() {
   if (remembered) return;
   remembered = true;
@@ -358,7 +358,7 @@ document.body.addEventListener("htmx:beforeSwap", (event) => {
   const { detail } = /** @type {CustomEvent<HtmxBeforeSwap>} */ (event);
   const type = detail.xhr.getResponseHeader("Content-Type") ?? "";
   if (detail.xhr.status < 400 || type.startsWith("text/html")) return;
-  // A proxy or another door answered: never show its words.
+  // Not our server but a proxy answered: never show its text.
   detail.shouldSwap = false;
   say(detail.xhr.status === 401 ? "session_ended" : "unavailable");
 });

@@ -1,5 +1,5 @@
-// Puts the buttons of a photo with several people over the people. Boxes are fractions of the
-// upright photo; sizes go through the CSSOM, since the page's policy allows no inline style.
+// Places a button over each person of a photo with several people. Boxes are fractions of the
+// upright photo. Sizes are set by the CSSOM: the content-security policy allows no inline style.
 
 /**
  * Where an image lies inside its element under `object-fit: contain`, in px.

@@ -1,5 +1,5 @@
-// Any picture -> an upright, bounded JPEG without metadata, made in her browser before anything
-// is sent; and her own photo on the page meanwhile. Knows no network.
+// Turns any picture into an upright, bounded JPEG without metadata, in her browser, before anything
+// is sent; and shows her own photo on the page meanwhile. Knows no network.
 
 const QUALITY = 0.92;
 
@@ -9,7 +9,7 @@ const QUALITY = 0.92;
  */
 
 /**
- * The limits that the document tells.
+ * The limits in the document's data attributes.
  * @param {DOMStringMap} page
  * @returns {Limits}
  */
@@ -86,7 +86,7 @@ export function bounded(width, height, maxSidePx) {
   return { width: Math.round(width * scale), height: Math.round(height * scale) };
 }
 
-/** Draws her photo wherever a card has a place for it. */
+/** Draws her photo into every canvas for it. */
 export function show(/** @type {ParentNode} */ root = document) {
   for (const place of root.querySelectorAll("canvas[data-your-photo]")) {
     const canvas = /** @type {HTMLCanvasElement} */ (place);
@@ -112,7 +112,7 @@ function toJpeg(canvas) {
 }
 
 /**
- * A browser that cannot open a picture leaves it to the server, which cleans it all the same.
+ * A picture that the browser cannot decode is sent unchanged: the server cleans it anyway.
  * @param {Blob} file
  * @param {Limits} limits
  */

@@ -1,10 +1,10 @@
-// Her picture as a file: saved on her device, or shared. Where it cannot be fetched she keeps what
-// she sees.
+// Saves or shares her picture as a file. If it cannot be fetched, a banner says so and the card
+// stays.
 
 import * as session from "./session.js";
 import * as stage from "./stage.js";
 
-/** Her picture as a file. Its address on the page may have run out since. */
+/** Fetches her picture by a new presigned URL: the one on the page may have expired. */
 async function fetched(/** @type {HTMLElement} */ button) {
   const found = await session.get(`/v1/try-ons/${stage.card()?.dataset.tryOn}`);
   const answer = await fetch(found.result_url, { credentials: "omit" });
@@ -13,7 +13,7 @@ async function fetched(/** @type {HTMLElement} */ button) {
   return new File([await answer.blob()], name, { type: "image/jpeg" });
 }
 
-/** The same, where her connection lets it come; else she is told, and keeps what she sees. */
+/** The same; null and a banner if the network fails. */
 async function file(/** @type {HTMLElement} */ button) {
   const banner = /** @type {HTMLElement} */ (document.getElementById("not-saved"));
   banner.hidden = true;

@@ -1,5 +1,5 @@
-// The shopper's token: got with a boot token or the resume cookie, renewed in time, and kept
-// nowhere but in this module's memory. Touches no storage: it throws in a cross-site frame.
+// The shopper's bearer token: obtained with a boot token or the resume cookie, renewed before it
+// expires, kept only in this module's memory. No storage: that throws in a cross-site iframe.
 
 const RENEW_BEFORE_MS = 120_000;
 const ENDED = ["no_shopper", "bad_token", "bad_boot_token", "not_authenticated"];
@@ -10,7 +10,7 @@ let expiresAt = 0;
 let renewing = null;
 let renewal = 0;
 
-/** A refusal of the server, by its code. */
+/** The server refused a request; `code` is its error code. */
 export class Refused extends Error {
   /** @param {string} code */
   constructor(code) {
@@ -19,7 +19,7 @@ export class Refused extends Error {
   }
 }
 
-/** Whether an error says that there is nobody to go on with. @param {unknown} error */
+/** Whether an error means that the session has ended. @param {unknown} error */
 export function hasEnded(error) {
   return error instanceof Refused && ENDED.includes(error.code);
 }
@@ -34,7 +34,7 @@ export async function post(path, body) {
   return request(path, body, token);
 }
 
-/** What the API says of something of hers. @param {string} path */
+/** A GET request to the API, with the shopper's token. @param {string} path */
 export async function get(path) {
   await fresh();
   return request(path, null, token);
@@ -42,7 +42,7 @@ export async function get(path) {
 
 /**
  * @param {string} path
- * @param {object | null} body null asks only
+ * @param {object | null} body null: a GET request
  * @param {string} [bearer]
  * @returns {Promise<Record<string, any>>}
  */
@@ -69,7 +69,7 @@ async function renew(proof, bearer) {
   const lasts = found.expires_in_s * 1000;
   expiresAt = Date.now() + lasts;
   clearTimeout(renewal);
-  // While the page is open she stays, also where the browser has refused our cookie.
+  // While the page is open the session goes on, even if the browser refused our cookie.
   renewal = window.setTimeout(() => fresh().catch(() => {}), lasts - RENEW_BEFORE_MS + 1000);
 }
 
@@ -82,7 +82,7 @@ export function isFresh() {
   return Date.now() < expiresAt - RENEW_BEFORE_MS;
 }
 
-/** Makes sure that the token lasts for another request. */
+/** Renews the token if it is about to expire. */
 export async function fresh() {
   if (isFresh()) return;
   renewing ??= resume().finally(() => {
@@ -91,7 +91,7 @@ export async function fresh() {
   await renewing;
 }
 
-/** A new token by the old one while it lasts, else by the resume cookie. */
+/** Gets a new token: with the old one while it is valid, else with the resume cookie. */
 async function resume() {
   const lasts = Date.now() < expiresAt;
   try {
@@ -102,7 +102,7 @@ async function resume() {
   }
 }
 
-/** Whether a page load would find her again: false where the browser refused our cookie. */
+/** Whether the session survives a page load: false if the browser refused our cookie. */
 export async function isRemembered() {
   try {
     await renew({});
@@ -118,7 +118,7 @@ export function forget() {
   expiresAt = 0;
 }
 
-/** Every htmx request carries the token, and waits for a new one where it is about to end. */
+/** Adds the token to every htmx request. One that is about to expire is renewed first. */
 export function signRequests(/** @type {() => void} */ onEnded) {
   document.body.addEventListener("htmx:confirm", (event) => {
     if (isFresh()) return;

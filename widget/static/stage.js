@@ -1,5 +1,5 @@
-// The place where cards come and go: shows one, moves the focus to its heading, says what a
-// screen reader should hear. Knows no network and no rows.
+// The element that shows one card at a time: replaces the card, moves the focus to its heading, and
+// makes announcements for screen readers. Knows no network and no rows.
 
 const QUIET_MS = 4_000; // between two announcements of progress
 
@@ -11,7 +11,7 @@ export function card() {
   return /** @type {HTMLElement | null} */ (stage.querySelector(".card"));
 }
 
-/** Shows a card that the document brought along. @param {string} selector */
+/** Shows a card from a template of the document. @param {string} selector */
 export function show(selector) {
   const view = document.querySelector(selector);
   if (!(view instanceof HTMLTemplateElement)) return null;
@@ -20,7 +20,7 @@ export function show(selector) {
   return card();
 }
 
-/** Shows what is wrong. @param {string} code */
+/** Shows the card of an error. @param {string} code */
 export function problem(code) {
   const known = document.querySelector(`template[data-problem="${CSS.escape(code)}"]`);
   const shown = show(`template[data-problem="${known ? CSS.escape(code) : "internal"}"]`);
@@ -42,7 +42,7 @@ export function entitle() {
   thumb?.setAttribute("src", now.thumb);
 }
 
-/** To be called when a card has come: its heading gets the focus, or is announced. */
+/** Call it after a card has arrived: its heading gets the focus, or is announced. */
 export function arrived() {
   const heading = stage.querySelector("h1");
   if (!(heading instanceof HTMLElement)) return;
@@ -55,13 +55,13 @@ export function arrived() {
   window.scrollTo(0, 0);
 }
 
-/** Says how far the picture is, now and then. */
+/** Announces the progress of a try-on, at most every QUIET_MS. */
 export function sayProgress() {
   const said = stage.querySelector(".progress")?.getAttribute("data-said") ?? "";
   if (said && said !== announcer.textContent && Date.now() - announcedAt > QUIET_MS) announce(said);
 }
 
-/** Has a screen reader say it. @param {string} text */
+/** Announces a text by the page's live region. @param {string} text */
 export function announce(text) {
   announcer.textContent = text;
   announcedAt = Date.now();

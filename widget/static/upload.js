@@ -1,9 +1,9 @@
-// One photo to the store by its presigned address. XMLHttpRequest because fetch tells no
-// progress; the store's XML errors become codes of ours.
+// Uploads a photo to the object store by a presigned URL. XMLHttpRequest, because fetch reports no
+// progress. The store's XML errors are translated to our codes.
 
 import { post, Refused } from "./session.js";
 
-/** Codes of S3 that mean something to her. */
+/** S3's error codes that she can act on. */
 const STORE_CODES = /** @type {Record<string, string>} */ ({
   EntityTooLarge: "file_too_large",
   EntityTooSmall: "empty_file",
@@ -16,7 +16,7 @@ const STORE_CODES = /** @type {Record<string, string>} */ ({
 });
 
 /**
- * Our code for what the store answered.
+ * Our error code for an answer of the store.
  * @param {number} status
  * @param {string} xml
  */

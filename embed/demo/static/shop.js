@@ -1,6 +1,6 @@
 // @ts-check
-// The shop's own script: what is chosen, and the cart. Knows of Proteus only its DOM events and
-// the variant it puts on the try-on button, as docs/embedding.md says.
+// The shop's own script: the chosen colour and size, and the cart. Of Proteus it knows only the DOM
+// events, and the variant attribute of the try-on button (docs/embedding.md).
 
 /** @typedef {{ sku: string, variant: string, count: number }} Line */
 
@@ -69,7 +69,7 @@ if (form instanceof HTMLFormElement) {
     if (!(event.target instanceof HTMLInputElement)) return;
     const shown = form.querySelector(`[data-chosen="${event.target.name}"]`);
     if (shown) shown.textContent = event.target.value;
-    // The fitting room puts this into proteus:add-to-cart.
+    // The widget sends this back in proteus:add-to-cart.
     const button = form.querySelector("[data-proteus-garment]");
     button?.setAttribute("data-proteus-variant", variantOf(form));
   });

@@ -1,6 +1,6 @@
--- Writes every engine's policy and how many workers are wanted, as the lock's holder alone.
--- KEYS: the lock, the scale, then each policy. ARGV: name, the policies' life in ms, the scale's, as
---   JSON {engine: workers}, then of each policy as JSON {field: text}.
+-- Writes every engine's policy and how many workers are wanted, if the caller holds the lock.
+-- KEYS: the lock, the scale, then each policy. ARGV: name, TTL in ms of the policies, of the scale,
+--   the scale as JSON {engine: workers}, then each policy as JSON {field: text}.
 -- Returns 1 to the lock's holder, else 0: nothing was written.
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 for i = 3, #KEYS do

@@ -1,5 +1,5 @@
--- A function for whoever lines a merchant up: who is in the ring keeps its place. LREM and RPUSH would
--- send whoever enqueues often to the back again and again, and it would never have its turn.
+-- A function that puts a merchant into the ring, unless it is there already. Not LREM and RPUSH:
+-- these would move a merchant who enqueues often to the end each time, and it would get no turn.
 local function join(ring, merchant, at_front)
   if redis.call('LPOS', ring, merchant) then return end
   redis.call(at_front and 'LPUSH' or 'RPUSH', ring, merchant)

@@ -1,6 +1,6 @@
--- Moves a job that was just pushed to the queue's end to where its turn is. Ids that no longer wait
--- are forgotten. Run in the MULTI that enqueues. Needs rounds.lua.
--- KEYS: the queue, its turns. ARGV: job id, its turn, the turns' life in s. Returns nothing.
+-- Moves a job that was just pushed to the queue's end to its place in the rounds, and forgets the
+-- turns of jobs that no longer wait. Run in the MULTI that enqueues. Needs rounds.lua.
+-- KEYS: the queue, its turns. ARGV: job id, its turn, the turns' TTL in s. Returns nothing.
 if ids[#ids] == ARGV[1] then
   turn_by_id[ARGV[1]] = ARGV[2]
   redis.call('HSET', turns, ARGV[1], ARGV[2])
@@ -22,6 +22,7 @@ for round = 0, last do
 end
 if moved then
   redis.call('DEL', queue)
+  -- In chunks, because unpack has a limit of arguments.
   for i = 1, #ordered, 1000 do
     redis.call('RPUSH', queue, unpack(ordered, i, math.min(i + 999, #ordered)))
   end

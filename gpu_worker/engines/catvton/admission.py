@@ -1,7 +1,7 @@
-"""An order becomes a sample: its size and steps, what the model sees of photo and garment, and
-where the photo may change.
+"""Makes a sample of an order: picks size and steps, encodes photo and garment to latents, and finds
+the mask of where the photo may change.
 
-Knows orders, pictures and the model's encoder. No steps: that is the engine's.
+Knows orders, pictures and the model's encoder. Denoising is the engine's.
 """
 
 from __future__ import annotations
@@ -31,9 +31,14 @@ Shape = tuple[int, int, int]
 
 
 class Admission:
-    """`sizes`: what the engine draws at, its best first. `garments` None: a garment's posterior
-    is drawn from the order's own noise, and `reads_photos` False: a photo that nobody has read is
-    cropped in the middle; recorded cases need both."""
+    """Prepares orders for one model.
+
+    sizes: at which the engine draws, its best first.
+    garments: the cache of garments' latents; None: the VAE posterior of a garment is sampled with
+    the order's own noise.
+    reads_photos: whether to look for the person in a photo without parts; False: such a photo is
+    cropped in the middle. Recorded parity cases need None and False.
+    """
 
     def __init__(
         self,
@@ -50,11 +55,11 @@ class Admission:
         self._encoder_key = model.encoder_key() if garments is not None else ""
 
     def sample(self, order: Order, noise: Noise) -> CatvtonSample:
-        """Frames and encodes the order's pictures.
+        """Crops and encodes the order's pictures.
 
         Raises:
-            Refusal: the inpaint pipeline got no mask, and nobody is to be read in the photo.
-            ValueError: the order asks for steps that no schedule has.
+            Refusal: the inpaint pipeline got no mask, and the photo shows no readable person.
+            ValueError: the order asks for a number of steps that the schedule does not have.
         """
         size = self._size_of(order)
         person = self._person_of(order)
@@ -76,19 +81,19 @@ class Admission:
         )
 
     def canvas_shape(self, size: Size, channels: int) -> Shape:
-        """Of latents of both halves together."""
+        """The shape of the joint latents, person's half and garment's half."""
         return (channels, *self._model.layout.canvas_shape(size.width, size.height)[1:])
 
     def _size_of(self, order: Order) -> Size:
-        """The tier's own size, or the nearest that this engine draws at."""
+        """The tier's own size, or the one with the nearest number of pixels that we draw at."""
         if order.tier is None:
             return self._sizes[0]
         wanted = Size(order.tier.width_px, order.tier.height_px)
         return min(self._sizes, key=lambda size: abs(size.pixels - wanted.pixels))
 
     def _person_of(self, order: Order) -> pose.Person | None:
-        """What the tailor read; where it did not, what is to be read. Only who must have a mask
-        cannot do without."""
+        """The person of the tailor's parts, or read now. None if there is none, unless a mask must
+        be made of her: only then a Refusal is raised."""
         if not self._reads_photos and not pose.fits(order.photo_parts, order.photo):
             return None
         try:
@@ -103,7 +108,7 @@ class Admission:
         return self._model.layout.kind is Kind.INPAINT
 
     def _paste_mask(self, order: Order, person: pose.Person | None) -> Pixels | None:
-        """Where the photo may change: the order's mask, else the agnostic one, else everywhere."""
+        """Where the photo may change: the order's mask, else the agnostic one; None: everywhere."""
         if order.mask is not None:
             return _fitted(order.mask, order.photo)
         if person is None:
@@ -119,12 +124,13 @@ class Admission:
     def _conditions(
         self, order: Order, noise: Noise, size: Size, window: Window, paste: Pixels | None
     ) -> Tensor:
-        """The channels beside the noise, one row or two: without guidance the first is not run."""
+        """The condition channels beside the noisy latents: two rows (unconditional, conditional)
+        for classifier-free guidance, only the second without."""
         picture = torch.from_numpy(frames.to_model(cut(order.photo, window, _pair(size))))
         cells = None
         if self._is_inpaint and paste is not None:
             mask = torch.from_numpy(frames.mask_to_model(cut(paste, window, _pair(size))))
-            picture = picture * (mask < 0.5)
+            picture = picture * (mask < 0.5)  # an inpainting model must not see what it repaints
             cells = send(mask[:, ::LATENT_SCALE, ::LATENT_SCALE].contiguous(), self._model.device)
         person = self._model.encode(picture, _posterior(noise, "posterior_person", size))
         garment = self._garment(order.garment, noise, size)
@@ -149,7 +155,7 @@ class Admission:
 
 
 def half_shape(size: Size) -> Shape:
-    """Of the latents of one picture."""
+    """The shape of the latents of one picture."""
     return LATENT_CHANNELS, size.height // LATENT_SCALE, size.width // LATENT_SCALE
 
 
@@ -158,7 +164,7 @@ def _posterior(noise: Noise, name: str, size: Size) -> Tensor:
 
 
 def _fitted(mask: Pixels, photo: Pixels) -> Pixels:
-    """A mask that was drawn on the photo at another size."""
+    """The mask at the photo's size: it may have been drawn at another."""
     if mask.shape == photo.shape[:2]:
         return mask
     return np.asarray(Image.fromarray(mask).resize(_size_px(photo), Image.Resampling.NEAREST))
@@ -173,7 +179,7 @@ def _pair(size: Size) -> tuple[int, int]:
 
 
 def _steps_of(order: Order) -> int:
-    """The rung's steps; an order may ask for fewer, never for more."""
+    """The tier's steps; an order may ask for fewer, never for more."""
     asked = order.options.num_inference_steps
     most = order.tier.steps if order.tier else None
     if asked is None:
@@ -187,7 +193,7 @@ def _guidance_of(order: Order) -> float:
 
 
 def _tier_name(order: Order, size: Size) -> str:
-    """The rung it was admitted on; where that rung's size is not ours, the size that is."""
+    """The tier it is drawn at; if we do not draw at that tier's size, the size that we use."""
     if order.tier is None:
         return str(size) if order.options.num_inference_steps else "full"
     return order.tier.name if order.tier.size == str(size) else str(size)

@@ -1,4 +1,5 @@
-"""The U-Net without its text: cross-attention becomes the identity, trained self-attention is set.
+"""Adapts a Stable Diffusion U-Net to CatVTON: cross-attention (the text) becomes the identity, and
+self-attention gets CatVTON's trained weights.
 
 The blocks still add `norm2(h)` to their residual; only the attention itself is bypassed. The
 weight file is a flat list of tensors keyed by position, so the positions are written out here and
@@ -15,16 +16,16 @@ from torch import Tensor, nn
 
 from gpu_worker.weights.sources import WeightsError
 
-# One self-attention takes eight places in the list: itself, to_q, to_k, to_v, to_out, to_out.0,
+# One self-attention takes eight positions in the list: itself, to_q, to_k, to_v, to_out, to_out.0,
 # to_out.1 and its processor.
 PLACES_PER_ATTENTION = 8
 TENSORS = ("to_q.weight", "to_k.weight", "to_v.weight", "to_out.0.weight", "to_out.0.bias")
-# The modules among the eight that hold tensors: a file may name a tensor by its owner's own place.
+# The modules of the eight that own tensors: a file may key a tensor by its owner's own position.
 PREFIXES = ("", "to_q.", "to_k.", "to_v.", "to_out.", "to_out.0.")
 
 
 class Bypass(nn.Module):
-    """Cross-attention with nothing to attend to: gives back its (normalised) input."""
+    """The identity in place of cross-attention: returns its (normalised) input."""
 
     def forward(self, hidden_states: Tensor, *_: object, **__: object) -> Tensor:
         return hidden_states
@@ -48,7 +49,7 @@ def load_self_attention(unet: UNet2DConditionModel, tensors: Mapping[str, Tensor
     """Sets every self-attention of `unet` from an index-keyed file.
 
     Raises:
-        WeightsError: a tensor is missing, foreign, or of another shape.
+        WeightsError: a tensor is missing, unknown, or of another shape.
     """
     expected = dict(_expected(unet))
     given = {_canonical(key): tensor for key, tensor in tensors.items()}
@@ -65,7 +66,7 @@ def _expected(unet: UNet2DConditionModel) -> Iterator[tuple[str, nn.Parameter]]:
 
 
 def _canonical(key: str) -> str:
-    """`9.weight` and `8.to_q.weight` are the same tensor: the latter's name. Foreign keys stay."""
+    """One name per tensor: `9.weight` becomes `8.to_q.weight`. Unknown keys stay as they are."""
     place, _, rest = key.partition(".")
     if not place.isdigit():
         return key

@@ -1,6 +1,7 @@
-"""From settings to an engine that serves: weights verified and loaded, checker, caches, limits.
+"""Builds the engine from settings: verifies and loads weights, adds safety checker and caches, sets
+memory limits.
 
-Knows settings and files; no queue and no store: what the shared garments' store is made of is told.
+Knows settings and files; no queue and no store (the store of shared garments is passed in).
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ log = logging.getLogger(__name__)
 
 
 def build(kind: Kind, settings: Settings, garments: SharedGarments | None) -> CatvtonEngine:
-    """Raises SettingsError: the device or the weights are not there as they should be."""
+    """The engine. Raises SettingsError if the device or the weights are missing or wrong."""
     try:
         return _build(kind, settings, garments)
     except DeviceError as error:
@@ -59,10 +60,10 @@ def _build(kind: Kind, settings: Settings, garments: SharedGarments | None) -> C
 
 
 def sizes_of(tiers: Sequence[Tier]) -> list[Size]:
-    """Each size once, the best rung's first.
+    """Each size of the tiers once, the best tier's first.
 
     Raises:
-        SettingsError: the VAE's cells do not fill one.
+        SettingsError: a side is no multiple of the VAE's 8 px.
     """
     sizes = list(dict.fromkeys(Size(tier.width_px, tier.height_px) for tier in tiers))
     for size in sizes:
@@ -72,11 +73,11 @@ def sizes_of(tiers: Sequence[Tier]) -> list[Size]:
 
 
 def verify(kind: Kind, weight_files: WeightFiles) -> None:
-    """Holds every file against the lock. A folder of one's own may be without a lock: then its
-    files are taken as they are, and the log says so.
+    """Compares every file with the lock file. An operator's own folder may have no lock: then its
+    files are used unverified, with a warning in the log.
 
     Raises:
-        WeightsError: the first difference, and how many more there are.
+        WeightsError: with the first difference, and how many more there are.
     """
     if weight_files.folder is not None and not weight_files.lock.path.exists():
         log.warning(
@@ -90,6 +91,6 @@ def verify(kind: Kind, weight_files: WeightFiles) -> None:
 
 
 def bound_memory(device: torch.device, share: float) -> None:
-    """What goes beyond is an OutOfMemoryError of ours, not a neighbour's."""
+    """Limits our share of the GPU's memory: beyond it we run out of memory, not a neighbour."""
     if device.type == "cuda":
         torch.cuda.set_per_process_memory_fraction(share, device)

@@ -1,6 +1,6 @@
-"""`python -m gpu_worker weights …` and `… parity`: what an operator does by hand.
+"""The commands `python -m gpu_worker weights …` and `… parity`, for operators.
 
-Prints for people; errors are one line and exit code 1. torch is imported only where it computes.
+Output is for people; an error is one line and exit code 1. Only commands that compute import torch.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def _add_weights(acts: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 
 def _weight_files() -> WeightFiles:
-    """By the two settings that say where: what else is wrong is no matter here."""
+    """From the two settings that name them only: faults in other settings do not matter here."""
     said = {name: os.environ.get(name, "") for name in WHERE}
     return weight_files_of(Settings.from_env(said, required=()))
 

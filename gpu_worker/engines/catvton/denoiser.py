@@ -1,6 +1,6 @@
-"""The U-Net in the form we run it: the forms differ in speed, not in what they compute.
+"""The U-Net in the form in which we run it: the forms differ in speed, not in what they compute.
 
-Knows one network's modules. Which rows, which batch sizes, which device: others.
+Knows one network's modules; no batches, no device.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from gpu_worker.engines.catvton.switches import Switches
 
 
 class Denoiser(nn.Module):
-    """Predicts the noise in latents that lie beside what is given."""
+    """Predicts the noise in latents, given the condition channels beside them."""
 
     def __init__(self, unet: UNet2DConditionModel, switches: Switches):
         super().__init__()
@@ -32,7 +32,7 @@ class Denoiser(nn.Module):
 
 
 def fuse_qkv(unet: UNet2DConditionModel) -> None:
-    """diffusers fuses; we drop the three matrices that nobody reads any more."""
+    """Fuses the query, key and value projections (diffusers), and frees the unused originals."""
     unet.fuse_qkv_projections()
     for module in unet.modules():
         if hasattr(module, "to_qkv"):

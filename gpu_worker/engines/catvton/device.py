@@ -1,6 +1,6 @@
-"""The device that computes: which one, what it is called, and its faults in the engine's words.
+"""The device: how it is chosen and named, transfers to and from it, and torch's errors translated.
 
-Knows torch and nothing of pictures. On CPU everything here is a plain pass-through.
+Knows torch and nothing of pictures. On a CPU everything here is a plain pass-through.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ NO_MEMORY = (
     "can't allocate memory",
     "CUBLAS_STATUS_ALLOC_FAILED",
     "CUDNN_STATUS_ALLOC_FAILED",
-    "DEVICE_ALLOCATION_FAILED",  # cuDNN's newer word
+    "DEVICE_ALLOCATION_FAILED",  # of newer cuDNN
 )
 DEVICE_GONE = (
     "CUDA error",
@@ -34,7 +34,7 @@ DEVICE_GONE = (
 
 
 class DeviceError(ValueError):
-    """The device or number format that was asked for is not to be had here."""
+    """The device that was asked for does not exist here."""
 
 
 def choose_device(word: str) -> torch.device:
@@ -60,20 +60,20 @@ def choose_dtype(word: str, device: torch.device) -> torch.dtype:
 
 
 def name_of(device: torch.device) -> str:
-    """As its maker calls it: what is learned about speed is kept under this name."""
+    """The maker's name of the device, under which its latency curve is stored."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
 
 
 def send(tensor: Tensor, device: torch.device) -> Tensor:
-    """From this machine's memory to the device's; through pinned memory, so that the host does not
-    wait for what the device is busy with."""
+    """Copies from the host to the device; through pinned memory, so that the host does not wait for
+    the work that the device is busy with."""
     if device.type != "cuda":
         return tensor.to(device)
     return tensor.pin_memory().to(device, non_blocking=True)
 
 
 def bring(tensor: Tensor) -> Tensor:
-    """From the device to this machine's memory, once it is computed."""
+    """Copies from the device to the host, and waits until that is done."""
     if tensor.device.type != "cuda":
         return tensor.cpu()
     own = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True)
@@ -83,12 +83,12 @@ def bring(tensor: Tensor) -> Tensor:
 
 
 class SideStream:
-    """A stream of its own for what is done for one picture alone, beside the steps: whoever waits
-    for the device in here waits for that work, not for the step under way.
+    """A CUDA stream for work on one picture (encode, decode), beside the stream of the steps: to
+    wait for this work is not to wait for the step under way.
 
-    Whoever is through has waited for the device, and a step returns only when the device has
-    finished it: so neither reads what the other has not yet written, nor frees what the other
-    still reads.
+    Both sides synchronise before they return: `use` waits for its stream, and a step for its
+    result. So neither reads what the other has not yet written, nor frees what the other still
+    reads. Thread-safe.
     """
 
     def __init__(self, device: torch.device):
@@ -99,7 +99,7 @@ class SideStream:
 
     @contextmanager
     def use(self) -> Iterator[None]:
-        """What the device was asked for in here, it has done at the end. May be nested."""
+        """Work launched in this block runs on the stream and is done at its end. May be nested."""
         with self._one_at_a_time:
             if self._stream is None:
                 yield
@@ -110,7 +110,8 @@ class SideStream:
 
 
 def needed_bytes(device: torch.device, work: Callable[[], None]) -> int:
-    """How much more of the device's memory `work` takes at its peak; 0 on a CPU."""
+    """How many bytes of device memory `work` needs at its peak, on top of what is in use; 0 on a
+    CPU."""
     if device.type != "cuda":
         work()
         return 0
@@ -122,7 +123,7 @@ def needed_bytes(device: torch.device, work: Callable[[], None]) -> int:
 
 @contextmanager
 def telling_faults() -> Iterator[None]:
-    """torch's exceptions as the engine's own.
+    """Translates torch's exceptions to those of the engine protocol.
 
     Raises:
         OutOfMemoryError, DeviceLostError.
@@ -139,14 +140,14 @@ def telling_faults() -> Iterator[None]:
 
 
 def _let_go(error: Exception) -> None:
-    """Of the very tensors that did not fit: the frames of the traceback hold them."""
+    """Frees the tensors that did not fit: the frames of the traceback still refer to them."""
     traceback.clear_frames(error.__traceback__)
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
 
 
 def fault_of(error: Exception) -> Exception | None:
-    """None where it is neither memory nor the device."""
+    """The exception translated; None if it is neither about memory nor about the device."""
     said = str(error)
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)) or _any(NO_MEMORY, said):
         return OutOfMemoryError(said)

@@ -1,8 +1,8 @@
-"""CatVTON as a step engine: one forward pass takes samples at different steps.
+"""CatVTON as an engine with continuous batching: one forward pass takes samples at different steps.
 
-Knows orders, samples and the model; which samples run is the worker's choice. A sample's picture
-depends on its own order alone: its noise, its float32 latents, never its batch-mates. `admit`,
-`partial` and `finish` may be called from other threads than `step`, on a GPU beside it.
+Knows orders, samples and the model; the worker chooses which samples run. A picture depends only on
+its own order (its noise, its float32 latents), never on the rest of the batch. `admit`, `partial`
+and `finish` may be called from other threads than `step`; on a GPU they run beside it.
 """
 
 from __future__ import annotations
@@ -34,12 +34,16 @@ from gpu_worker.weights.sources import SOURCES
 
 log = logging.getLogger(__name__)
 
-SECOND_TRY = 1 << 62  # added to the seed when the first picture may not be shown
+SECOND_TRY = 1 << 62  # added to the seed after the safety checker has withheld the first picture
 
 
 class CatvtonEngine:
-    """`sizes`: what it draws at, its best first. `checker` None: pictures are not checked (parity
-    and benchmarks). `garments`, `reads_photos`: see `Admission`."""
+    """The `gpu_worker.engine.Engine` of one CatVTON pipeline.
+
+    sizes: at which it draws, its best first.
+    checker: the safety checker; None: pictures are not checked (parity and benchmarks).
+    eta: of the DDIM sampler. garments, reads_photos: see `Admission`.
+    """
 
     is_preview = False
     has_side_thread = True
@@ -78,11 +82,11 @@ class CatvtonEngine:
 
     @torch.inference_mode()
     def warm_up(self) -> None:
-        """Every size and every prepared batch once, so that no shopper pays for it. Where the
-        device cannot hold `max_slots` samples of a size, fewer are offered.
+        """Runs every size and every batch size once, so that no shopper waits for compilation.
+        If the device cannot hold `max_slots` samples of the largest size, lowers `max_slots`.
 
         Raises:
-            OutOfMemoryError: it cannot hold one.
+            OutOfMemoryError: it cannot hold one sample.
             DeviceLostError.
         """
         if self._reads_photos:
@@ -98,7 +102,7 @@ class CatvtonEngine:
                     self._blank_pass(size, batch)
 
     def _offer_what_fits(self, around_bytes: int) -> None:
-        """`around_bytes`: what must stay free for the VAE beside the steps."""
+        """Halves `max_slots` until a step fits. `around_bytes`: what must stay free for the VAE."""
         largest = max(self._sizes, key=lambda size: size.pixels)
         while True:
             try:
@@ -117,7 +121,7 @@ class CatvtonEngine:
         try:
             self._blank_pass(size, self.max_slots)
         finally:
-            del kept  # or an exception's traceback keeps it
+            del kept  # else an exception's traceback would keep the memory
 
     def _blank_pass(self, size: Size, batch: int) -> None:
         count, device = ROWS_PER_SAMPLE * batch, self._model.device
@@ -135,26 +139,28 @@ class CatvtonEngine:
     def steps_of(self, tier: Tier) -> int:
         return tier.steps
 
-    # --- an order's way --------------------------------------------------------------------------
+    # --- an order, from admission to picture -----------------------------------------------------
 
     @torch.inference_mode()
     def admit(self, order: Order) -> CatvtonSample:
-        """Frames and encodes the order's pictures.
+        """Crops and encodes the order's pictures.
 
         Raises:
-            Refusal: the inpaint pipeline got no mask, and nobody is to be read in the photo.
+            Refusal: the inpaint pipeline got no mask, and the photo shows no readable person.
         """
         return self._admitted(order, order.noise)
 
     @torch.inference_mode()
     def step(self, samples: Sequence[CatvtonSample]) -> None:
-        """Every sample one step on. Samples change only when the whole batch is computed, so that
-        a step that raised can be run again. Two threads that step take turns.
+        """Advances every sample by one DDIM step.
+
+        Samples change only when the whole batch is computed, so that a step that raised can be run
+        again. Thread-safe by a lock: `finish` may have to step for its second try.
 
         Raises:
             OutOfMemoryError, DeviceLostError.
-            ValueError: the samples are of different sizes.
-            FloatingPointError: the network's output is not finite, in bfloat16 neither.
+            ValueError: the samples have different sizes.
+            FloatingPointError: the network's output is not finite, not even in bfloat16.
         """
         sizes = {str(sample.size) for sample in samples}
         if len(sizes) > 1:
@@ -165,8 +171,8 @@ class CatvtonEngine:
             sample.move(latents, original)
 
     def partial(self, sample: CatvtonSample) -> Pixels | None:
-        """What the sample is about to become, small and in the photo's framing; None before its
-        first step, and where the checker would withhold it."""
+        """The sample's predicted picture, small and in the photo's framing; None before its first
+        step, and if the safety checker withholds it."""
         if self._latents_to_rgb is None or sample.original is None:
             return None
         pixels = self._latents_to_rgb(self._model.layout.person_half(sample.original))
@@ -175,11 +181,11 @@ class CatvtonEngine:
         return in_frame(sample.order.photo, pixels, sample.window, sample.paste)
 
     def finish(self, sample: CatvtonSample) -> Picture:
-        """The drawn window, laid back into the photo.
+        """Decodes the latents and pastes the drawn window back into the photo.
 
         Raises:
-            Refusal: picture_withheld, when neither this picture nor one of another seed may be
-                shown.
+            Refusal: picture_withheld, if the safety checker withholds this picture and also a
+                second one of another seed.
         """
         with telling_faults(), self._model.side_stream.use():
             drawn = self.draw(sample)
@@ -200,6 +206,7 @@ class CatvtonEngine:
 
     @torch.inference_mode()
     def _second_try(self, sample: CatvtonSample) -> Picture:
+        """Draws the order again, alone and with another seed. There is no third try."""
         if sample.is_second_try:
             raise Refusal(Reason.PICTURE_WITHHELD)
         noise = SeededNoise(sample.order.seed + SECOND_TRY)
@@ -216,31 +223,33 @@ class CatvtonEngine:
     # --- one step --------------------------------------------------------------------------------
 
     def _computed(self, samples: Sequence[CatvtonSample]) -> tuple[Tensor, Tensor]:
-        """The samples' latents after the step, and the originals that they promise."""
+        """The latents after the step, and the predicted final latents (x0), (n, 4, h, w) each."""
         latents = torch.stack([sample.latents for sample in samples])
         coefficients = self._coefficients(samples)
         predicted = self._predicted(samples)
-        noise = self._noise(samples)  # drawn while the device is at work
+        noise = self._noise(samples)  # drawn on the host while the device computes
         moved, originals = advance(latents, predicted, coefficients, noise)
         if not self._is_finite(moved):
             if not self._model.may_overflow:
                 raise FloatingPointError("the network's output is not finite")
             self._model.give_up_float16()
-            return self._computed(samples)
+            return self._computed(samples)  # the same step again; its noise is kept
         return moved, originals
 
     def _predicted(self, samples: Sequence[CatvtonSample]) -> Tensor:
-        """(n, 4, h, w): one forward pass for all rows, then guidance."""
+        """(n, 4, h, w): one forward pass for all rows, then classifier-free guidance."""
         counts = torch.tensor([sample.rows for sample in samples])
         times = torch.tensor([s.now.timestep for s in samples for _ in range(s.rows)])
         scales = torch.tensor([sample.guidance_scale for sample in samples])
+        # All samples' rows follow each other: of each, `first` is the unconditional row's index and
+        # `last` the conditional one's.
         last = counts.cumsum(0) - 1
         first = last - counts + 1
         times, scales, first, last = (
             send(tensor, self._model.device) for tensor in (times, scales, first, last)
         )
         predicted = self._model.predict_noise(torch.cat([s.as_rows() for s in samples]), times)
-        # A sample without guidance has one row: its first is its last, and the scale is idle.
+        # A sample without guidance has one row: first and last are the same, and the scale cancels.
         return guide(predicted[first], predicted[last], scales[:, None, None, None])
 
     def _coefficients(self, samples: Sequence[CatvtonSample]) -> Coefficients:
@@ -254,5 +263,5 @@ class CatvtonEngine:
         return send(torch.from_numpy(drawn), self._model.device)
 
     def _is_finite(self, moved: Tensor) -> bool:
-        """Also waits for the device: a step that returned is computed."""
+        """Also waits for the device: a step that has returned is computed (`SideStream`)."""
         return bool(torch.isfinite(moved).all())

@@ -1,6 +1,6 @@
-"""The published preprocessing: pictures in, float arrays of the model's size out.
+"""CatVTON's published preprocessing: pictures in, float arrays of the model's size out.
 
-Pure Pillow and numpy. Which window of a photo is seen: `framing.py`.
+Pure Pillow and numpy. `framing.py` chooses which window of a photo the model sees.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ WHITE = (255, 255, 255)
 
 
 def pad_white(picture: Image.Image, width_px: int, height_px: int) -> Image.Image:
-    """The whole picture, fitted inside the target on white; never squashed."""
+    """The whole picture, letterboxed on white to the target's size; its ratio is kept."""
     w, h = picture.size
     if w * height_px < width_px * h:
         new_w, new_h = w * height_px // h, height_px
@@ -27,7 +27,8 @@ def pad_white(picture: Image.Image, width_px: int, height_px: int) -> Image.Imag
 
 
 def to_model(picture: Image.Image) -> Floats:
-    """RGB picture -> float32 (3, h, w) in [-1, 1], contiguous (a strided view shifts the VAE)."""
+    """RGB picture -> float32 (3, h, w) in [-1, 1], contiguous (a strided view alters the VAE's
+    result a little)."""
     pixels = np.asarray(picture.convert("RGB"), dtype=np.float32)
     return np.ascontiguousarray((pixels / 127.5 - 1.0).transpose(2, 0, 1))
 

@@ -1,6 +1,6 @@
-"""Which part of a photo the model sees, and how what it drew returns to the photo's own framing.
+"""Crops the window of a photo that the model sees, and pastes what it drew back into the photo.
 
-Pure geometry and pixels; the photo's own pixels outside the changed region stay bit for bit.
+Pure geometry and pixels; outside the changed region the photo's pixels stay bit for bit.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ VISIBLE = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A rectangle in photo pixels. It may reach over the photo's edge where the person needs it."""
+    """A rectangle in photo pixels. It may extend beyond the photo, to show all of a person."""
 
     left: int
     top: int
@@ -33,7 +33,7 @@ class Window:
         return self.left, self.top, self.left + self.width, self.top + self.height
 
     def scaled(self, by: float) -> Window:
-        """The same rectangle of a photo that was resized."""
+        """The same rectangle in a photo that was resized by this factor."""
         left, top, right, bottom = (round(edge * by) for edge in self.box)
         return Window(left, top, max(1, right - left), max(1, bottom - top))
 
@@ -42,7 +42,7 @@ Box = tuple[float, float, float, float]
 
 
 def window_of(photo_size: tuple[int, int], target: tuple[int, int], person: Box | None) -> Window:
-    """The window of the target's ratio that shows the person.
+    """The window, in the target's aspect ratio, that shows the person.
 
     photo_size, target: (width, height) in px. person: (left, top, right, bottom) in photo px.
     Without a person it is the centred crop of the published preprocessing.
@@ -62,7 +62,7 @@ def window_of(photo_size: tuple[int, int], target: tuple[int, int], person: Box 
 
 
 def _least(centred: Window, target: tuple[int, int]) -> float:
-    """As large as the centred crop: what the model was trained on shows surroundings, too."""
+    """The least scale: that of the centred crop, since the training pictures show surroundings."""
     return centred.width / target[0]
 
 
@@ -76,14 +76,14 @@ def _centred(photo_size: tuple[int, int], target: tuple[int, int]) -> Window:
 
 
 def _placed(centre: float, length: int, room: int) -> int:
-    """Where the window begins: around the centre, inside the photo where it fits."""
+    """The window's first px: around the centre, moved inside the photo if it fits there."""
     if length >= room:
         return -((length - room) // 2)
     return round(min(max(centre - length / 2, 0), room - length))
 
 
 def person_box(person: Person) -> Box | None:
-    """Around the landmarks that are seen, with margin, in photo px."""
+    """The box of the visible landmarks with a margin, in photo px; None if there are none."""
     points = person.frame.to_photo_px(person.body.points)[person.body.visibility >= VISIBLE]
     if len(points) == 0:
         return None
@@ -93,7 +93,7 @@ def person_box(person: Person) -> Box | None:
 
 
 def cut(photo: Pixels, window: Window, target: tuple[int, int]) -> Image.Image:
-    """The window at the target's size; what lies over the edge repeats the photo's border."""
+    """The window at the target's size; beyond the photo's edge its border pixels are repeated."""
     height, width = photo.shape[:2]
     left, top, right, bottom = window.box
     inside = photo[max(top, 0) : min(bottom, height), max(left, 0) : min(right, width)]
@@ -105,7 +105,7 @@ def cut(photo: Pixels, window: Window, target: tuple[int, int]) -> Image.Image:
 
 
 def lay_back(photo: Pixels, drawn: Pixels, window: Window, mask: Pixels | None) -> Pixels:
-    """The drawn window in the photo, at the photo's own size.
+    """Pastes the drawn window into the photo, at the photo's own size, with a feathered edge.
 
     mask: uint8 (h, w) of the photo, 255 = may change; None: the whole window.
     """

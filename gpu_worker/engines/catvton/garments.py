@@ -1,8 +1,8 @@
-"""Garments' latents, encoded once: most shoppers of an hour try the same few garments.
+"""A cache of garments' latents: most shoppers of an hour try on the same few garments.
 
-The posterior's noise is fixed by the garment's pixels, so that a cached and a fresh encoding are
-the same bits and the try-on's seed alone decides the picture. Beside the memory there may be a
-store that all workers share; what it is made of, this module does not know.
+The noise of the VAE posterior follows from the garment's pixels, so that a cached and a fresh
+encoding are bit for bit the same, and only the try-on's seed decides the picture. Behind the memory
+there may be a store that all workers share (`SharedGarments`, passed in).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ CACHED_GARMENTS = 256  # 192 KiB each at 768x1024
 
 
 class SharedGarments(Protocol):
-    """Bytes by key, kept for all workers. It forgets or fails when it likes: we encode again."""
+    """Second cache level: bytes by key, for all workers. May lose entries: we encode again."""
 
     def take(self, key: str) -> bytes | None: ...
 
@@ -32,19 +32,19 @@ class SharedGarments(Protocol):
 
 
 def content_key(garment: Pixels) -> str:
-    """SHA-256 of size and pixels."""
+    """SHA-256 of shape and pixels, in hex."""
     digest = hashlib.sha256(repr(garment.shape).encode())
     digest.update(garment.tobytes())
     return digest.hexdigest()
 
 
 def noise_of(key: str) -> SeededNoise:
-    """The posterior's noise of a garment, from its `content_key`."""
+    """The noise of a garment's VAE posterior, from its `content_key`."""
     return SeededNoise(int(key[:16], 16))
 
 
 class GarmentCache:
-    """The least recently used go first. Latents lie in this machine's memory, float32."""
+    """LRU cache of latents, float32 in the host's memory. Thread-safe."""
 
     def __init__(self, size: int = CACHED_GARMENTS, shared: SharedGarments | None = None):
         self._size = size
@@ -56,11 +56,13 @@ class GarmentCache:
         return len(self._latents)
 
     def get(self, key: str, shape: tuple[int, ...], encode: Callable[[], Tensor]) -> Tensor:
-        """The latents (4, h, w) under `key`, which names garment, size and encoder."""
+        """The latents (4, h, w) under `key`, which must identify garment, size and encoder: from
+        memory, else from the shared store, else by `encode`."""
         with self._lock:
             if key in self._latents:
                 self._latents.move_to_end(key)
                 return self._latents[key]
+        # Outside the lock: two threads may encode the same garment, to the same result.
         latents = self._from_shared(key, shape)
         if latents is None:
             latents = encode().cpu()
@@ -88,7 +90,7 @@ def pack(latents: Tensor) -> bytes:
 
 
 def unpack(data: bytes, shape: tuple[int, ...]) -> Tensor | None:
-    """None where it is no such array: whatever lies there, it is not ours."""
+    """The latents; None if the bytes are no finite float32 array of this shape."""
     try:
         array = np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
     except (ValueError, EOFError, OSError):

@@ -1,4 +1,4 @@
-"""How person and garment share one latent canvas, for each of the two pipelines.
+"""The joint latent canvas: person and garment side by side, for each of the two pipelines.
 
 Pure: shapes and tensors in, tensors out. Axes and channel order: Chong et al., "CatVTON"
 (arXiv 2407.15886), section 3.
@@ -19,15 +19,15 @@ LATENT_SCALE = 8  # pixels per latent cell, on either axis
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Where the halves lie. `axis` counts from the end, so that it holds with and without a
-    batch dimension."""
+    """How the halves are joined. `axis`: along which; it counts from the end, so that it is right
+    with and without a batch dimension. `in_channels`: of the U-Net."""
 
     kind: Kind
     axis: int
     in_channels: int
 
     def join(self, person: Tensor, garment: Tensor) -> Tensor:
-        """(..., c, h, w) twice -> the person's half first, the garment's second."""
+        """Joins two (..., c, h, w): the person's half first, the garment's second."""
         return torch.cat([person, garment], dim=self.axis)
 
     def person_half(self, canvas: Tensor) -> Tensor:
@@ -50,7 +50,7 @@ LAYOUTS = {
 def conditions(
     layout: Layout, person: Tensor, garment: Tensor, mask: Tensor | None
 ) -> tuple[Tensor, Tensor]:
-    """The channels beside the noise, for the unconditional and the conditional row.
+    """The condition channels beside the noisy latents: the unconditional and the conditional row.
 
     person, garment: (4, h, w) scaled latents; in the inpaint pipeline the person is masked.
     mask: (1, h, w), 1 = repaint; inpaint only. It covers the person's half; the garment's is 0.

@@ -1,4 +1,4 @@
-"""U-Net, VAE and schedule of one pipeline, loaded and ready to compute.
+"""U-Net, VAE and noise schedule of one pipeline, loaded and on their device.
 
 Knows tensors and devices; no order, no queue. Latents are float32 whatever the U-Net's dtype.
 """
@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 
 class _Pretrained(Protocol):
-    """What diffusers reads from a folder, and what it says of the tensors that it found there."""
+    """A diffusers model class: reads a folder, and reports which tensors it found there."""
 
     @classmethod
     def from_pretrained(
@@ -43,6 +43,8 @@ _P = TypeVar("_P", bound=_Pretrained)
 
 @dataclass(slots=True)
 class Model:
+    """One pipeline's networks on their device. `dtype`: of the U-Net; changes on an overflow."""
+
     layout: Layout
     denoiser: Denoiser
     vae: AutoencoderKL
@@ -59,7 +61,7 @@ class Model:
     def encode(self, pixels: Tensor, posterior: Tensor) -> Tensor:
         """(3, H, W) in [-1, 1] and standard normal (4, h, w) -> scaled latents (4, h, w)."""
 
-        # Contiguous: a strided picture shifts the latents (7e-5 with a random VAE).
+        # Contiguous: a strided picture changes the latents (by 7e-5 with a random VAE).
         batch = send(pixels[None].contiguous(), self.device)
         distribution = self.vae.encode(batch).latent_dist
         drawn: Tensor = distribution.mean + distribution.std * send(posterior, self.device)
@@ -75,8 +77,8 @@ class Model:
         return float(self.vae.config.scaling_factor)
 
     def predict_noise(self, rows: Tensor, timesteps: Tensor) -> Tensor:
-        """(n, in_channels, h, w): latents and, beside them, conditions; (n,) -> (n, 4, h, w)
-        float32: one forward pass."""
+        """One forward pass. rows: (n, in_channels, h, w), latents with condition channels;
+        timesteps: (n,). Returns (n, 4, h, w) float32."""
         return self.passes(rows.to(self.dtype), timesteps).float()
 
     @property
@@ -84,7 +86,7 @@ class Model:
         return self.dtype == torch.float16
 
     def give_up_float16(self) -> None:
-        """bfloat16 reaches as far as float32; it is coarser."""
+        """Goes on in bfloat16, which has the range of float32 but is coarser than float16."""
         log.warning(
             "the network overflowed in float16: going on in bfloat16, not compiled;"
             " PROTEUS_DTYPE=bfloat16 begins with it"
@@ -94,8 +96,8 @@ class Model:
         self.denoiser.to(self.dtype)
 
     def encoder_key(self) -> str:
-        """Of the VAE's weights and of the kind of device, whose kernels round in their own way:
-        latents of another encoder must never be taken for ours."""
+        """Cache key of latents: a hash of the VAE encoder's weights and the device's name (kernels
+        of another device round differently)."""
         digest = hashlib.sha256(name_of(self.device).encode())
         for name, tensor in sorted(self.vae.state_dict().items()):
             if not name.startswith(("decoder.", "post_quant_conv.")):
@@ -117,10 +119,10 @@ def assemble(
 ) -> Model:
     """Reads diffusers' folder layout (`base/unet`, `base/scheduler`, `vae`) from disk.
 
-    `prepare` sets what the base does not hold. `backend`: torch.compile's.
+    `prepare` sets weights that the base does not contain. `backend`: of torch.compile.
 
     Raises:
-        WeightsError: the base is another model's.
+        WeightsError: files are missing or broken, or the base belongs to another pipeline.
     """
     layout = LAYOUTS[kind]
     unet = _unet(base / "unet", layout, dtype)
@@ -148,7 +150,7 @@ def join(
     switches: Switches,
     backend: str = "inductor",
 ) -> Model:
-    """The loaded parts on their device, in the form that the switches say."""
+    """Moves the loaded parts to the device and puts the U-Net into the form of the switches."""
     denoiser = Denoiser(unet.to(device), switches).eval().requires_grad_(False)
     return Model(
         layout=layout,
@@ -173,7 +175,8 @@ def _unet(folder: Path, layout: Layout, dtype: torch.dtype) -> UNet2DConditionMo
 
 
 def _whole(kind: type[_P], folder: Path, **how: torch.dtype) -> _P:
-    """diffusers only warns of tensors that a file lacks, and leaves them as they fell."""
+    """Loads a model that must be complete: diffusers itself only warns about missing tensors, and
+    leaves them with random values."""
     try:
         model, told = kind.from_pretrained(
             folder, local_files_only=True, output_loading_info=True, **how
@@ -187,7 +190,7 @@ def _whole(kind: type[_P], folder: Path, **how: torch.dtype) -> _P:
 
 
 def _schedule(folder: Path) -> Schedule:
-    """diffusers computes the table from the base's own file; the sampler itself is ours."""
+    """The noise schedule: diffusers computes it from the base's file. The sampler is ours."""
     return schedule_of(DDIMScheduler.from_pretrained(folder, local_files_only=True))
 
 

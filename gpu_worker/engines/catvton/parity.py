@@ -1,4 +1,5 @@
-"""Runs a recorded case through the product's own engine and says how far off it is.
+"""Parity test: runs a recorded case of the reference implementation through our engine and measures
+the difference.
 
 A case folder holds `case.json`, the pictures, and `case.npz` with every random draw and the
 reference's results. `models` names a folder in diffusers' layout, relative to the case.
@@ -35,7 +36,7 @@ Floats = NDArray[np.float32]
 
 
 class Case(TypedDict):
-    """`case.json`. What a case says of its samples is one value for all, or a list."""
+    """`case.json`. A property of samples is one value for all of them, or a list."""
 
     kind: str
     models: str
@@ -48,7 +49,7 @@ class Case(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """`case.npz`: the draws by name, and what the reference made of them."""
+    """`case.npz`: the random draws by name, and the reference's results."""
 
     draws: Mapping[str, Floats]
     final_latents: Floats
@@ -57,6 +58,8 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True)
 class Errors:
+    """The largest differences to the reference: relative of latents, in levels of pictures."""
+
     latents: float
     picture: int
 
@@ -66,8 +69,8 @@ class Errors:
 
 
 class RecordedNoise:
-    """The draws of one sample of a case, in the order they were made. Without eta there is no
-    `step_noise`, and none is asked for."""
+    """Replays the recorded draws of one sample of a case. With eta 0 the sampler needs no
+    `step_noise`, so a case has none."""
 
     def __init__(self, draws: Mapping[str, Floats], index: int):
         self._draws = {
@@ -89,9 +92,9 @@ class RecordedNoise:
 def run_case(
     folder: Path, device: torch.device | None = None, switches: Switches | None = None
 ) -> Errors:
-    """All of the case's samples in one batch, fp32.
+    """Draws all of the case's samples in one batch, in float32.
 
-    Returns: the larger error of all samples, for latents (relative) and pictures (levels).
+    Returns: the largest error of all samples, for latents (relative) and pictures (levels).
     """
     case: Case = json.loads((folder / "case.json").read_text())
     recorded = _recorded(folder / "case.npz", case.get("eta", ETA))
@@ -105,7 +108,7 @@ def run_case(
 
 
 def _recorded(path: Path, eta: float) -> Recorded:
-    """Without eta nobody draws, whatever the file holds for `step_noise`."""
+    """Reads `case.npz`; at eta 0 without `step_noise`, whatever the file contains."""
     names = [*DRAWS, *(["step_noise"] if eta else [])]
     with np.load(path) as file:
         draws = {name: file[name] for name in names}
@@ -157,7 +160,7 @@ def _worst(engine: CatvtonEngine, samples: list[CatvtonSample], recorded: Record
         int(np.abs(engine.draw(sample).astype(int) - recorded.images[n]).max())
         for n, sample in enumerate(samples)
     ]
-    return Errors(float(np.max(latents)), max(pictures))  # numpy's: not a number stays so
+    return Errors(float(np.max(latents)), max(pictures))  # np.max, because it keeps a NaN
 
 
 def _relative(ours: NDArray[np.float32], reference: NDArray[np.float32]) -> float:

@@ -1,7 +1,7 @@
-"""A partial picture of a sample under way: latents through a linear map, at the latents' own size.
+"""Partial pictures: approximates the VAE's decoder by a linear map, at the latents' own size.
 
-The map is fitted at warm-up, by least squares, on pictures that the VAE at hand has itself encoded;
-no table of numbers is taken from anywhere. Knows latents and pixels.
+The map is fitted at warm-up by least squares, on patchworks that the loaded VAE encodes itself, so
+that no constants are copied from elsewhere. Knows latents and pixels.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from gpu_worker.engines.catvton.model import Model
 
 FITTED_ON = 6  # pictures
 SIDE_PX = 128
-PATCH_PX = 16  # two latent cells: what lies between two patches is seen, too
-ENLARGED = 2  # a partial picture has this many px for each latent cell, either way
+PATCH_PX = 16  # two latent cells, so that the fit also sees the transition between two patches
+ENLARGED = 2  # px of a partial picture for each latent cell, in both directions
 
 
 class LatentsToRgb:
-    """rgb in [-1, 1] = latents · slope + offset, cell by cell."""
+    """The linear map, cell by cell: rgb in [-1, 1] = latents · slope + offset."""
 
     def __init__(self, weights: NDArray[np.float64]):
         self._slope, self._offset = weights[:-1], weights[-1]
 
     @classmethod
     def fit(cls, model: Model) -> LatentsToRgb:
-        """Least squares over random patchworks, always the same."""
+        """Least squares over random patchworks; the seed is fixed."""
         dice = np.random.default_rng(0)
         seen, shown = [], []
         for _ in range(FITTED_ON):
@@ -60,7 +60,7 @@ def _patchwork(dice: np.random.Generator) -> NDArray[np.float32]:
 
 
 def _averaged(picture: NDArray[np.float32]) -> NDArray[np.float32]:
-    """One value for each latent cell."""
+    """The mean colour of each latent cell: (3, h, w) of cells."""
     side = SIDE_PX // LATENT_SCALE
     cells = picture.reshape(3, side, LATENT_SCALE, side, LATENT_SCALE)
     averaged: NDArray[np.float32] = cells.mean(axis=(2, 4))
@@ -68,7 +68,8 @@ def _averaged(picture: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def in_frame(photo: Pixels, drawn: Pixels, window: Window, paste: Pixels | None) -> Pixels:
-    """The drawn window in the photo's own framing, as small as the window came."""
+    """The drawn window in the photo's own framing, scaled down so that the window is enlarged at
+    most twice."""
     scale = min(1.0, ENLARGED * drawn.shape[1] / window.width)
     size = (max(1, round(photo.shape[1] * scale)), max(1, round(photo.shape[0] * scale)))
     small = np.asarray(Image.fromarray(photo).resize(size, Image.Resampling.BILINEAR))

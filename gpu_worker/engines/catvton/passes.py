@@ -1,7 +1,7 @@
-"""How one forward pass is run: as it is, compiled, or replayed from a captured CUDA graph.
+"""Runs one forward pass of the U-Net: eagerly, compiled, or replayed from a captured CUDA graph.
 
-Knows tensors and batch sizes. Compiled and captured passes come in few sizes: rows are padded up
-to the next one. No samples, no pictures.
+Compiled and captured passes exist for few batch sizes: rows are padded up to the next one. Knows
+tensors and batch sizes; no samples, no pictures.
 """
 
 from __future__ import annotations
@@ -27,26 +27,33 @@ log = logging.getLogger(__name__)
 
 COMPILE_CACHE = "TORCHINDUCTOR_CACHE_DIR"
 BATCHES = (1, 2, 4, 8)
-ROWS_PER_SAMPLE = 2  # a guided sample; one without guidance is padded like any other
-SHAPES_COMPILED = 64  # torch's own limit of 8 would send the ninth back to eager, silently
-WARM_RUNS = 3  # before a capture, as torch asks for: lazy initialisations must not be recorded
+ROWS_PER_SAMPLE = 2  # with classifier-free guidance; a sample without it has one
+SHAPES_COMPILED = 64  # beyond torch's own limit of 8 it would silently run eagerly again
+WARM_RUNS = 3  # before a capture, as torch demands: lazy initialisation must not be recorded
 Compute = Callable[[Tensor, Tensor], Tensor]
 
 
 def batches_up_to(max_slots: int) -> tuple[int, ...]:
-    """The batch sizes worth preparing: 1, 2, 4, 8 and the largest that may come."""
+    """The batch sizes that are prepared: the powers of two below `max_slots` up to 8, and
+    `max_slots` itself."""
     return (*(batch for batch in BATCHES if batch < max_slots), max_slots)
 
 
 def keep_compiled(folder: Path) -> None:
-    """Where torch.compile keeps what it made, so that the next start finds it. An operator's own
-    TORCHINDUCTOR_CACHE_DIR wins; torch writes its default there when it is imported."""
+    """Makes torch.compile cache its kernels in this folder, so that the next start finds them.
+
+    An operator's own TORCHINDUCTOR_CACHE_DIR wins. It is compared with torch's default, because
+    torch sets the variable to that when it is imported.
+    """
     if os.environ.get(COMPILE_CACHE) in (None, default_cache_dir()):
         os.environ[COMPILE_CACHE] = str(folder.absolute())
 
 
 class Passes:
-    """`backend` is torch.compile's; tests take a quick one."""
+    """Callable: a forward pass in the form of the switches. One call at a time.
+
+    `backend`: of torch.compile; tests use a quick one.
+    """
 
     def __init__(self, denoiser: Denoiser, switches: Switches, backend: str = "inductor"):
         self._denoiser = denoiser
@@ -57,40 +64,40 @@ class Passes:
         self._compute: Compute = _compiled(denoiser, backend) if switches.compiled else denoiser
 
     def limit(self, max_slots: int) -> None:
-        """Fixes the sizes that rows are padded to."""
+        """Sets the sizes to which rows are padded."""
         if self._switches.is_padded:
             self._rows = tuple(ROWS_PER_SAMPLE * batch for batch in batches_up_to(max_slots))
 
     def forget(self) -> None:
-        """Drops what was captured and compiled: the network's parameters are about to be others.
-        To compile anew would take minutes, and shoppers wait."""
+        """Drops captured and compiled passes, before the network's parameters change. It is not
+        compiled again: that would take minutes, and shoppers wait."""
         self._captured.clear()
         self._pool = None
         self._compute = self._denoiser
 
     def __call__(self, rows: Tensor, timesteps: Tensor) -> Tensor:
-        """(n, c, h, w), (n,) -> (n, 4, h, w); own memory, good until freed. One call at a time."""
+        """(n, c, h, w), (n,) -> (n, 4, h, w), a tensor that later calls do not overwrite."""
         count = len(rows)
         full = next((size for size in self._rows if size >= count), count)
         padded = [_padded(tensor, full) for tensor in (rows, timesteps)]
-        if self._switches.graphs and rows.is_cuda:
+        if self._switches.graphs and rows.is_cuda:  # cloned: the next replay overwrites the output
             return self._replay(padded)[:count].clone()
         return self._compute(*padded)[:count]
 
     def _replay(self, tensors: Sequence[Tensor]) -> Tensor:
         key = tuple(tensors[0].shape)
         if key not in self._captured:
-            with torch.cuda.device(tensors[0].device):  # a capture is of the current one
+            with torch.cuda.device(tensors[0].device):  # a capture records the current device
                 self._captured[key] = CapturedPass(self._compute, tensors, self._pool)
             self._pool = self._captured[key].pool
         return self._captured[key](tensors)
 
 
 class CapturedPass:
-    """One forward pass of one shape, recorded once: replaying costs the host a single launch.
+    """A CUDA graph of one forward pass of one shape: replaying it costs the host one launch.
 
-    Its inputs and its output stay where they were recorded, so each call copies in, and the output
-    holds until the next call. All passes share one memory pool, as only one runs at a time.
+    Inputs and output have fixed addresses, so each call copies its inputs there, and the output is
+    valid until the next call. All graphs share one memory pool, because only one runs at a time.
     """
 
     def __init__(
@@ -105,7 +112,7 @@ class CapturedPass:
                 compute(*self._inputs)
         torch.cuda.current_stream(device).wait_stream(warm)
         self._graph = torch.cuda.CUDAGraph()
-        # thread_local: whoever decodes beside us may allocate meanwhile
+        # thread_local: the side thread may allocate memory meanwhile
         with torch.cuda.graph(self._graph, pool=pool, capture_error_mode="thread_local"):
             self._output = compute(*self._inputs)
         log.info("captured a pass of %s", tuple(self._inputs[0].shape))
@@ -124,13 +131,13 @@ class CapturedPass:
 def _compiled(denoiser: Denoiser, backend: str) -> Compute:
     torch._dynamo.config.recompile_limit = SHAPES_COMPILED
     torch._dynamo.config.accumulated_recompile_limit = 4 * SHAPES_COMPILED
-    torch._dynamo.config.fail_on_recompile_limit_hit = True
+    torch._dynamo.config.fail_on_recompile_limit_hit = True  # rather than silently run eagerly
     compute: Compute = torch.compile(denoiser, dynamic=False, backend=backend)
     return compute
 
 
 def _padded(tensor: Tensor, rows: int) -> Tensor:
-    """Repeats the first row: whatever it is, the network has to cope with it anyway."""
+    """Padded to `rows` by repeating the first row, which cannot add a new numerical problem."""
     lacking = rows - len(tensor)
     if lacking <= 0:
         return tensor

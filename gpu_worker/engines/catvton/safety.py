@@ -1,7 +1,7 @@
-"""Whether a picture may be shown: the base model's own checker (CLIP concepts).
+"""The safety checker: whether a picture may be shown, by the base model's own CLIP concepts.
 
-Source: the `safety_checker` and `feature_extractor` of the base repository. It looks at a finished
-picture and answers yes or no; it never changes one.
+Source: the `safety_checker` and `feature_extractor` of the base repository. It only answers yes or
+no; it never changes a picture.
 """
 
 from __future__ import annotations
@@ -19,10 +19,14 @@ from gpu_worker.engine import Pixels
 
 
 class Checker(Protocol):
+    """What the engine needs of a safety checker."""
+
     def is_safe(self, picture: Pixels) -> bool: ...
 
 
 class SafetyChecker:
+    """The base model's own checker, in float32, on the engine's device."""
+
     def __init__(self, base: Path, device: torch.device):
         self._device = device
         self._features = CLIPImageProcessor.from_pretrained(
@@ -37,7 +41,7 @@ class SafetyChecker:
     def is_safe(self, picture: Pixels) -> bool:
         """picture: uint8 (h, w, 3) RGB."""
         clip = self._features(Image.fromarray(picture), return_tensors="pt").pixel_values
-        # The checker blackens what it flags, in place: it is given a copy of one pixel.
+        # The checker blackens flagged images in place, so it gets a dummy of one pixel.
         _, flagged = self._checker(
             images=np.zeros((1, 1, 1, 3), dtype=np.float32), clip_input=clip.to(self._device)
         )

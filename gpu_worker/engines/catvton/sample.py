@@ -1,4 +1,4 @@
-"""One order on its way through the network: all its state between two steps."""
+"""One order under way in the network: all its state between two steps."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from gpu_worker.engines.catvton.sampler import Step
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """Of the picture the network draws, px."""
+    """The size of the picture that the network draws, px."""
 
     width: int
     height: int
@@ -37,10 +37,14 @@ class Size:
 
 @dataclass(slots=True)
 class CatvtonSample:
-    """latents: float32 (4, h, w) of the joined canvas; conditions: (1 or 2, in_channels - 4, h, w),
-    the unconditional row first where there is guidance;
-    paste: uint8 of the photo's size, where the photo may change, or None: everywhere;
-    original: the finished picture's latents as the last step saw them."""
+    """The state of one order between steps.
+
+    latents: float32 (4, h, w) of the joint canvas, noisy as after `step` steps.
+    conditions: (1 or 2, in_channels - 4, h, w); with guidance the unconditional row comes first.
+    plan: the steps' constants, all of them.
+    paste: uint8 mask of the photo's size, where the photo may change; None: everywhere.
+    original: the final latents as predicted by the last step (x0); None before the first.
+    """
 
     order: Order
     noise: Noise
@@ -63,27 +67,27 @@ class CatvtonSample:
 
     @property
     def now(self) -> Step:
-        """The step that comes next."""
+        """The constants of the next step."""
         return self.plan[self.step]
 
     @property
     def rows(self) -> int:
-        """How many rows of a forward pass are this sample's: two when it is guided."""
+        """How many rows of a forward pass this sample takes: two with guidance, else one."""
         return len(self.conditions)
 
     def as_rows(self) -> Tensor:
-        """(rows, in_channels, h, w): what the network sees of it now."""
+        """The network's input: (rows, in_channels, h, w)."""
         latents = self.latents.expand(self.rows, *self.latents.shape)
         return torch.cat([latents, self.conditions], dim=1)
 
     def fresh(self) -> NDArray[np.float32]:
-        """The coming step's noise: drawn once, however often the step is tried."""
+        """The noise of the next step, drawn once, however often that step is tried."""
         if self._fresh is None:
             self._fresh = self.noise.draw("step", tuple(self.latents.shape))
         return self._fresh
 
     def move(self, latents: Tensor, original: Tensor) -> None:
-        """One step on."""
+        """Takes over the results of a step."""
         self.latents = latents
         self.original = original
         self.step += 1

@@ -1,4 +1,4 @@
-"""The DDIM sampler, every sample of a batch at a time step of its own.
+"""The DDIM sampler, for a batch whose samples are at different time steps.
 
 Source: Song et al., "Denoising Diffusion Implicit Models" (arXiv 2010.02502), equations 12 and 16.
 Knows tensors and coefficients; no network, no pictures.
@@ -17,7 +17,8 @@ ETA = 1.0  # the published sampler draws fresh noise at every step
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step's constants: float32 values, as the schedule gives them."""
+    """One step's constants. alpha: the cumulative product at its time step, `alpha_prev`: at the
+    next one (the schedule's float32 values)."""
 
     timestep: int
     alpha: float
@@ -26,15 +27,19 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """The noise schedule of a base model: `alphas`, one for each training step, cumulative
-    products; float32 values."""
+    """The noise schedule of a base model. alphas: the cumulative product of each training step,
+    float32 values; final_alpha: after the last step."""
 
     alphas: tuple[float, ...]
     steps_offset: int
     final_alpha: float
 
     def steps(self, count: int) -> list[Step]:
-        """`count` steps from noise to picture, "leading" spacing: t = k·(T // count) + offset."""
+        """`count` steps from noise to picture, "leading" spacing: t = k·(T // count) + offset.
+
+        Raises:
+            ValueError: the count is not from 1 to T - 1.
+        """
         train_steps = len(self.alphas)
         if not 1 <= count < train_steps:
             raise ValueError(f"steps must be 1 to {train_steps - 1}, not {count}")
@@ -48,7 +53,7 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True)
 class Coefficients:
-    """What a step multiplies with, float32 (n, 1, 1, 1) each, one for each sample."""
+    """The factors of one DDIM step by sample, float32 (n, 1, 1, 1) each."""
 
     of_noise: Tensor
     of_original: Tensor
@@ -58,6 +63,7 @@ class Coefficients:
 
     @classmethod
     def of(cls, steps: Sequence[Step], eta: float) -> Coefficients:
+        """The factors of these steps. `eta`: 0 is deterministic DDIM, 1 has the noise of DDPM."""
         alpha = torch.tensor([step.alpha for step in steps])[:, None, None, None]
         prev = torch.tensor([step.alpha_prev for step in steps])[:, None, None, None]
         deviation = eta * ((1 - prev) / (1 - alpha) * (1 - alpha / prev)) ** 0.5
@@ -90,9 +96,9 @@ def guide(unconditional: Tensor, conditional: Tensor, guidance_scale: Tensor) ->
 def advance(
     latents: Tensor, noise_prediction: Tensor, coefficients: Coefficients, noise: Tensor | None
 ) -> tuple[Tensor, Tensor]:
-    """One DDIM step of a batch, float32 throughout. All tensors (n, 4, h, w); no noise at eta 0.
+    """One DDIM step of a batch, float32 throughout. All tensors (n, 4, h, w); noise None at eta 0.
 
-    Returns: the latents after it, and the picture's latents as this step sees them (x0).
+    Returns: the latents after the step, and the predicted final latents (x0).
     """
     own = coefficients
     original = (latents - own.of_noise * noise_prediction) / own.of_original

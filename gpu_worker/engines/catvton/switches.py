@@ -1,6 +1,6 @@
-"""What may be switched on to go faster. Each word has its equality test and its decision record.
+"""Optimisations that can be switched on. Each has an equality test and a decision record.
 
-Data only. What each does: `denoiser.py` (the network's form), `passes.py` (how it is run).
+Data only. `denoiser.py` (the network's form) and `passes.py` (how it is run) implement them.
 """
 
 from __future__ import annotations
@@ -11,9 +11,8 @@ from dataclasses import dataclass, fields
 
 @dataclass(frozen=True, slots=True)
 class Switches:
-    """`fused_qkv`: one matrix product where three were. `channels_last`: the network's
-    convolutions in the layout tensor cores like. `compiled`: torch.compile. `graphs`: CUDA
-    graphs."""
+    """`fused_qkv`: one matrix product instead of three in attention. `channels_last`: the memory
+    layout that suits tensor cores. `compiled`: torch.compile. `graphs`: CUDA graphs."""
 
     fused_qkv: bool = False
     channels_last: bool = False
@@ -22,7 +21,7 @@ class Switches:
 
     @classmethod
     def of(cls, words: Sequence[str]) -> Switches:
-        """Raises ValueError on a word that is none of ours."""
+        """From names. Raises ValueError on an unknown one."""
         unknown = set(words) - set(SWITCHES)
         if unknown:
             raise ValueError(f"no switch is called {sorted(unknown)[0]!r}")
@@ -30,7 +29,7 @@ class Switches:
 
     @property
     def is_padded(self) -> bool:
-        """Whether forward passes come in few fixed sizes."""
+        """Whether batches are padded to a few fixed sizes."""
         return self.compiled or self.graphs
 
 

@@ -1,6 +1,7 @@
-"""Small random weights in exactly the real layout, so that the real loading path runs anywhere.
+"""Writes small random weights in exactly the real layout, so that real loading code runs anywhere.
 
-The pictures are noise. For tests and benchmarks of the road; says so in its README.
+The pictures are noise. For tests and benchmarks of everything but quality; the folder's README says
+so.
 """
 
 from __future__ import annotations
@@ -40,8 +41,8 @@ def write_tiny(folder: Path, kind: Kind, seed: int = 0) -> None:
 
 
 def unet_of(in_channels: int) -> UNet2DConditionModel:
-    """SD-1.5's shape, thinner: the same blocks, two layers each, so that the weight file has its
-    sixteen self-attentions in the real places."""
+    """SD-1.5's architecture with fewer channels: the same blocks, two layers each, so that the
+    weight file has its sixteen self-attentions at the real positions."""
     return UNet2DConditionModel(
         in_channels=in_channels,
         out_channels=4,
@@ -86,7 +87,7 @@ def _safety_checker() -> StableDiffusionSafetyChecker:
 
 
 def _write_attention(unet: UNet2DConditionModel, path: Path) -> None:
-    """Fresh values, not the base's: a loader that sets nothing must not pass unseen."""
+    """Writes other values than the base's, so that a loader that sets nothing fails the tests."""
     path.parent.mkdir(parents=True, exist_ok=True)
     tensors = {
         f"{n * PLACES_PER_ATTENTION}.{tensor}": torch.randn_like(

@@ -1,4 +1,4 @@
-"""From files to a model: finds a pipeline's weights on disk and loads them. Never the network."""
+"""Finds a pipeline's weights on disk and loads them into a model. Never uses the network."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def load(
     """The whole pipeline with its trained self-attention.
 
     Raises:
-        WeightsError: a file is missing, short, foreign or of another model.
+        WeightsError: a file is missing, truncated, or belongs to another model.
     """
     sources = SOURCES[kind]
     base, vae = weight_files.root(sources.base), weight_files.root(sources.vae)

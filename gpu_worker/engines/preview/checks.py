@@ -1,7 +1,7 @@
-"""Looks at a finished picture and refuses it rather than show something grotesque.
+"""Quality check of a finished picture: refuses it rather than show something grotesque.
 
-The measures are of PREVIEW's trial; the bounds lie outside everything seen on good pictures.
-Knows the drawing's own layers; draws nothing.
+The bounds lie outside all values measured on good pictures. Knows the drawing's layers; draws
+nothing.
 """
 
 from __future__ import annotations
@@ -22,16 +22,21 @@ from gpu_worker.vision.pose.labels import LOWER, UPPER
 
 # Numbers without an origin of their own: by eye on the sheets (docs/preview.md).
 _SEEN = 0.5
-_LIKE_BEFORE_LAB = 4.0  # what changed less still shows the old garment
+_LIKE_BEFORE_LAB = 4.0  # Lab: px that changed less still show the old garment
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """fragments: share of the garment outside its largest part; gaps: slits a closing would
-    fill; residue: share of the old garment still seen above the new hem; growth: garment outside
-    the body; invented: body px painted as skin; folds: turned-over cells of the worse sleeve;
-    sleeve: least share of a sleeve's bone under the garment; bare_limb: longest hidden limb that
-    could not be drawn, in sw; bare_leg: the same below shorts. All shares 0..1."""
+    """The measures of a drawing; shares are 0..1.
+
+    fragments: share of the garment outside its largest part.
+    gaps: slits that a morphological closing would fill, as a share of the garment.
+    residue: share of the old garment still visible above the new hem.
+    growth: garment px outside the body; invented: px painted as skin, both by body px.
+    folds: share of turned-over cells in the worst sleeve or leg.
+    sleeve: least share of a limb's bone that its sleeve or leg covers.
+    bare_limb: longest hidden limb that could not be drawn, in sw; bare_leg: the same below shorts.
+    """
 
     fragments: float
     gaps: float
@@ -54,11 +59,11 @@ _MOST = {
 }
 _LEAST_SLEEVE = 0.75
 _MOST_BARE_LIMB_SW = 0.35
-_MOST_BARE_LEG_SW = 0.02  # what is more than a hem's shadow, and nobody stands there
+_MOST_BARE_LEG_SW = 0.02  # a hem's shadow may be as long; beyond it there would be no leg
 
 
 def refuse_grotesque(verdict: Verdict) -> None:
-    """Raises the first bound that is broken.
+    """Refuses a drawing with a measure beyond its bound.
 
     Raises:
         Refusal: would_need_bare_limbs, self_check_failed.
@@ -112,7 +117,7 @@ def _gaps(worn: Mask, person: Person) -> float:
 
 
 def residue(photo: Pixels, person: Person, drawing: Drawing, category: Category) -> float:
-    """Of the old garment above the new hem, the share that is still seen."""
+    """The share of the old garment above the new hem that is still visible."""
     values = [LOWER] if category is Category.LOWER else [UPPER]
     if category is Category.OVERALL and drawing.worn.legs:
         values = [UPPER, LOWER]
@@ -131,8 +136,8 @@ def residue(photo: Pixels, person: Person, drawing: Drawing, category: Category)
 
 
 def _bone_covered(drawing: Drawing, index: int) -> float:
-    """The share of the limb's middle line, up to the garment's end, that it covers or that lies
-    behind a worn top, a hand or hair."""
+    """The share of the limb's middle line, up to the garment's end, that the garment covers or that
+    is behind something in front of it (a worn top, a hand, hair)."""
     grid, along, side = drawing.worn.patches[index], drawing.worn.limbs[index], index % 2
     if grid is None or along is None:
         return 1.0

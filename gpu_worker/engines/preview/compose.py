@@ -1,4 +1,4 @@
-"""Lays what was drawn on the canvas over the photo, at the photo's own resolution.
+"""Composites the layers onto the photo, at the photo's own resolution.
 
 Knows planes and layers; no person, no garment.
 """
@@ -23,10 +23,14 @@ _BACK_DARKER = 0.8
 
 @dataclass(frozen=True, slots=True)
 class Planes:
-    """Everything on the canvas. fill: (h, w, 3) what is seen where the photo is replaced, by
-    weight (h, w) 0..1; shadow, light: factors on the photo's and the garment's light; hidden:
-    0..1 by what stays in front; behind: 0..1 where the inside of the back may be seen;
-    touched: the px outside which nothing changes."""
+    """Planes on the canvas.
+
+    fill: (h, w, 3) the colours that replace the photo, by weight: (h, w) 0..1.
+    shadow, light: factors on the light of the photo and of the garment.
+    hidden: 0..1, how far something in front hides the garment.
+    behind: 0..1, where the inside of the back may show.
+    touched: px that may change; all others stay.
+    """
 
     fill: Floats
     weight: Floats
@@ -39,7 +43,7 @@ class Planes:
 
 @dataclass(frozen=True, slots=True)
 class Layers:
-    """From the innermost out: the inside of the back, the torso with its legs, the sleeves."""
+    """The garment's layers, from back to front: inside of the back, torso with legs, sleeves."""
 
     back: Printed | None
     torso: tuple[Printed, ...]
@@ -64,7 +68,7 @@ def compose(photo: Pixels, frame: Frame, planes: Planes, layers: Layers) -> Pixe
 
 
 def _on_values(factor: Floats) -> Floats:
-    """A factor on light as one on sRGB values, which are about light to the power 1 / 2.2."""
+    """A factor on linear light as a factor on sRGB values, which are about light ** (1 / 2.2)."""
     return floats(np.maximum(factor, 0) ** np.float32(1 / GAMMA))
 
 
@@ -81,7 +85,7 @@ def _without_old(own: Bytes, strip: Strip, planes: Planes, shadow: Floats) -> Fl
 def _with_back(
     under: Floats, back: Printed, strip: Strip, planes: Planes, visible: Floats
 ) -> Floats:
-    """The inside of the back, seen only beside the neck, a little darker."""
+    """Adds the inside of the back, a little darker, where it shows beside the neck."""
     drawn = draw_layer(back, strip)
     share = floats(drawn.alpha * strip.of(planes.behind) * visible)
     return mixed(under, drawn.pixels * np.float32(_BACK_DARKER), share) if share.any() else under

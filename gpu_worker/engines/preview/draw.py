@@ -1,4 +1,4 @@
-"""Draws the garment onto the photo: body, garment, light, and what stays in front.
+"""Draws the garment onto the photo: joins fitting, occlusion, fill, light and compositing.
 
 Knows arrays; no order, no engine.
 """
@@ -28,17 +28,17 @@ from gpu_worker.vision.pose.labels import LOWER
 _SEEN = 0.5
 _REACH_PX = 2.0  # of the canvas: soft edges between px
 _FOLDS_SW = 0.03
-_MOST_OF_LEG_SW = 0.7  # more than this of a thigh is not drawn from a knee
+_MOST_OF_LEG_SW = 0.7  # a longer part of a thigh is not extrapolated from a knee
 _UNDER_CLOTH_SW = 0.015  # the old cloth's thickness
 
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """The picture and what it was made of, on the canvas: for the checks.
+    """The picture, and its layers on the canvas for the checks.
 
-    pixels: uint8 of the photo's shape; alpha: the garment as seen; torso, limbs: its layers;
-    bare_limb: px of the longest hidden limb that could not be drawn; bare_leg: the same below
-    shorts, whose wearer nothing else holds.
+    pixels: uint8 of the photo's shape; alpha: the visible garment; torso, limbs: its layers;
+    bare_limb: px of the longest hidden limb that could not be drawn; bare_leg: the same of legs
+    below a garment with legs, else 0.
     """
 
     pixels: Pixels
@@ -76,8 +76,8 @@ def draw(photo: Pixels, person: Person, picture: Pixels, garment: Garment) -> Dr
 
 
 def _alphas(worn: Worn, garment: Garment) -> tuple[Floats, Floats]:
-    """On the canvas: the torso with its legs, and the sleeves. Sleeves cast a shadow on the
-    torso, which legs do not."""
+    """Alphas on the canvas: of the torso with its legs, and of the sleeves. Apart, because sleeves
+    cast a shadow on the torso and legs do not."""
     torso, sleeves = [
         [alpha_on_canvas(layer, garment, worn.fit.s) for layer in layers]
         for layers in ((worn.torso, *worn.legs), worn.sleeves)
@@ -97,7 +97,7 @@ def _zones(
     category: Category,
     bared: list[Painted],
 ) -> Zones:
-    """What stays in front and what goes, also what of it looks out beside the silhouette."""
+    """Occlusion zones, including remains of the old garment just outside the silhouette."""
     painted = np.any([np.zeros_like(person.person), *(limb.mask for limb in bared)], axis=0)
     bare = _smooth(painted & shrink(person.person, _UNDER_CLOTH_SW * person.body.sw), person)
     zone = zones(person, worn, alpha, category, bare)
@@ -115,7 +115,7 @@ def _planes(
     weight: Floats,
     light: Floats,
 ) -> Planes:
-    """alpha, back: of the garment and of the inside of its back, on the canvas."""
+    """The planes for compositing. alpha, back: of the garment, of the inside of its back."""
     shadow = on_body(alpha, person, zone)
     behind = floats(~grow(person.person, 0.01 * person.body.sw))
     hidden = _in_front(person, zone)
@@ -141,7 +141,7 @@ def _bared_arms(canvas: Bytes, person: Person, worn: Worn, category: Category) -
 
 
 def _bared_legs(canvas: Bytes, person: Person, worn: Worn, category: Category) -> list[Painted]:
-    """The legs that shorts, a skirt or a playsuit bares; under a dress trousers stay."""
+    """The legs that shorts, a skirt or a playsuit bares; trousers under a dress stay."""
     if category is not Category.LOWER and not worn.legs:
         return []
     legs = [paint_leg(canvas, person, side, leg_covered(person, worn, side)) for side in (0, 1)]
@@ -156,7 +156,7 @@ def _hidden_arms(arms: list[Painted]) -> float:
 def _hidden_legs(
     person: Person, worn: Worn, zone: Zones, alpha: Floats, legs: list[Painted]
 ) -> float:
-    """px of worn bottoms below the new hem, where the legs beneath could not be drawn."""
+    """px of the worn bottom below the new hem, if the legs under it could not be drawn."""
     if not legs or (worn.legs and worn.long_legs):
         return 0.0
     longest = max(leg.hidden for leg in legs)
@@ -169,12 +169,12 @@ def _hidden_legs(
 
 
 def _smooth(mask: Mask, person: Person) -> Mask:
-    """Without the steps of a mask that followed the folds of a sleeve."""
+    """The mask with a smooth outline: the old one may follow the folds of a sleeve."""
     return np.asarray(blur(mask, _FOLDS_SW * person.body.sw) > 0.5)
 
 
 def _in_front(person: Person, zone: Zones) -> Floats:
-    """0..1 how far each px hides the garment, soft by a px of the canvas."""
+    """0..1, how far each px hides the garment; its edge is soft over a px of the canvas."""
     sw = person.body.sw
     soft = np.clip(blur(zone.front, 0.006 * sw) * 1.6 - 0.3, 0, 1)
     return floats(np.maximum(soft, grow(zone.head, 0.012 * sw)))

@@ -1,6 +1,6 @@
-"""The preview engine behind `gpu_worker.engine.Engine`: reads, draws, checks.
+"""The preview as a `gpu_worker.engine.Engine`: reads both pictures, draws, checks.
 
-Knows orders; the drawing itself is `draw`'s.
+Knows orders; `draw` does the drawing.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from gpu_worker.vision import cutout, pose
 
 @dataclass(slots=True)
 class PreviewSample:
-    """One order with what was read of its two pictures, and the picture once it is drawn."""
+    """One order with the person and garment of its pictures, and the drawing once it is made."""
 
     order: Order
     person: pose.Person
@@ -29,7 +29,7 @@ class PreviewSample:
 
 
 class PreviewEngine:
-    """Weight-free and deterministic: the seed changes nothing. One step."""
+    """One step on the CPU, deterministic: the seed changes nothing."""
 
     name = "preview"
     licence = "Apache-2.0"
@@ -47,10 +47,10 @@ class PreviewEngine:
         return 1
 
     def admit(self, order: Order) -> PreviewSample:
-        """Reads both pictures, or takes what the tailor read.
+        """Takes person and garment from the tailor's parts, or reads them from the pictures.
 
         Raises:
-            Refusal: either picture cannot be used, or the two do not go together.
+            Refusal: one of the pictures cannot be used, or the two do not fit together.
         """
         person = pose.person_of(order.photo_parts, order.photo)
         refuse_unsuitable(person, order.category)
@@ -64,10 +64,10 @@ class PreviewEngine:
             sample.step = 1
 
     def partial(self, _sample: PreviewSample) -> None:
-        """One step: there is no partial picture."""
+        """None: with one step there is no partial picture."""
 
     def finish(self, sample: PreviewSample) -> Picture:
-        """Checks what was drawn.
+        """Checks the drawing and returns it.
 
         Raises:
             Refusal: would_need_bare_limbs, self_check_failed.

@@ -1,4 +1,4 @@
-"""What is seen where the old garment was: the wall behind, or the shopper's own skin.
+"""Inpainting where the old garment was: with the wall behind it, or the shopper's own skin.
 
 Knows canvas pixels and masks.
 """
@@ -30,25 +30,25 @@ from gpu_worker.vision.pose.labels import LOWER, SKIN, UPPER
 
 # Numbers without an origin of their own: by eye on the sheets (docs/preview.md).
 _WALL_MARGIN_SW = 0.08
-_GHOST_SW, _GHOST_STEP_LEVELS = 0.16, 2.5  # how far outside, and how many levels unlike the wall
-_BUSY_LEVELS = 6.0  # a busier wall shows no ghosts
+_GHOST_SW, _GHOST_STEP_LEVELS = 0.16, 2.5  # how far outside; how many levels unlike the wall
+_BUSY_LEVELS = 6.0  # levels: on a busier wall remains do not show
 _EDGE_DARKER, _EDGE_SW = 0.25, 0.05
-_RIM_SW = 0.03  # of a limb's outline, where it mixes with the wall
-_SEAM_SW = 0.05  # over which painted arm and plain skin blend
-_OUTLINE_SW = 0.02  # smaller corners of an invented outline are rounded
+_RIM_SW = 0.03  # width of a limb's outline, where it mixes with the wall
+_SEAM_SW = 0.05  # distance over which painted arm and plain skin blend
+_OUTLINE_SW = 0.02  # smaller corners of a painted outline are rounded
 _COVERED = 0.5
-_LEAST_LIT = 0.82  # of the skin's own tone: beside the torso a forearm lies in its shadow
+_LEAST_LIT = 0.82  # of the skin's tone: the source may lie in the torso's shadow, as a forearm
 _FORM_SW, _FORM = 0.05, (0.88, 1.06)
 _GRAIN_SW, _MOST_GRAIN_LEVELS = 0.012, 2.0
-_SHADED_L = 7.0
-_NECK_SW = 0.40  # half as wide as what the chin may shade
-_SURE_SW = 0.035  # so far from its outline skin has its own tone
+_SHADED_L = 7.0  # L
+_NECK_SW = 0.40  # half the width of the zone that the chin may shade
+_SURE_SW = 0.035  # so far inside its outline skin has its own tone
 
 
 def filled(
     pixels: Bytes, person: Person, zone: Zones, alpha: Floats, arms: list[Painted]
 ) -> Floats:
-    """float32 (h, w, 3): what is seen where `zone.erased` is: wall or skin."""
+    """float32 (h, w, 3): the colours for `zone.erased`: wall, or skin within the body."""
     sw = person.body.sw
     wall = wall_behind(pixels, person)
     skin = _skin(pixels, person, zone, alpha, arms)
@@ -65,14 +65,14 @@ def wall_behind(pixels: Bytes, person: Person) -> Floats:
 
 
 def _wall(pixels: Bytes, person: Mask) -> Floats:
-    """The background continued behind the person."""
+    """The background continued into this mask, smoothly."""
     return coarse_membrane(pixels, ~person)
 
 
 def ghosts(pixels: Bytes, person: Person, before: Mask, kept: Mask) -> Mask:
     """Remains of the old garment just outside the silhouette: cloth that looks like the wall.
 
-    before: the old garment; kept: what is never touched.
+    before: the old garment; kept: px that must not change.
     """
     sw = person.body.sw
     near = grown(before, _GHOST_SW * sw) & ~person.person
@@ -86,7 +86,7 @@ def ghosts(pixels: Bytes, person: Person, before: Mask, kept: Mask) -> Mask:
 
 
 def _texture_of_wall(pixels: Bytes, wall: Mask) -> float:
-    """Levels by which nine tenths of a wall's px differ at most from its own smooth course."""
+    """How busy the wall is: the 90th percentile of its difference to itself smoothed, in levels."""
     height, width = wall.shape
     small = (max(1, width // 8), max(1, height // 8))
     smooth = resize(resize_bytes(pixels, *small), width, height)
@@ -95,8 +95,8 @@ def _texture_of_wall(pixels: Bytes, wall: Mask) -> float:
 
 
 def erased_weight(person: Person, zone: Zones, limbs: list[Painted]) -> Floats:
-    """0..1: how far each px is replaced; soft at the rim, full inside, and fading along a bare
-    limb where what was painted meets what is seen."""
+    """0..1, how far each px is replaced: soft at the rim, full inside, and fading out along a bare
+    limb where the painted part meets the visible one."""
     sw = person.body.sw
     weight = np.clip(2 * blur(zone.erased, 0.008 * sw), 0, 1) * grown(zone.erased, 0.01 * sw)
     if not limbs:
@@ -107,7 +107,7 @@ def erased_weight(person: Person, zone: Zones, limbs: list[Painted]) -> Floats:
 
 
 def _skin(pixels: Bytes, person: Person, zone: Zones, alpha: Floats, arms: list[Painted]) -> Floats:
-    """Skin continued from what is bare, darker towards the body's outer edges."""
+    """Skin colours continued from visible skin, darker towards the body's outer edges."""
     sw = person.body.sw
     sure = shrink(person.labels == SKIN, _SURE_SW * sw) & ~zone.erased & _below_face(zone, sw)
     sure = _well_lit(pixels, sure, person, zone)
@@ -128,7 +128,7 @@ def _skin(pixels: Bytes, person: Person, zone: Zones, alpha: Floats, arms: list[
 
 
 def _relief(pixels: Bytes, person: Person) -> Floats:
-    """(h, w) factor: the body's form as the old top shows it, softly."""
+    """(h, w) factor: the body's form (shading), taken from the old top's lightness."""
     inside = shrink(person.labels == UPPER, 0.02 * person.body.sw)
     if not inside.any():
         return np.ones(person.labels.shape, dtype=np.float32)
@@ -139,7 +139,7 @@ def _relief(pixels: Bytes, person: Person) -> Floats:
 
 
 def _within(plane: Floats, inside: Mask, sigma: float) -> Floats:
-    """Blurred over the px inside alone; a wide blur is made on a small plane."""
+    """Normalised blur over the px inside only; computed on a smaller plane if it is wide."""
     height, width = plane.shape
     step = max(1, int(sigma / 4))
     small = (max(1, width // step), max(1, height // step))
@@ -149,7 +149,7 @@ def _within(plane: Floats, inside: Mask, sigma: float) -> Floats:
 
 
 def _grain(pixels: Bytes, skin: Mask, sw: float) -> Floats:
-    """(h, w, 1) levels: as rough as the skin that is seen, the same for the same photo."""
+    """(h, w, 1) levels of noise, as rough as the visible skin; the seed is fixed."""
     grey = floats(pixels[..., 1])
     rough = (grey - blur(grey, _GRAIN_SW * sw))[skin]
     sigma = min(float(np.median(np.abs(rough))) * 1.5, _MOST_GRAIN_LEVELS) if len(rough) else 0.0
@@ -158,7 +158,7 @@ def _grain(pixels: Bytes, skin: Mask, sw: float) -> Floats:
 
 
 def _well_lit(pixels: Bytes, sure: Mask, person: Person, zone: Zones) -> Mask:
-    """Without the shadow under the chin: a chest continued from it looks dirty."""
+    """The skin without the shadow under the chin: a chest continued from that looks dirty."""
     usual = float(np.median(person.tones[:, 0]))
     neck = np.abs(zone.x) < _NECK_SW * person.body.sw
     lit = sure & ((lab(pixels)[..., 0] > usual - _SHADED_L) | ~neck)

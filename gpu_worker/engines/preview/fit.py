@@ -1,4 +1,4 @@
-"""How large the garment is worn and where: its scale, its place, its width by height.
+"""Fits the garment to the body: its scale, its position, and its width at each height.
 
 Knows a garment's `Shape` and a body's `Measures`; draws nothing. Lengths in canvas px along the
 body's axes (bx, by from the middle of the shoulders), garment points in px of the garment's canvas.
@@ -18,22 +18,23 @@ from gpu_worker.vision.cutout.shape import Shape
 from gpu_worker.vision.planes import Floats, Numbers, floats, smoothstep
 
 # Numbers without an origin of their own: by eye on the sheets (docs/preview.md).
-_EASE = {"sleeved": 1.20, "bare": 1.10, "dress": 1.05}
+_EASE = {"sleeved": 1.20, "bare": 1.10, "dress": 1.05}  # the garment's width by the body's
 _SHOULDER_SW = 0.57
-_SHOULDER_U_SW = 0.48  # where the garment's shoulder point rests on the body
-_MIX = (0.97, 1.12)
-_LARGER = 1.22
-_LARGER_BARE = 1.40  # a vest is cut wide and worn close
-_KY, _KY_BARE = (0.80, 1.28), (0.80, 1.40)
+_SHOULDER_U_SW = 0.48  # sw: where the garment's shoulder point rests on the body
+_MIX = (0.97, 1.12)  # bounds of the scale by shoulders, relative to that by the chest
+_LARGER = 1.22  # the most that a short garment is enlarged so that it reaches its hem
+_LARGER_BARE = 1.40  # more for a vest, which is cut wide and worn close
+_KY, _KY_BARE = (0.80, 1.28), (0.80, 1.40)  # bounds of the stretch of the height alone
 _HIGHEST_TL, _LOWEST_TL = -0.6, 3.2
 
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """garment px (x, y) <-> body px (bx, by), before the width is wrapped round the body.
+    """The linear part of the map between garment px (x, y) and body px (bx, by).
 
-    s: canvas px per garment px; ky: stretch of the height; y0, by0: one row in both;
-    widths: (2, n) worn half width at rows by = first_y + i px; row of it by `width_at`.
+    s: canvas px per garment px; ky: additional stretch of the height; y0, by0: the same row in
+    garment and body; widths: (2, n) worn half width at rows by = first_y + i px, read by
+    `width_at`.
     """
 
     s: float
@@ -55,13 +56,14 @@ class Fit:
 
 
 def fit(garment: Garment, body: Measures, waist: float) -> Fit:
-    """waist: v in tl of the line between the worn top and bottom."""
+    """Fits a garment of any category. waist: v in tl of the line between worn top and bottom."""
     if garment.category is Category.LOWER:
         return _fit_lower(garment.shape, body, waist)
     return _fit_top(garment, body, waist)
 
 
 def _fit_top(garment: Garment, body: Measures, waist: float) -> Fit:
+    """Fits a top or an overall: its shoulder line at the shoulders, its hem where it should end."""
     shape = garment.shape
     kind = _kind(garment)
     s = _scale(shape, body, _EASE[kind])
@@ -81,7 +83,7 @@ def _kind(garment: Garment) -> str:
 
 
 def _scale(shape: Shape, body: Measures, ease: float) -> float:
-    """By the chest, half-mixed with the shoulders."""
+    """Canvas px per garment px: the mean of the scales by chest and (bounded) by shoulders."""
     below = round(float(shape.pit[:, 1].mean()) + 0.02 * (shape.hem - shape.top))
     chest = float(np.mean([body.half_at(side, 0.28 * body.tl) for side in (0, 1)]))
     s = ease * chest / float(shape.half[:, below].mean())
@@ -93,7 +95,7 @@ def _scale(shape: Shape, body: Measures, ease: float) -> float:
 def _length(
     garment: Garment, body: Measures, waist: float, s: float, y0: float, by0: float
 ) -> tuple[float, float]:
-    """Scale and stretch that bring the hem where such a garment ends."""
+    """Scale and stretch with which the hem is where such a garment usually ends."""
     shape = garment.shape
     end = shape.hem
     if shape.legged:
@@ -112,7 +114,7 @@ def _length(
 
 
 def _top_widths(shape: Shape, body: Measures, place: Fit, kind: str, side: int) -> Floats:
-    """Worn half width per px row: by the body below the arm pit, by the shoulders above."""
+    """Worn half width per row: below the arm pit by the body, above it by the shoulders."""
     rows = floats(np.arange(place.first_y, _LOWEST_TL * body.tl))
     flat = _flat(shape, place, side, rows)
     pit = float(place.down(float(shape.pit[side, 1])))
@@ -125,7 +127,7 @@ def _top_widths(shape: Shape, body: Measures, place: Fit, kind: str, side: int) 
 
 
 def _flat(shape: Shape, place: Fit, side: int, rows: Numbers) -> Floats:
-    """The garment's own half width at body rows, canvas px."""
+    """The garment's own (flat) half width at body rows, canvas px."""
     y = place.up(rows)
     return floats(place.s * np.interp(y, np.arange(shape.half.shape[1]), shape.half[side]))
 
@@ -133,6 +135,7 @@ def _flat(shape: Shape, place: Fit, side: int, rows: Numbers) -> Floats:
 def _below_pit(
     rows: Numbers, flat: Numbers, body: Measures, kind: str, side: int, pit: float, legged: bool
 ) -> Floats:
+    """Worn half width below the arm pit: by the body, loose, and so wide that no old top shows."""
     half = body.half_at(side, rows)
     low = 1.12 if kind == "sleeved" else 1.05
     loose = np.interp(rows / body.tl, (0.3, 1.0, 1.3), (1.16, 1.26, 1.36))
@@ -147,7 +150,7 @@ def _below_pit(
 
 
 def _hanging(rows: Numbers, flat: Numbers, width: Numbers, half: Numbers, body: Measures) -> Floats:
-    """Below the hips a skirt hangs: its own flare, as wide as the hips made it."""
+    """Below the hips a skirt hangs freely: its own flare, scaled to its width at the hips."""
     hips = _HIP_TL * body.tl
     ratio = float(np.interp(hips, rows, width) / max(float(np.interp(hips, rows, flat)), 1.0))
     hung = np.maximum(ratio * flat, np.minimum(1.02 * half, width))
@@ -167,7 +170,7 @@ _HIP_EASE = 1.06
 
 
 def _fit_lower(shape: Shape, body: Measures, waist: float) -> Fit:
-    """The waistband at the waist, or under the hem of a top that hangs over it."""
+    """Fits a bottom: its waistband at the waist, or under the hem of a top that hangs over it."""
     by0 = min(waist - 0.05, 0.92, body.bottom_from) * body.tl
     hip_row = round(shape.top + 0.5 * (float(shape.pit[:, 1].mean()) - shape.top))
     hips = float(np.mean([body.half_at(side, _HIP_TL * body.tl) for side in (0, 1)]))

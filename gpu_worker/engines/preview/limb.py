@@ -1,4 +1,4 @@
-"""Sleeves and trouser legs: ruled patches between two edge curves, laid along a limb.
+"""Maps sleeves and trouser legs along a limb: ruled surfaces between two edge curves.
 
 Every function looks at the image-left limb; the caller mirrors for the other. Points are canvas
 px, garment points px of the garment's canvas. Knows the torso's map for the seam; no pixels.
@@ -16,14 +16,14 @@ from gpu_worker.vision.cutout.sleeves import SAMPLES, resample
 from gpu_worker.vision.planes import Floats, Mask, Numbers, floats, remap
 
 # Numbers without an origin of their own: by eye on the sheets (docs/preview.md).
-ARM_SW = (0.165, 0.15, 0.125, 0.085)
+ARM_SW = (0.165, 0.15, 0.125, 0.085)  # usual half widths of a limb, evenly along it, in sw
 LEG_SW = (0.25, 0.21, 0.165, 0.105)
-_POINTS = 80
-_STEADY_POINTS = 4
-_OUTER, _INNER = (0.80, 1.30), (0.85, 1.35)
+_POINTS = 80  # samples of a limb's middle line
+_STEADY_POINTS = 4  # points
+_OUTER, _INNER = (0.80, 1.30), (0.85, 1.35)  # bounds of the measured width by the usual one
 _EITHER = (0.10, 2.0)
-_LONG = 0.72
-_WORN_LENGTH = 0.90  # of the flat length: round the shoulder some of it is lost
+_LONG = 0.72  # of the limb's length: a sleeve that reaches so far counts as long
+_WORN_LENGTH = 0.90  # of the flat length: around the shoulder some of it is lost
 _COLUMNS = 15
 _OVER_EDGE = 0.12
 _INSIDE_TORSO_ROWS = 2
@@ -37,8 +37,8 @@ Forward = Callable[[Floats], Floats]
 
 @dataclass(frozen=True, slots=True)
 class Limb:
-    """A limb's middle line and widths: line (n, 2), normal (n, 2) outwards, at (n,) px along it,
-    outer and inner (n,) px from the line to its edges, model (n,) px what such a limb has."""
+    """A limb's middle line and widths: line (n, 2); normal (n, 2) outwards; at (n,) px along it;
+    outer and inner (n,) px from the line to the limb's edges; model (n,) px, the usual width."""
 
     line: Floats
     normal: Floats
@@ -64,7 +64,8 @@ class Limb:
 
 @dataclass(frozen=True, slots=True)
 class Patch:
-    """A grid of corresponding points (rows, columns, 2); `end` px along the limb."""
+    """Corresponding grids (rows, columns, 2) in garment and canvas. end: where the garment ends, px
+    along the limb; long: whether it reaches the wrist or ankle."""
 
     source: Floats
     target: Floats
@@ -83,8 +84,9 @@ def limb(
     model_sw: tuple[float, ...],
     sw: float,
 ) -> Limb:
-    """joints: (3, 2) shoulder, elbow, wrist at the image's left; mask: the person, for the outer
-    edge; inner_mask: the limb's own px, for the inner edge."""
+    """Measures a limb. joints: (3, 2) shoulder, elbow, wrist (or hip, knee, ankle) at the image's
+    left; mask: the person, for the outer edge; inner_mask: the limb's own px, for the inner edge;
+    model_sw: usual half widths along it, in sw."""
     line = floats(resample(joints, _POINTS))
     line = floats(gaussian_filter1d(line, 3.0, axis=0, mode="nearest"))
     tangent = np.gradient(line, axis=0)
@@ -98,9 +100,9 @@ def limb(
 
 
 def bared(along: Limb, skin: Mask, start: float) -> Limb:
-    """The limb as wide as its skin from `start` on; before that as wide as just beyond it.
+    """The limb with the width of its skin from `start` on, and before that the width at `start`.
 
-    The bone's line may lie far off the middle of what is seen.
+    Each edge is measured from the bone's line, which may be far from the middle of the limb.
     """
     first = int(np.searchsorted(along.at, start))
     outer = _width(skin, along.line, along.normal, along.model, _EITHER, first)
@@ -116,8 +118,8 @@ def _width(
     bounds: tuple[float, float],
     first: int = 0,
 ) -> Floats:
-    """From the line along the normal until leaving the mask, kept near the model; before the
-    point `first` as just beyond it."""
+    """Width from the line along the normal to the mask's edge, bounded by the model; for points
+    before `first` the median of the next few."""
     steps = floats(np.arange(0, bounds[1] * float(model.max()) + 2))
     x = floats(line[:, :1] + normal[:, :1] * steps)
     y = floats(line[:, 1:] + normal[:, 1:] * steps)
@@ -129,7 +131,7 @@ def _width(
 
 
 def reach(edges: Floats, limb_: Limb, forward: Forward, scale: float) -> float:
-    """Where the sleeve would end by its own length, as a share of the limb's."""
+    """Where the sleeve would end by its own length, as a share of the limb's length."""
     start = limb_.project(forward(floats([edges[0, 0]]))[0])
     return (start + _WORN_LENGTH * _length(edges[0]) * scale) / limb_.length
 
@@ -143,11 +145,11 @@ def patch(
     sw: float,
     reached: float,
 ) -> Patch:
-    """The grid of one sleeve.
+    """The grids of one sleeve.
 
     edges: (2, SAMPLES, 2) outer and inner edge in the garment; seam: (2, 2) shoulder and arm pit
     in the garment; forward: garment px to canvas px by the torso's map; scale: canvas px per
-    garment px; reached: `reach` of the pair, which is long or short as one.
+    garment px; reached: mean `reach` of the pair, so that both are long or both short.
     """
     nu = np.linspace(-_OVER_EDGE, 1 + _OVER_EDGE, _COLUMNS)
     long = reached > _LONG
@@ -160,13 +162,14 @@ def patch(
 
 
 def _ruled(inner: Floats, outer: Floats, nu: Numbers) -> Floats:
-    """(rows, columns, 2): straight lines from inner (nu 0) to outer (nu 1)."""
+    """A ruled surface (rows, columns, 2): straight lines from inner (nu 0) to outer (nu 1)."""
     return floats(inner[:, None] + (outer - inner)[:, None] * nu[None, :, None])
 
 
 def _target_edges(
     edges: Floats, limb_: Limb, forward: Forward, scale: float, sw: float, long: bool
 ) -> tuple[Floats, Floats, float]:
+    """Outer and inner edge on the canvas, and where the sleeve ends, px along the limb."""
     ends = forward(floats([edges[0, 0], edges[1, 0]]))
     start_out, start_in = limb_.project(ends[0]), limb_.project(ends[1])
     long_out, long_in = (_length(edge) * scale for edge in edges)
@@ -212,13 +215,14 @@ def _stop(
 
 
 def _total_width(limb_: Limb, stop: float, cuff: float) -> float:
-    """How much wider than the limb the sleeve ends."""
+    """How many times wider than the limb the sleeve is at its end."""
     own = float(np.interp(stop, limb_.at, limb_.outer + limb_.inner))
     return float(np.clip(0.84 * cuff / max(own, 1.0), 1.08, 1.5))
 
 
 def _start_on_seam(source: Floats, target: Floats, forward: Forward, sw: float) -> Floats:
-    """The first row lies exactly where the torso's map puts the seam; the difference fades."""
+    """Shifts the first row to where the torso's map puts the seam; the shift fades along the
+    limb."""
     shift = forward(floats(source[0])) - target[0]
     along = np.hypot(*np.moveaxis(target - target[:1], -1, 0))
     fade = np.exp(-((along / (_SEAM_FADE_SW * sw)) ** 2))
@@ -227,7 +231,7 @@ def _start_on_seam(source: Floats, target: Floats, forward: Forward, sw: float) 
 
 
 def _with_end(source: Floats, target: Floats) -> tuple[Floats, Floats]:
-    """A few rows beyond the cuff, so that its edge is the garment's own and not the grid's."""
+    """Adds rows beyond the cuff, so that the visible edge is the garment's, not the grid's."""
     extended = []
     for grid in (source, target):
         step = (grid[-1] - grid[-3]) / 2
@@ -239,7 +243,8 @@ def _with_end(source: Floats, target: Floats) -> tuple[Floats, Floats]:
 def _with_overlap(
     source: Floats, target: Floats, seam: Floats, forward: Forward, scale: float, sw: float
 ) -> tuple[Floats, Floats]:
-    """Rows inside the torso, where torso and sleeve show the same: the seam cannot open."""
+    """Adds rows inside the torso, where torso and sleeve show the same, so that no gap opens at
+    the seam."""
     along = seam[1] - seam[0]
     inwards = floats([along[1], -along[0]]) / max(float(np.hypot(*along)), 1e-6)
     if float(inwards[0]) < 0:

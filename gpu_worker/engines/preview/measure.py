@@ -37,12 +37,12 @@ _BOTTOM_HIGHEST_TL, _BOTTOM_SHARE = 0.6, 0.08
 
 @dataclass(frozen=True, slots=True)
 class Measures:
-    """Tables over height and width.
+    """Measurements of one body, as tables over height or width.
 
-    half: (2, n) px from the middle to the side of the body, arms left out, at v = STEP_TL * i tl;
-    cover: (2, n) the same to where the arm begins: what a garment must reach to hide the old one;
-    top: (2, m) by px of the shoulder's contour at bx = 0, 1, .. px to that side;
-    bottom_from: v in tl where the worn bottom shows first beside or below the top.
+    half: (2, n) px from the middle to the side of the body without arms, at v = STEP_TL * i tl;
+    cover: (2, n) px to which a garment must reach to hide the old one, at the same v;
+    top: (2, m) by of the shoulder's contour, px, at bx = 0, 1, .. px to that side;
+    bottom_from: v in tl of the highest row that shows the worn bottom.
     """
 
     half: Floats
@@ -67,7 +67,7 @@ def _at(table: Floats, index: Numbers) -> Floats:
 
 
 def measure(person: Person) -> Measures:
-    """The tables of one person."""
+    """Measures one person."""
     body = person.body
     shape = person.person.shape
     thin, thick = [
@@ -87,7 +87,7 @@ def measure(person: Person) -> Measures:
 
 
 def _trunk(mask: Mask, body: Body) -> Mask:
-    """What hangs together with the torso: no fingers beside the hips."""
+    """The px connected to the torso, without fingers beside the hips."""
     _, v = body.uv(mask.shape)
     return connected_to(open_(mask, _FINGER_SW * body.sw), core(body, mask.shape) & (v > 0))
 
@@ -99,7 +99,7 @@ def _with_hand(body: Body, side: int) -> Floats:
 
 
 def straightened(mask: Mask, body: Body, side: int, ys: Floats, xs: Floats) -> Mask:
-    """mask (len(ys), len(xs)) looked up at body px (bx, by); bx counts away from the middle."""
+    """The mask resampled at body px: (len(ys), len(xs)); bx counts away from the middle."""
     sign = -1 if side == 0 else 1
     origin, right, down = body.at(0, 0), body.right, body.down
     grid_y, grid_x = np.meshgrid(ys, xs * sign, indexing="ij")
@@ -109,8 +109,8 @@ def straightened(mask: Mask, body: Body, side: int, ys: Floats, xs: Floats) -> M
 
 
 def whole_leg(person: Person, side: int) -> Floats:
-    """Hip, knee, ankle (3, 2). Those that the photo does not show the model squeezes into it:
-    they are put where such a body has them."""
+    """Hip, knee, ankle (3, 2). The landmark model places joints outside the photo at its edge;
+    these are moved to where a body of this size has them."""
     hip, knee, ankle = person.body.leg(side)
     low = person.frame.height - _AT_EDGE_TL * person.body.tl
     if float(ankle[1]) < low:
@@ -127,18 +127,20 @@ def _rows(body: Body) -> Floats:
 
 
 def _exits(mask: Mask) -> Floats:
-    """Per row, how many px from the start until the first one outside."""
+    """Per row, the index of the first px outside."""
     ended = ~mask
     ended[:, -1] = True
     return floats(np.argmax(ended, axis=1))
 
 
 def _reach(mask: Mask) -> Floats:
-    """Per row, the outermost px inside: below the hips the middle may be between the legs."""
+    """Per row, the index of the outermost px inside: below the hips the row may start in the gap
+    between the legs."""
     return floats(mask.shape[1] - 1 - np.argmax(mask[:, ::-1], axis=1)) * mask.any(axis=1)
 
 
 def _profile(mask: Mask, body: Body, side: int) -> Floats:
+    """Half width by height on one side; kept near that of a usual body, and smoothed."""
     rows = _rows(body)
     columns = floats(np.arange(0, 1.0 * body.sw))
     seen = straightened(mask, body, side, rows, columns)
@@ -151,7 +153,7 @@ def _profile(mask: Mask, body: Body, side: int) -> Floats:
 
 
 def _cover(mask: Mask, half: Floats, person: Person, side: int) -> Floats:
-    """As far as the old garment may reach beside the body."""
+    """Px from the middle to the edge of body and old garment, bounded by the body's half width."""
     body = person.body
     rows = _rows(body)
     seen = straightened(mask, body, side, rows, floats(np.arange(0, 1.2 * body.sw)))
@@ -160,7 +162,8 @@ def _cover(mask: Mask, half: Floats, person: Person, side: int) -> Floats:
 
 
 def _top(mask: Mask, body: Body, side: int) -> Floats:
-    """Walking up from .10 sw below the shoulder line until leaving the body."""
+    """The shoulder's contour: per column, up from .10 sw below the shoulder line until the body
+    ends."""
     ys = floats(np.arange(0.10 * body.sw, -0.7 * body.sw, -1.0))
     xs = floats(np.arange(0, 0.9 * body.sw))
     seen = straightened(mask, body, side, ys, xs)
@@ -171,7 +174,7 @@ def _top(mask: Mask, body: Body, side: int) -> Floats:
 
 
 def _bottom_from(person: Person) -> float:
-    """The highest row that shows the bottom on a twelfth of its width: waists are slanted."""
+    """v of the highest row of which a twelfth shows the bottom: waists may be slanted."""
     u, v = person.body.uv(person.labels.shape)
     rows = np.arange(_BOTTOM_HIGHEST_TL, person.waist, STEP_TL)
     middle = person.person & (np.abs(u) < 0.45)

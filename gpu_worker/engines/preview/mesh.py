@@ -1,4 +1,4 @@
-"""Turns a grid of corresponding points into an inverse map, triangle by triangle.
+"""Mesh warping: turns corresponding grids into an inverse map, one affine map per triangle.
 
 Knows points; no body, no garment.
 """
@@ -17,7 +17,7 @@ _SHIFT = 4  # fractional bits of the corners handed to the polygon filler
 def inverse_map(
     source: Floats, target: Floats, shape: tuple[int, int]
 ) -> tuple[Floats, Floats, NDArray[np.bool_]]:
-    """Where each px of a plane comes from.
+    """Where each px of the canvas comes from.
 
     source, target: (rows, columns, 2) x, y of the same grid in garment and canvas; shape: (h, w)
     of the canvas. Returns planes x, y (garment px) and where the grid lies.
@@ -54,13 +54,14 @@ def _affines(source: NDArray[np.float64], target: NDArray[np.float64]) -> NDArra
     """(n, 2, 3): for each triangle the affine map from target to source."""
     ones = np.ones((*target.shape[:2], 1))
     corners = np.concatenate([target, ones], axis=2)
+    # A degenerate triangle has no inverse and covers hardly a px: any map will do.
     flat = np.abs(np.linalg.det(corners)) < 1e-3
     corners[flat] = np.eye(3)
     return np.linalg.solve(corners, source).transpose(0, 2, 1)
 
 
 def folded(target: Floats) -> float:
-    """The share of the grid's triangles that are turned over."""
+    """The share of the grid's triangles that are turned over (of the other orientation)."""
     corners = _triangles(target)
     one, two = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
     area = one[:, 0] * two[:, 1] - one[:, 1] * two[:, 0]

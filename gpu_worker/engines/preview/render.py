@@ -1,4 +1,5 @@
-"""Moves the garment's pixels to where `Worn` says, on the canvas or in a strip of the photo.
+"""Texture mapping: warps the garment's pixels by the maps of `Worn`, on the canvas or in a strip of
+the photo.
 
 Knows maps and pixels; no body.
 """
@@ -19,14 +20,14 @@ from gpu_worker.vision.pose.body import Frame
 
 # Numbers without an origin of their own: by eye on the sheets (docs/preview.md).
 _SHARPER = 1.25  # texture px per photo px: more would alias, less would blur
-_BLED_PX = 256  # of the picture that bleeds colours outwards: there is no detail in it
+_BLED_PX = 256  # size at which colours are continued outwards: there is no detail in them
 _SURELY_INSIDE = 0.99
 
 
 @dataclass(frozen=True, slots=True)
 class Texture:
-    """pixels: uint8 (h, w, 3), the garment's colours bled beyond its outline; alpha: float32
-    (h, w); scale: texture px per px of the garment's canvas."""
+    """The garment's picture as a texture. pixels: uint8 (h, w, 3), colours continued beyond the
+    outline; alpha: float32 (h, w); scale: texture px per px of the garment's canvas."""
 
     pixels: Bytes
     alpha: Floats
@@ -35,8 +36,8 @@ class Texture:
 
 @dataclass(frozen=True, slots=True)
 class Printed:
-    """One layer's own texture. pixels: uint8 (h, w, 4), colours and alpha; x, y: float32 on the
-    canvas, texture px; inside: float32 on the canvas, or None where the layer is everywhere."""
+    """One layer's texture and map. pixels: uint8 (h, w, 4), colours and alpha; x, y: float32 planes
+    on the canvas, texture px; inside: float32 on the canvas, None: the map is valid everywhere."""
 
     pixels: Bytes
     x: Floats
@@ -46,14 +47,14 @@ class Printed:
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """pixels: float32 (h, w, 3) 0..255; alpha: float32 (h, w)."""
+    """A rendered layer. pixels: float32 (h, w, 3) 0..255; alpha: float32 (h, w)."""
 
     pixels: Floats
     alpha: Floats
 
 
 def texture(picture: Pixels, garment: Garment, fitted_scale: float, frame: Frame) -> Texture:
-    """The garment's picture at about the resolution at which it will be seen.
+    """The garment's picture at about the resolution at which it will be shown.
 
     fitted_scale: canvas px per garment px.
     """
@@ -68,7 +69,8 @@ def texture(picture: Pixels, garment: Garment, fitted_scale: float, frame: Frame
 
 
 def _bled(pixels: Bytes, alpha: Floats) -> Bytes:
-    """The garment's colours continued beyond its outline."""
+    """The garment's colours continued beyond its outline, so that interpolation at its edge takes
+    in no background."""
     height, width = alpha.shape
     factor = min(1.0, _BLED_PX / max(height, width))
     size = (max(8, round(width * factor)), max(8, round(height * factor)))
@@ -80,7 +82,7 @@ def _bled(pixels: Bytes, alpha: Floats) -> Bytes:
 
 
 def printed(layer: Layer, cloth: Texture) -> Printed:
-    """A layer with the part of the texture that belongs to it."""
+    """A layer with its part of the texture."""
     chosen = resize(layer.chosen, cloth.alpha.shape[1], cloth.alpha.shape[0])
     own = np.round(cloth.alpha * chosen * 255).astype(np.uint8)
     x, y = (floats((plane + 0.5) * cloth.scale - 0.5) for plane in (layer.x, layer.y))
@@ -89,7 +91,7 @@ def printed(layer: Layer, cloth: Texture) -> Printed:
 
 
 def alpha_on_canvas(layer: Layer, garment: Garment, fitted_scale: float) -> Floats:
-    """float32 (h, w): where the layer's garment is, 0..1, seen on the canvas."""
+    """float32 (h, w) 0..1: the layer's alpha on the canvas."""
     factor = min(1.0, _SHARPER * fitted_scale)
     height, width = (max(1, round(side * factor)) for side in garment.alpha.shape)
     own = resize(garment.alpha * layer.chosen, width, height)
@@ -108,17 +110,18 @@ def draw_layer(layer: Printed, strip: Strip) -> Drawn:
 
 
 def over(below: Drawn, above: Drawn) -> Drawn:
-    """One layer over another; where only one of them is, the colour is its own."""
+    """The `over` operator: one layer over another; not premultiplied."""
     alpha = floats(1 - (1 - below.alpha) * (1 - above.alpha))
     share = floats(above.alpha / np.maximum(alpha, 1e-3))
     return Drawn(mixed(below.pixels, above.pixels, share), alpha)
 
 
 def mixed(below: Floats, above: Floats, share: Floats) -> Floats:
-    """below where share is 0, above where it is 1: (h, w, 3) each, share (h, w)."""
+    """Linear interpolation: `below` where share is 0, `above` where it is 1. (h, w, 3) each, share
+    (h, w)."""
     return floats(below + (above - below) * cv2.merge([share, share, share]))
 
 
 def times(pixels: Floats, factor: Floats) -> Floats:
-    """pixels (h, w, 3) x factor (h, w)."""
+    """pixels (h, w, 3) times factor (h, w)."""
     return floats(pixels * cv2.merge([factor, factor, factor]))

@@ -1,4 +1,5 @@
-"""The photo's side of the composition: what stays in front, what is removed, what fills it.
+"""Occlusion: which px of the photo stay in front of the garment, which are removed, and which of
+those show skin.
 
 Everything on the canvas. Knows the person, the worn garment's alpha and their geometry.
 """
@@ -32,16 +33,16 @@ from gpu_worker.vision.pose.labels import FEET, FRINGE, HAIR, LOWER, SKIN, UPPER
 
 # Numbers without an origin of their own: by eye on the sheets (docs/preview.md).
 _PIT_TL = 0.27
-_ARM_PITS_TL = (0.32, 0.58)  # below them a gap beside a bare arm shows the wall
+_ARM_PITS_TL = (0.32, 0.58)  # below these rows a gap beside a bare arm shows the wall
 _ARM_SW = 0.16
-_BODY_SIDE = 0.94  # of the half width: at the sides only cloth was
+_BODY_SIDE = 0.94  # of the half width: beyond it there was only cloth
 _OPEN_TL = 0.38
 _HIP_TL = 1.0
-_TUCKED_SW = 0.03  # finer corners of the worn top's hem are the labels' own
+_TUCKED_SW = 0.03  # finer corners at the worn top's hem are errors of the labels
 _STRAND_SW = 0.02
-HEAD_SW = -0.30  # the head ends no lower
-_CHIN = 1.1  # below the mouth, of what the nose lies above it
-_FACE = 1.12  # of the distance between the ears
+HEAD_SW = -0.30  # the head never extends below this row
+_CHIN = 1.1  # distance mouth to chin by distance nose to mouth
+_FACE = 1.12  # the face's width by the distance between the ears
 _OLD_GROWN_SW = 0.03
 _COVERED = 0.98
 _TRIM_GROWN_SW = 0.04
@@ -50,8 +51,8 @@ _BELOW_HEM_TL = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Zones:
-    """Planes on the canvas. x, y: body px; head: what nothing ever touches; front: what hides the
-    garment; erased: where the photo is replaced; bare: of these, where the body's skin shows."""
+    """Planes on the canvas. x, y: body px; head: px that never change; front: px that hide the
+    garment; erased: where the photo is replaced; bare: the part of `erased` that shows skin."""
 
     x: Floats
     y: Floats
@@ -62,8 +63,8 @@ class Zones:
 
 
 def zones(person: Person, worn: Worn, alpha: Floats, category: Category, arms: Mask) -> Zones:
-    """alpha: (h, w) the garment's own, before anything is put in front of it; arms: where bare
-    arms were painted."""
+    """All zones of a photo. alpha: (h, w) of the garment, before anything hides it; arms: where
+    bare limbs were painted."""
     x, y = body_planes(person.body, person.person.shape)
     head = head_of(person, y)
     front = in_front(person, worn, head, y, category)
@@ -75,9 +76,9 @@ def zones(person: Person, worn: Worn, alpha: Floats, category: Category, arms: M
 
 
 def head_of(person: Person, y: Floats) -> Mask:
-    """Face and skull down to the jaw; a collar may stand before the neck.
+    """Face and skull down to the jaw, not the neck: a collar may cover that.
 
-    The jaw is half an ellipse from ear to ear through the chin; what hangs beside it is hair.
+    The jaw is half an ellipse from ear to ear through the chin; px beside it are hair.
     """
     body = person.body
     ears, mouth = body.mid(EARS), body.mid(MOUTH)
@@ -92,10 +93,11 @@ def head_of(person: Person, y: Floats) -> Mask:
 
 
 def in_front(person: Person, worn: Worn, head: Mask, y: Floats, category: Category) -> Mask:
-    """Head, hair, and the bare arms and hands beyond the sleeves; of a bottom, the worn top."""
+    """Px in front of the garment: head, hair, bare arms and hands beyond the sleeves; in front of a
+    bottom also the worn top."""
     sw = person.body.sw
     hair = person.labels == HAIR
-    front = head | open_(hair, _STRAND_SW * sw)  # a nape's rim is no hair: it has the wall's colour
+    front = head | open_(hair, _STRAND_SW * sw)  # thin rims labelled hair have the wall's colour
     for side in (0, 1):
         front |= _bare_arm(person, worn, y, side, category)
     if category is Category.LOWER:
@@ -106,7 +108,7 @@ def in_front(person: Person, worn: Worn, head: Mask, y: Floats, category: Catego
 
 
 def _bare_arm(person: Person, worn: Worn, y: Floats, side: int, category: Category) -> Mask:
-    """Skin in the tube round the arm, from the sleeve's end on."""
+    """Skin within a tube around the arm, from the sleeve's end on."""
     body = person.body
     if float(body.visibility[WRISTS[side]]) < 0.5:
         return np.zeros(person.person.shape, dtype=bool)
@@ -122,7 +124,7 @@ def _bare_arm(person: Person, worn: Worn, y: Floats, side: int, category: Catego
 
 
 def _beyond_sleeve(worn: Worn, y: Floats, side: int) -> Mask:
-    """Past the line across the sleeve's end; without a sleeve, below the arm pit."""
+    """Px beyond the line across the sleeve's end; without a sleeve, below the arm pit."""
     grid, along = worn.patches[side], worn.limbs[side]
     if grid is None or along is None:
         return np.asarray(y > worn.map.fade_to)
@@ -146,7 +148,8 @@ def _erased(
     category: Category,
     arms: Mask,
 ) -> Mask:
-    """The old garment where the new one does not hide it, and the body beside new sleeves."""
+    """Px to replace: the old garment where the new one does not hide it, and px beside the new
+    sleeves and torso."""
     sw = person.body.sw
     before = worn_before(person, category, legs=bool(worn.legs))
     old = grow(before, _OLD_GROWN_SW * sw) & grow(person.person, 0.02 * sw)
@@ -165,18 +168,18 @@ def _erased(
 
 
 def is_open(worn: Worn) -> bool:
-    """A front this deep is worn open: over the old top, which stays."""
+    """Whether the neckline is so deep that the garment is worn open, over the old top."""
     depth = worn.map.shape.neck_depth * worn.fit.s * worn.fit.ky
     return depth > _OPEN_TL * worn.measures.tl
 
 
 def neckline_area(worn: Worn) -> Mask:
-    """Where the inside of the back would be seen: within the neckline."""
+    """Px within the neckline, where the inside of the back would show."""
     return np.asarray(remap(worn.back.chosen, worn.back.x, worn.back.y) > 0.5)
 
 
 def worn_before(person: Person, category: Category, *, legs: bool) -> Mask:
-    """What the new garment replaces; legs: whether it has some."""
+    """The worn cloth that the new garment replaces; legs: whether the new one has legs."""
     labels = person.labels
     if category is Category.UPPER:
         return np.asarray(labels == UPPER)
@@ -189,7 +192,8 @@ def worn_before(person: Person, category: Category, *, legs: bool) -> Mask:
 
 
 def _zone(person: Person, worn: Worn, y: Floats, category: Category, bared: Mask) -> Mask:
-    """Above the new hem the old garment goes; below it, it reads as worn beneath."""
+    """Where the old garment is removed: above the new hem, since below it, it looks worn
+    underneath. If the new one has legs or bares them: everywhere below the head."""
     sw, tl = person.body.sw, person.body.tl
     below_head = y > -0.40 * sw
     hem = float(worn.fit.down(worn.map.shape.hem)) - _BELOW_HEM_TL * tl
@@ -199,7 +203,7 @@ def _zone(person: Person, worn: Worn, y: Floats, category: Category, bared: Mask
 
 
 def _beside_sleeve(person: Person, worn: Worn, side: int) -> Mask:
-    """Person px round the arm up to the sleeve's end that the sleeve leaves uncovered."""
+    """Px of the person around the arm, up to the sleeve's end."""
     grid = worn.patches[side]
     shape = person.person.shape
     if grid is None:
@@ -220,7 +224,7 @@ def _beside_sleeve(person: Person, worn: Worn, side: int) -> Mask:
 
 
 def _beside_torso(person: Person, worn: Worn, x: Floats, y: Floats) -> Mask:
-    """Old cloth px beside the torso between arm pit and hem."""
+    """Px of the old top around the torso, between arm pit and hem."""
     cloth = person.labels == UPPER
     sw = person.body.sw
     return np.asarray(
@@ -232,7 +236,7 @@ def _beside_torso(person: Person, worn: Worn, x: Floats, y: Floats) -> Mask:
 
 
 def _body(person: Person, worn: Worn, x: Floats, y: Floats, arms: Mask) -> Mask:
-    """Where there is body under the clothes: neck, torso, bare arms; not under a sleeve."""
+    """Where the body is, under the clothes: neck, torso, bare arms; not arms in sleeves."""
     torso = np.zeros(x.shape, dtype=bool)
     for side, chosen in ((0, x < 0), (1, x >= 0)):
         reach = np.abs(x)
@@ -240,7 +244,7 @@ def _body(person: Person, worn: Worn, x: Floats, y: Floats, arms: Mask) -> Mask:
         half = np.where(y < 0.15 * worn.measures.tl, np.maximum(half, 0.5 * person.body.sw), half)
         half = np.where(
             y > worn.map.fade_to, _BODY_SIDE * half, half
-        )  # at the sides only cloth was
+        )  # beyond it there was only cloth
         inside = (reach < half) & (y > worn.measures.top_at(side, reach))
         torso |= chosen & inside
     shoulders = shrink(person.person, 0.012 * person.body.sw) & _above_side(worn, x, y)
@@ -254,7 +258,7 @@ def _body(person: Person, worn: Worn, x: Floats, y: Floats, arms: Mask) -> Mask:
 
 
 def _above_side(worn: Worn, x: Floats, y: Floats) -> Mask:
-    """Round the arm pits all is body; below them it narrows to the torso's own side."""
+    """The body around the arm pits; below them it narrows to the torso's own side."""
     measures = worn.measures
     first, last = (share * measures.tl for share in _ARM_PITS_TL)
     half = np.where(x < 0, measures.half_at(0, y), measures.half_at(1, y))
@@ -263,7 +267,7 @@ def _above_side(worn: Worn, x: Floats, y: Floats) -> Mask:
 
 
 def _arm_pit(person: Person, worn: Worn, x: Floats, y: Floats, side: int) -> Mask:
-    """Between torso and upper arm above the arm pit there is no wall."""
+    """Px between torso and upper arm, above the arm pit: body, never the wall."""
     body = person.body
     offsets = body.arm(side)[:2] - body.at(0, 0)
     ys, xs = offsets @ body.down, np.abs(offsets @ body.right)

@@ -1,6 +1,6 @@
-"""Light: shadows of the garment on the body, of sleeves on the torso, folds and edges.
+"""Shading: shadows of the garment on the body and of sleeves on the torso, folds, darker edges.
 
-Knows alphas and canvas pixels. All factors are in linear light.
+Knows alphas and canvas pixels. All factors are on linear light.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ def on_garment(pixels: Bytes, person: Person, zone: Zones, torso: Floats, limbs:
     factor *= _folds(pixels, person.labels, sw)
     factor *= 1 - _HAND * np.clip(blur(zone.front, _HAND_SW * sw) - zone.front, 0, 1) * 1.6
     inside = alpha > 0.5
+    # Divided by its mean, so that shading does not darken the garment as a whole.
     mean = float(factor[inside].mean()) if inside.any() else 1.0
     return floats(np.clip(factor / mean, 0, _BRIGHTEST))
 
@@ -41,7 +42,8 @@ def _sleeves_on_torso(torso: Floats, limbs: Floats, sw: float) -> Floats:
 
 
 def _folds(pixels: Bytes, labels: Bytes, sw: float) -> Floats:
-    """The old cloth's folds, label by label: across labels they would burn blotches."""
+    """The folds of the old cloth as a factor. Each label alone: across labels the difference of
+    their colours would count as a fold."""
     lightness = lab(pixels)[..., 0] + 5
     factor = np.ones(labels.shape, dtype=np.float32)
     for value in (3, 4):
@@ -53,7 +55,7 @@ def _folds(pixels: Bytes, labels: Bytes, sw: float) -> Floats:
 
 
 def _local(lightness: Floats, inside: Mask, sw: float) -> Floats:
-    """Fine over coarse lightness, both averaged over `inside` alone."""
+    """Fine by coarse lightness, both averaged over `inside` only."""
     weight = inside.astype(np.float32)
     fine = blur(lightness * weight, _FOLD_FINE_SW * sw) / np.maximum(
         blur(weight, _FOLD_FINE_SW * sw), 1e-3
@@ -65,7 +67,7 @@ def _local(lightness: Floats, inside: Mask, sw: float) -> Floats:
 
 
 def on_body(alpha: Floats, person: Person, zone: Zones) -> Floats:
-    """(h, w) factor on the photo: the shadow the garment's lower edges cast on the body."""
+    """(h, w) factor on the photo's light: the shadow of the garment's lower edges on the body."""
     sw = person.body.sw
     shift = max(1, round(_BELOW_SHIFT_SW * sw))
     moved = np.zeros_like(alpha)

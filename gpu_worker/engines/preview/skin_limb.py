@@ -1,7 +1,7 @@
-"""Paints the part of an arm or leg that old cloth hid, from the part that shows.
+"""Extrapolates a bare arm or leg: paints the part that old cloth hid, from the part that shows.
 
-The cross-section of the bare limb just beyond the old hem is drawn on along the bone. Looks at
-the image-left limb; the caller mirrors for the other. Everything on the canvas.
+The cross-section of the bare limb just beyond the old hem is continued along the bone. Functions
+look at the image-left limb; `_paint` mirrors for the other. Everything on the canvas.
 """
 
 from __future__ import annotations
@@ -20,28 +20,29 @@ from gpu_worker.vision.pose.labels import SKIN
 # Numbers without an origin of their own: by eye on the sheets (docs/preview.md).
 _TUBE_SW = 0.05
 _SKIN_SHARE = 0.8
-_SKIN_REST = 0.6  # of all that the photo shows of it from there: a glint on jeans is no skin
+_SKIN_REST = 0.6  # share of skin from there to the end: a glint on jeans is no skin
 _SUSTAINED_SW = 0.10
-_NEVER_HIDDEN = 0.08  # of the arm: the joint itself lies inside a vest's strap
-_LEAST_VISIBLE = 0.25  # of the arm: less skin than this cannot lend its look to the rest
+_NEVER_HIDDEN = 0.08  # of the arm: the joint itself lies under a vest's strap
+_LEAST_VISIBLE = 0.25  # of the arm: from less skin than this the rest cannot be painted
 _DELTA_SW = 0.05
 _STRETCH = 0.20
-_CAP_SW = 0.17  # beyond the joint: the round of the shoulder
+_CAP_SW = 0.17  # beyond the joint: the rounding of the shoulder
 _UNDER_SLEEVE_SW = 0.04
 _OVER_HEM_SW = 0.06  # the old sleeve's edge and its shadow
 _ROWS, _COLUMNS = 16, 13
 _MEETS_SW = 0.20  # beyond the old hem
-_FROM = (0.3, 0.6)  # of the way to the hem: skin before it is the neck's, seen already
-_RIM, _RIM_LAST = 0.78, 0.55  # of the half width: its very edge is half wall
+_FROM = (0.3, 0.6)  # of the way to the hem: skin before it belongs to the neck and is visible
+_RIM, _RIM_LAST = 0.78, 0.55  # of the half width: px at its very edge are mixed with the wall
 _BEYOND_HEM_SW = 0.03
 
 
 @dataclass(frozen=True, slots=True)
 class Painted:
-    """pixels: float32 (h, w, 3), valid where mask; share: (h, w) 0..1, how far they replace the
-    limb's own, which they meet beyond the old hem; hidden: px of the limb that the sleeve hid.
+    """A painted limb. pixels: float32 (h, w, 3), valid within mask; share: (h, w) 0..1, how far
+    they replace the photo's, which they meet beyond the old hem; hidden: px of the limb that the
+    old cloth hid.
 
-    An empty mask: the limb is hidden and too little of it shows to be drawn on.
+    An empty mask: the limb is hidden, and too little of it shows to paint it.
     """
 
     pixels: Floats
@@ -51,7 +52,7 @@ class Painted:
 
 
 def skin_starts(along: Limb, skin: Mask, sw: float) -> float | None:
-    """px along the limb from which it is bare, or None where too little of it is seen."""
+    """px along the limb from where on it is bare; None if too little of it shows."""
     share = _share_of_skin(along, skin, sw)
     step = along.length / (len(share) - 1)
     sustained = max(2, round(_SUSTAINED_SW * sw / step))
@@ -65,7 +66,7 @@ def skin_starts(along: Limb, skin: Mask, sw: float) -> float | None:
 
 
 def _share_of_skin(along: Limb, skin: Mask, sw: float) -> Floats:
-    """Per point of the line, how much of a short stroke across it is skin."""
+    """Per point of the line, the share of skin on a short stroke across it."""
     across = floats(np.linspace(-1, 1, 9) * _TUBE_SW * sw)
     x = floats(along.line[:, :1] + along.normal[:, :1] * across)
     y = floats(along.line[:, 1:] + along.normal[:, 1:] * across)
@@ -73,9 +74,9 @@ def _share_of_skin(along: Limb, skin: Mask, sw: float) -> Floats:
 
 
 def extend(pixels: Bytes, along: Limb, first: float, start: float, sw: float) -> Painted:
-    """Draws the look of the bare arm from `start` up to `first`.
+    """Continues the bare limb's look from `start` back to `first`, px along it.
 
-    along: measured on skin alone.
+    along: the limb measured on skin only.
     """
     end = start + _MEETS_SW * sw
     t = floats(np.linspace(first, end, _ROWS))
@@ -95,10 +96,10 @@ def extend(pixels: Bytes, along: Limb, first: float, start: float, sw: float) ->
 
 
 def _lent(t: Floats, start: float, end: float, delta: float) -> tuple[Floats, Floats]:
-    """Where along the limb a row's look is taken from, and from how much of its width.
+    """For each row: from where along the limb its pixels are taken, and from how much of the width.
 
-    Beyond the hem it comes ever nearer to the row itself, so that the two meet unseen; up the
-    limb its shaded rim, which belongs to the hem's surroundings, is left out more and more.
+    Beyond the old hem the source approaches the row itself, so that no seam shows. Up the limb more
+    and more of the source's shaded rim is left out, which belongs to the hem's surroundings.
     """
     beyond = np.clip((t - start) / (end - start), 0, 1)
     above = np.maximum(start - t, 0)
@@ -112,8 +113,8 @@ def _grid(along: Limb, t: Floats, nu: Floats, start: float) -> Floats:
     """(rows, columns, 2): px at t (rows,) along the limb, nu (rows, columns) from its inner (-1)
     to its outer edge (1).
 
-    Before `start` the limb is as much thicker than the model as it is there; that the bone's
-    line lies off its middle there dies away towards the joint.
+    Before `start` the limb's width is the model's, scaled as it is at `start`; the difference
+    between both halves fades out towards the joint.
     """
     model = np.interp(t, along.at, along.model)
     ratios = [_ratio(along, own, start) for own in (along.outer, along.inner)]
@@ -129,7 +130,7 @@ def _grid(along: Limb, t: Floats, nu: Floats, start: float) -> Floats:
 
 
 def _ratio(along: Limb, own: Floats, start: float) -> float:
-    """How much thicker than the model one half is at a point."""
+    """Width of one half by the model's, at a point."""
     return float(np.interp(start, along.at, own) / np.interp(start, along.at, along.model))
 
 
@@ -160,6 +161,7 @@ def _paint(
     model: tuple[float, ...],
     cloth_end: float,
 ) -> Painted | None:
+    """Paints one limb; None if old cloth hides nothing of it that the new garment bares."""
     skin, sw = person.labels == SKIN, person.body.sw
     if side == 1:
         pixels, skin = np.ascontiguousarray(pixels[:, ::-1]), skin[:, ::-1]
@@ -170,7 +172,7 @@ def _paint(
         hidden = max(0.0, along.length - max(cloth_end, 0.0))
         nothing = np.zeros_like(person.person)
         return Painted(floats(pixels), nothing, floats(nothing), hidden)
-    if start < max(cloth_end, _NEVER_HIDDEN * along.length):
+    if start < max(cloth_end, _NEVER_HIDDEN * along.length):  # nothing to paint: bare or covered
         return None
     first = cloth_end - _UNDER_SLEEVE_SW * sw if cloth_end > 0 else cloth_end
     seen = bared(along, skin, start + _BEYOND_HEM_SW * sw)

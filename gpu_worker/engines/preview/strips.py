@@ -1,4 +1,4 @@
-"""The photo's part that changes, strip by strip: so little at once that it stays in the cache.
+"""Splits the part of the photo that changes into strips, small enough for the CPU's cache.
 
 Knows a frame and planes on its canvas; no body, no garment.
 """
@@ -16,12 +16,12 @@ from gpu_worker.vision.planes import Floats, Mask, floats, resize
 from gpu_worker.vision.pose.body import Frame
 
 _ROWS = 96
-_MARGIN_PX = 2  # of the canvas: what is interpolated reaches so far
+_MARGIN_PX = 2  # of the canvas: interpolation reaches so far
 
 
 @dataclass(frozen=True, slots=True)
 class Strip:
-    """Rows and columns of the frame's box, photo px; the last ones are excluded."""
+    """A strip: rows and columns of the frame's box in photo px, ends excluded."""
 
     frame: Frame
     top: int
@@ -30,7 +30,7 @@ class Strip:
     right: int
 
     def of(self, plane: NDArray[np.float32]) -> Floats:
-        """A plane of the canvas (h, w) or (h, w, c), as it is seen in this strip."""
+        """A plane of the canvas (h, w) or (h, w, c), resampled to this strip's px."""
         frame = self.frame
         if frame.high < frame.height or frame.wide < frame.width:
             whole = resize(plane, frame.wide, frame.high)
@@ -41,7 +41,7 @@ class Strip:
         return floats(wide[:, self.left : self.right])
 
     def _rows(self, plane: NDArray[np.float32]) -> Floats:
-        """Interpolated between the canvas's rows, still as wide as the canvas."""
+        """The plane at this strip's rows, still as wide as the canvas: linear interpolation."""
         frame = self.frame
         at = (np.arange(self.top, self.bottom) + 0.5) * (frame.height / frame.high) - 0.5
         at = np.clip(at, 0, frame.height - 1)
@@ -51,7 +51,7 @@ class Strip:
         return floats(upper + (plane[above + 1] - upper) * share)
 
     def photo(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """The photo's own px of this strip, to be read or written."""
+        """The photo's px of this strip: a view, to read or write."""
         frame = self.frame
         return pixels[
             frame.y + self.top : frame.y + self.bottom, frame.x + self.left : frame.x + self.right

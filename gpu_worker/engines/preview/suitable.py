@@ -1,4 +1,4 @@
-"""Whether this garment can be shown on this photo at all: asked before anything is drawn.
+"""Pre-check: whether a garment of this category can be drawn on this photo at all.
 
 Knows person and category.
 """
@@ -10,13 +10,13 @@ from gpu_worker.engine import Refusal
 from gpu_worker.vision.pose import Person
 from gpu_worker.vision.pose.plausible import LEGS_FROM_TL, WAIST_TL, arms_crossed
 
-# How far down the photo must show her, in tl from the shoulders. A dress that is cut off there is
-# drawn as far as the picture goes, and the photo check has said so.
+# How far down the photo must show her, in tl from the shoulders. A dress that the photo cuts off is
+# drawn as far as the photo goes; the photo check has warned of that.
 _NEEDS_TL = {Category.UPPER: WAIST_TL, Category.OVERALL: 0.95, Category.LOWER: LEGS_FROM_TL}
 
 
 def refuse_unsuitable(person: Person, category: Category) -> None:
-    """Raises what a shopper can mend with another photo.
+    """Refuses what the shopper can solve with another photo.
 
     Raises:
         Refusal: crop_too_tight, implausible_pose.

@@ -1,6 +1,6 @@
-"""The map between a garment's torso and the body: place, wrap, shoulder line.
+"""The warp between a garment's torso and the body: position, wrapping, bend of the shoulder line.
 
-Closed form both ways. Knows `Fit`, `Shape` and `Measures`; no pixels.
+In closed form in both directions. Knows `Fit`, `Shape` and `Measures`; no pixels.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from gpu_worker.vision.pose.body import Body
 
 # Numbers without an origin of their own: by eye on the sheets (docs/preview.md).
 _TIGHTEST = 0.66
-_LEAST_WORN_PX = 1.0  # where an odd shape's row is empty
+_LEAST_WORN_PX = 1.0  # against division by 0, where a row of an odd shape is empty
 _OVER_BODY_SW = 0.018
-_RAISED_SW, _LOWERED_SW = 0.16, 0.08  # so much the collar may differ from the shoulder
+_RAISED_SW, _LOWERED_SW = 0.16, 0.08  # how far the bend at the collar may differ from the shoulder
 _NECK_SW = 0.25  # a neck point lies no nearer to the middle
 
 
 @dataclass(frozen=True, slots=True)
 class TorsoMap:
-    """Garment px (x, y) <-> body px (bx, by).
+    """The map between garment px (x, y) and body px (bx, by).
 
     lift: (2, m) how far the shoulder line is bent down at bx = 0, 1, .. px to each side;
-    fade_from, fade_to: rows by between which that bend dies away.
+    fade_from, fade_to: rows by between which that bend fades to 0.
     """
 
     shape: Shape
@@ -63,7 +63,7 @@ class TorsoMap:
             across = _wrap(np.abs(offset[chosen]) / own, worn / (own * self.fit.s))
             bx[chosen] = (-1 if side == 0 else 1) * across * worn
         by = straight
-        for _ in range(6):
+        for _ in range(6):  # fixed-point iteration: the bend fades with `by` itself
             by = floats(straight + self._lift_at(bx) * self._fade(by))
         return floats(np.stack([bx, by], axis=1))
 
@@ -81,12 +81,14 @@ class TorsoMap:
 
 
 def _angle(compression: Numbers) -> Floats:
-    """Half the angle by which the cloth goes round the body: sin(t)/t = compression, nearly."""
+    """Half the angle t by which cloth is wrapped around a cylinder: sin(t) / t = compression, to
+    second order."""
     return floats(np.sqrt(6 * (1 - np.clip(compression, _TIGHTEST, 1))))
 
 
 def _wrap(across: Numbers, compression: Numbers) -> Floats:
-    """Flat position 0..1 to seen position 0..1: the middle keeps its size, the sides shrink."""
+    """Position on the flat cloth 0..1 to its projection 0..1 after wrapping around a cylinder:
+    towards the sides it is compressed."""
     angle = np.maximum(_angle(compression), 1e-3)
     inside = np.sin(angle * np.minimum(across, 1)) / np.sin(angle)
     return floats(inside + np.maximum(across - 1, 0))
@@ -100,7 +102,8 @@ def _unwrap(seen: Numbers, compression: Numbers) -> Floats:
 
 
 def torso_map(shape: Shape, fit: Fit, body: Measures, contour: Floats | None) -> TorsoMap:
-    """contour: (w,) first row of the garment in each column, or None: hang without a shoulder."""
+    """The map of a fitted garment. contour: (w,) its first row in each column; None: no bend (a
+    bottom has no shoulder line)."""
     fade_from = fit.by0
     fade_to = float(np.mean(fit.down(shape.pit[:, 1]))) + 0.05 * body.tl
     count = int(1.2 * body.sw)
@@ -111,7 +114,7 @@ def torso_map(shape: Shape, fit: Fit, body: Measures, contour: Floats | None) ->
 
 
 def _lift(shape: Shape, fit: Fit, body: Measures, contour: Floats, side: int, count: int) -> Floats:
-    """Body contour less garment contour, as a smooth function of bx alone."""
+    """The bend: the body's contour minus the garment's, smoothed, as a function of bx."""
     bx = floats(np.arange(count))
     worn = float(fit.width_at(side, fit.by0))
     own = abs(float(shape.shoulder[side, 0]) - shape.axis)
@@ -131,7 +134,7 @@ def _lift(shape: Shape, fit: Fit, body: Measures, contour: Floats, side: int, co
 
 
 def _joined(lift: Floats) -> Floats:
-    """Both sides meet in the middle without a step."""
+    """The bend of both sides, made continuous in the middle."""
     middle = float(lift[:, 0].mean())
     near = np.exp(-np.arange(lift.shape[1]) / (0.12 * lift.shape[1]))
     return floats(lift + (middle - lift[:, :1]) * near)

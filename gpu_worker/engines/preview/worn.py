@@ -1,6 +1,7 @@
-"""Where every px of the worn garment comes from: the torso's map and the limbs' patches.
+"""The inverse maps of a worn garment: for every px of the canvas the garment px it comes from, by
+the torso's map and the limbs' patches.
 
-Knows person, garment and their measures; moves no pixels yet.
+Knows person, garment and their measures; moves no pixels.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from gpu_worker.vision.pose.labels import SKIN
 
 # Numbers without an origin of their own: by eye on the sheets (docs/preview.md).
 _SEAM_STRIP_SW = 0.06
-_OVER_SEAM_SW = 0.008  # more of the torso's map would stand out beside a narrower limb
+_OVER_SEAM_SW = 0.008  # a wider strip of the torso's map would show beside a narrower limb
 _HANGS_OVER_TL = 0.95
 _NECK_EDGE_PX = 1.6  # of the garment's canvas
 _BELOW_ANKLE = 0.10  # of the shank
@@ -31,8 +32,8 @@ _BELOW_ANKLE = 0.10  # of the shank
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """x, y: planes on the canvas, garment px; inside: where they mean anything;
-    chosen: plane on the garment's canvas, 1 where its px belong to this layer."""
+    """One layer's inverse map. x, y: planes on the canvas, garment px; inside: where they are
+    valid; chosen: plane on the garment's canvas, 1 where its px belong to this layer."""
 
     x: Floats
     y: Floats
@@ -42,10 +43,10 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class Worn:
-    """A garment on a body: its layers, and how it was fitted.
+    """A garment fitted to a body: its layers, and the fit.
 
-    sleeves, legs: layers of the limbs it has; limbs, patches: the body's arms and legs under the
-    garment's four limbs, and the grids on them.
+    sleeves, legs: layers of the limbs that it has; limbs, patches: by index of the garment's four
+    limbs, the body's arm or leg and the grids on it, None where the garment has no such limb.
     """
 
     torso: Layer
@@ -60,7 +61,7 @@ class Worn:
 
     @property
     def long_legs(self) -> bool:
-        """Whether all legs that it has reach the ankles."""
+        """Whether all legs that the garment has reach the ankles."""
         return all(grid.long for grid in (self.patches[i] for i in LEGS) if grid is not None)
 
 
@@ -89,7 +90,7 @@ def wear(person: Person, garment: Garment) -> Worn:
 
 
 def _below_top(person: Person, garment: Garment) -> Mask:
-    """A bottom under a top that hangs over it starts at that top's hem."""
+    """Where a bottom may show: below the hem of a top that hangs over it, else everywhere."""
     _, v = person.body.uv(person.person.shape)
     if garment.category is Category.LOWER and person.waist > _HANGS_OVER_TL:
         return np.asarray(v > person.waist - 0.02)
@@ -97,7 +98,7 @@ def _below_top(person: Person, garment: Garment) -> Mask:
 
 
 def _contour(garment: Garment) -> Floats | None:
-    """The top edge per column, straight between the neck points; none for lower garments."""
+    """The garment's top edge per column, straight between the neck points; None for bottoms."""
     if garment.category is Category.LOWER:
         return None
     solid = garment.alpha > 0.5
@@ -115,18 +116,18 @@ def _contour(garment: Garment) -> Floats | None:
 
 
 def _torso_chosen(garment: Garment, fitted: Fit, measures: Measures) -> Floats:
-    """The garment without limbs and without the inside of its back."""
+    """The torso layer's px: the garment without limbs and without the inside of its back."""
     shape = garment.shape
     torso = shape.limbs == 0
     for index in (*ARMS, *LEGS):
         if shape.limbed[index]:
             torso |= _seam_strip(shape, index, fitted, measures, _OVER_SEAM_SW)
-    front = np.clip(1.5 - 2 * blur(shape.back, _NECK_EDGE_PX), 0, 1)  # the neckline without steps
+    front = np.clip(1.5 - 2 * blur(shape.back, _NECK_EDGE_PX), 0, 1)  # a smooth neckline
     return floats(torso * front)
 
 
 def _seam_strip(shape: Shape, index: int, fitted: Fit, measures: Measures, limb: float) -> Mask:
-    """Px round a seam: on the limb's side of it only as near as `limb` sw."""
+    """Px around a seam, on the limb's side only within `limb` sw of it."""
     reach = _SEAM_STRIP_SW * measures.sw / fitted.s
     outer, inner = shape.seams[index]
     distance = to_segment(shape.limbs.shape, outer, inner, reach)[0]
@@ -135,7 +136,7 @@ def _seam_strip(shape: Shape, index: int, fitted: Fit, measures: Measures, limb:
 
 
 def _limb_of(person: Person, garment: Garment, index: int) -> Limb | None:
-    """The arm or leg that a limb of the garment goes round, seen at the image's left."""
+    """The arm or leg within a limb of the garment, mirrored to the image's left."""
     if not garment.shape.limbed[index]:
         return None
     leg, side = index in LEGS, index % 2
@@ -196,7 +197,7 @@ def _patches(
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """One limb of the garment, seen at the image's left."""
+    """One limb of the garment, mirrored to the image's left, with the torso's map."""
 
     person: Person
     garment: Garment
@@ -243,6 +244,7 @@ def _limb_layer(
     measures: Measures,
     index: int,
 ) -> Layer:
+    """The layer of one sleeve or leg, by its patch."""
     height, width = person.person.shape
     x, y, inside = inverse_map(grid.source, grid.target, (height, width))
     shape = garment.shape

@@ -1,4 +1,4 @@
--- Puts jobs back where they came from, first in line, without a mark against them.
+-- Puts jobs back at the head of their queues, without counting a loss.
 -- KEYS: as names.lua says. Needs join.lua and moves.lua.
 -- ARGV: bell length, then queue, id, execution of each. Returns nothing.
 for i = 2, #ARGV, 3 do

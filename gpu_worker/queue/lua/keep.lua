@@ -1,6 +1,6 @@
--- Renews leases, each of which lives by Redis's own clock.
+-- Renews leases, which expire by Redis's own clock.
 -- KEYS: as names.lua says. ARGV: now, lease_ms, registry_s, then queue, id, execution of each.
--- Returns the members (`job:execution`) that are lost.
+-- Returns the members (`job:execution`) whose lease was lost.
 local lost, now, lease_ms, registry_s = {}, tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3])
 for i = 4, #ARGV, 3 do
   local member = ARGV[i + 1] .. ':' .. ARGV[i + 2]

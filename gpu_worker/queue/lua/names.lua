@@ -1,6 +1,6 @@
--- Begins every script and its functions: the keys, and what is built from a queue's name or a job's id.
--- KEYS: ring of live, ring of bulk, shares of live, shares of bulk, bell, suspension, names of queues.
--- The prefixes are those of contract/names.py; tests/gpu_worker/queue/test_scripts.py holds them equal.
+-- The first part of every script, before its functions: names for KEYS, and prefixes of other keys.
+-- KEYS: ring of live, ring of bulk, shares of live, of bulk, bell, RQ_SUSPENDED, RQ_QUEUES.
+-- Prefixes as in contract/names.py; tests/gpu_worker/queue/test_scripts.py compares them.
 local RING = {live = KEYS[1], bulk = KEYS[2]}
 local SHARES = {live = KEYS[3], bulk = KEYS[4]}
 local BELL, SUSPENDED, QUEUES = KEYS[5], KEYS[6], KEYS[7]

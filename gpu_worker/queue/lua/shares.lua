@@ -1,7 +1,9 @@
--- Functions for fair share: who waits gets the same milliseconds, whatever its jobs cost. Needs names.lua.
--- A hash for each lane holds what each merchant had, and under '' the clock: what each of those in
--- line should have had since. Who joins the line is level with the clock; who leaves it takes no
--- credit along, and what it owes melts as the clock goes on.
+-- Functions for fair share (fair queueing with a virtual clock): merchants who wait get the same
+-- milliseconds of the engine, whatever their jobs cost. Needs names.lua.
+-- A hash for each lane: what each merchant received, and under '' the clock, what each waiting one
+-- is entitled to. Every charge moves the clock on by ms / number of waiting merchants. A merchant
+-- that begins to wait starts at the clock; one that stops loses its credit, and keeps a debt until
+-- the clock has passed it.
 local function clock(key) return tonumber(redis.call('HGET', key, '') or '0') end
 local function leave(lane, merchant)
   local key = SHARES[lane]
@@ -11,6 +13,7 @@ end
 local function charge(lane, merchant, ms)
   local key, ring = SHARES[lane], RING[lane]
   local now, waits = clock(key), redis.call('LPOS', ring, merchant)
+  -- The charged merchant shares the engine too, even if none of its jobs waits.
   local among = redis.call('LLEN', ring) + (waits and 0 or 1)
   local had = tonumber(redis.call('HGET', key, merchant) or now)
   redis.call('HSET', key, '', string.format('%.3f', now + ms / among),
@@ -24,7 +27,7 @@ local function next_in_line(lane, skipped, full)
   for i = 1, #flat, 2 do had[flat[i]] = tonumber(flat[i + 1]) end
   local first
   for _, merchant in ipairs(redis.call('LRANGE', RING[lane], 0, -1)) do
-    if not had[merchant] then
+    if not had[merchant] then  -- it begins to wait, level with the clock
       had[merchant] = now
       redis.call('HSET', key, merchant, string.format('%.3f', now))
     end
@@ -35,7 +38,7 @@ local function next_in_line(lane, skipped, full)
 end
 local function heal_shares(lane)
   local key, ring = SHARES[lane], redis.call('LRANGE', RING[lane], 0, -1)
-  if #ring == 0 then redis.call('DEL', key) return end
+  if #ring == 0 then redis.call('DEL', key) return end  -- no merchant waits: accounts begin anew
   local waits = {['']=true}
   for _, merchant in ipairs(ring) do waits[merchant] = true end
   for _, merchant in ipairs(redis.call('HKEYS', key)) do

@@ -1,4 +1,4 @@
-"""What can be read from a garment's picture: its outline and its parts.
+"""Analysis of a garment's picture: cut-out, outline and parts (sleeves, legs, neckline).
 
 Shared by tailor and engines. Knows garments; no shopper's photo, no queue, no store. Lengths are in
 units of the garment itself: `gw` and `gh`, its width and height, and `tw`, its torso's width.

@@ -1,6 +1,6 @@
-"""Reads a garment's picture once: `read_garment` gives the arrays every later try-on uses.
+"""Reads a garment's picture once: `read_garment` computes the arrays that every later try-on uses.
 
-Knows the garment's picture and category. The arrays are plain, so that they can be kept as npz.
+Knows the garment's picture and category. The arrays are plain, so that they can be stored as npz.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from gpu_worker.vision.cutout.shape import Shape, describe
 from gpu_worker.vision.planes import Floats, floats
 from gpu_worker.vision.pose import find_people
 
-VERSION = 6
+VERSION = 6  # of the arrays: stored ones of another version are computed again
 _CATEGORIES = (Category.UPPER, Category.LOWER, Category.OVERALL)
 _SCALARS = ("axis", "top", "hem", "neck_depth")
 _POINTS = ("half", "pit", "shoulder", "neck", "seams", "edges")
@@ -24,8 +24,9 @@ _POINTS = ("half", "pit", "shoulder", "neck", "seams", "edges")
 
 @dataclass(frozen=True, slots=True)
 class Garment:
-    """alpha: float32 (h, w) on the garment's canvas, which has `scale` px per px of the picture;
-    size: width and height of the picture; shape: its parts on the canvas."""
+    """A garment that was cut out. alpha: float32 (h, w) on the garment's canvas, which has `scale`
+    px per px of the picture; size: width and height of the picture; shape: its parts, in px of the
+    canvas."""
 
     category: Category
     alpha: Floats
@@ -80,7 +81,7 @@ class Garment:
 
 
 def fits(parts: Parts, pixels: Pixels, category: Category) -> bool:
-    """Whether these parts were read by this version from a picture of this size and category."""
+    """Whether this version computed these parts, from a picture of this size and category."""
     if "garment_version" not in parts or int(parts["garment_version"][0]) != VERSION:
         return False
     if _CATEGORIES[int(parts["category"][0])] is not category:
@@ -104,7 +105,7 @@ def read(pixels: Pixels, category: Category) -> Garment:
     refuse_worn(pixels)
     found = cut(pixels)
     size = (pixels.shape[1], pixels.shape[0])
-    alpha = floats(np.round(found.alpha * 255)) / np.float32(255)  # as it will be kept
+    alpha = floats(np.round(found.alpha * 255)) / np.float32(255)  # exactly as it will be stored
     return Garment(category, alpha, found.scale, size, describe(found, category))
 
 

@@ -1,6 +1,6 @@
-"""Cuts a garment out of a plain ground.
+"""Cuts a garment out of a plain background (`ground`), by colour distance in Lab.
 
-Knows pixels of a garment's picture; nothing of what the garment is.
+Knows the pixels of a garment's picture; nothing about the garment.
 """
 
 from __future__ import annotations
@@ -31,28 +31,28 @@ from gpu_worker.vision.planes import (
     smoothstep,
 )
 
-LONG_SIDE_PX = 900  # the garment's canvas: its outline is read at this size
+LONG_SIDE_PX = 900  # of the garment's canvas: its outline is found at this size
 # Numbers without an origin of their own: by eye on the sheets (docs/preview.md).
 _BORDER = 0.02  # of the shorter side
-_PLAIN_LAB = 25.0  # Lab distance within which four fifths of a plain border lie
+_PLAIN_LAB = 25.0  # Lab: on a plain background, four fifths of the border are within this distance
 _NEAR_LAB = 2.0
-_CLEAR_LAB = 9.0  # what differs less is kept only where it is no thin line
+_CLEAR_LAB = 9.0  # Lab: px that differ less are kept only if they are no thin line
 _THREAD_PX = 2.0
 _SHADOW_CHROMA = 2.5
 _LEAST_SHARE, _MOST_SHARE = 0.02, 0.92  # of the picture
-_RIM_PX = 3.0  # px of the canvas in which garment and ground may mix
-_DISTINCT_LAB = 12.0  # less, and a mixed px cannot be told from a pure one
-_GAP_WIDE_GW = 0.08
-_GAP_TALL = 2.0  # times its width: a petal at a hem is no gap
-_HOLE_SHARE = 0.004  # of the garment: smaller spots of the ground's colour are print
-_HOLE_TALL_GH = 0.12  # so are lower ones
-_LEAST_PX = 100  # a smaller picture would be a blur on the shopper
+_RIM_PX = 3.0  # of the canvas: width of the edge in which garment and background may mix
+_DISTINCT_LAB = 12.0  # Lab: below it a mixed px cannot be told from a pure one
+_GAP_WIDE_GW = 0.08  # of the garment's width
+_GAP_TALL = 2.0  # height by width: a notch at a scalloped hem is no gap
+_HOLE_SHARE = 0.004  # of the garment's area: smaller spots of the background's colour are print
+_HOLE_TALL_GH = 0.12  # of the garment's height: so are less tall ones
+_LEAST_PX = 100  # a smaller picture would be blurred on the shopper
 
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """pixels: uint8 (h, w, 3), the picture on the garment's canvas; alpha: float32 (h, w) 0..1;
-    mask: bool (h, w); scale: canvas px per px of the picture."""
+    """A cut-out. pixels: uint8 (h, w, 3), the picture on the garment's canvas; alpha: float32
+    (h, w) 0..1; mask: bool (h, w); scale: canvas px per px of the picture."""
 
     pixels: Bytes
     alpha: Floats
@@ -61,7 +61,7 @@ class Cut:
 
 
 def cut(pixels: Pixels) -> Cut:
-    """The garment without its ground.
+    """Cuts the garment out.
 
     Raises:
         Refusal: garment_background_not_plain, garment_not_found.
@@ -84,7 +84,8 @@ def cut(pixels: Pixels) -> Cut:
 
 
 def _ground(seen: Floats) -> tuple[Floats, float]:
-    """The border's median colour, and the distance within which four fifths of it lie."""
+    """The background's colour (the border's median), and the Lab distance within which four fifths
+    of the border lie."""
     border = _border(seen)
     colour = floats(np.median(border, axis=0))
     spread = float(np.percentile(np.linalg.norm(border - colour, axis=1), 80))
@@ -100,7 +101,7 @@ def _border(seen: Floats) -> Floats:
 
 
 def _body(seen: Floats, ground: Floats, spread: float) -> Mask:
-    """What is not ground: the ground hangs together with the picture's border."""
+    """Everything but the background, which is connected to the picture's border."""
     near = _like_ground(seen, ground, spread)
     rim = np.zeros(near.shape, dtype=bool)
     rim[0], rim[:, 0], rim[:, -1] = True, True, True
@@ -112,30 +113,30 @@ def _body(seen: Floats, ground: Floats, spread: float) -> Mask:
 
 
 def _like_ground(seen: Floats, ground: Floats, spread: float) -> Mask:
-    """The ground's colour, or a soft shadow on it: a little darker, no more colourful."""
+    """Px of the background's colour, or of a soft shadow on it."""
     difference = seen - ground
     near = length(difference) < max(_NEAR_LAB, 2.5 * spread)
     return np.asarray(near | _soft_shadow(difference, seen))
 
 
 def _soft_shadow(difference: Floats, seen: Floats) -> Mask:
-    """Darker than the ground by up to 16 L, of its colour, and without texture or edge."""
+    """Px with a shadow's colour, and without texture or edge."""
     lightness = np.ascontiguousarray(blur(seen[..., 0], 1.0))
     slope = np.hypot(cv2.Sobel(lightness, cv2.CV_32F, 1, 0), cv2.Sobel(lightness, cv2.CV_32F, 0, 1))
     return np.asarray(_shadow_colour(difference) & (slope / 8 < 0.6))
 
 
 def _shadow_colour(difference: Floats) -> Mask:
-    """No more colourful than the ground, and darker by up to 16 L."""
+    """Px that are darker than the background by up to 16 L, and not more colourful."""
     chroma = np.hypot(difference[..., 1], difference[..., 2])
     darker = (difference[..., 0] < 0) & (difference[..., 0] > -16)
     return np.asarray((chroma < _SHADOW_CHROMA) & darker)
 
 
 def _without_holes_of_ground(mask: Mask, seen: Floats, ground: Floats, spread: float) -> Mask:
-    """Enclosed spots of the ground's colour: the gap between trouser legs, an arm's loop.
+    """Removes enclosed spots of the background's colour: between trouser legs, in an arm's loop.
 
-    They are high and narrow; what is not, is print in the ground's colour.
+    Such gaps are tall and narrow; other spots are print in the background's colour.
     """
     near = mask & (length(seen - ground) < max(2.0, 1.5 * spread))
     labels, areas = components(near)
@@ -150,9 +151,10 @@ def _without_holes_of_ground(mask: Mask, seen: Floats, ground: Floats, spread: f
 
 
 def _without_shaded_gap(mask: Mask, seen: Floats, ground: Floats) -> Mask:
-    """Opens narrow gaps up to their tip: between the legs the ground lies in their shadow.
+    """Opens narrow gaps up to their tip: between the legs, the background lies in their shadow.
 
-    Only what is like shaded ground, unlike the garment at both sides, and above an open gap.
+    Removes only px that look like shaded background, unlike the garment on both sides, and that
+    continue an open gap upwards.
     """
     shaded = mask & _shadow_colour(seen - ground)
     if not shaded.any():
@@ -177,14 +179,14 @@ def _narrow(tall: int, area: int) -> bool:
 
 
 def _between(solid: Mask, most: int) -> Mask:
-    """What lies in a row between two solid px that are at most so far apart."""
+    """Px in a row between two solid px that are at most `most` px apart."""
     line = np.ones((1, max(1, most)), dtype=np.uint8)
     closed = cv2.morphologyEx(solid.astype(np.uint8), cv2.MORPH_CLOSE, line)
     return np.asarray(closed > 0) & ~solid
 
 
 def _soft(mask: Mask, seen: Floats, ground: Floats) -> Floats:
-    """Alpha 0..1. At the rim, how far a px is from the ground towards the garment's own colour."""
+    """Alpha 0..1 (matting): at the rim, where a px's colour lies between background and garment."""
     inner = shrink(mask, _RIM_PX)
     own = coarse_membrane(seen, inner) - ground
     length2 = np.maximum((own**2).sum(axis=2), 1e-3)

@@ -1,4 +1,4 @@
-"""Finds the legs of trousers and jumpsuits: where they part, and their edge curves.
+"""Finds the legs of trousers and jumpsuits: the fork where they part, and their edge curves.
 
 Knows a mask on the garment's canvas; no colours, no body. Points are x, y in px.
 """
@@ -14,23 +14,24 @@ from gpu_worker.vision.cutout.sleeves import TracedLimb, edge_curves, flip
 from gpu_worker.vision.planes import Floats, Mask, connected_to, floats, polygon
 
 # Numbers without an origin of their own: by eye on the sheets (docs/preview.md).
-_GAP_HIGH_GH = 0.10  # a shorter gap is a slit
-_GAP_BAND = 0.12  # of the waist's width: how far beside the middle legs may part
-_LONG_LEGS_GH = 0.30  # no slit is so long
-_APART_GW = 0.3
-_GAP_WIDE_GW = 0.035  # a shorter gap as narrow as this is a skirt's slit
+_GAP_HIGH_GH = 0.10  # of the height: a shorter gap is a slit
+_GAP_BAND = 0.12  # of the waist's width: how far from the middle the fork may be
+_LONG_LEGS_GH = 0.30  # of an overall's height: no slit is so long
+_APART_GW = 0.3  # of the width
+_GAP_WIDE_GW = 0.035  # of the width: a shorter gap as narrow as this is a skirt's slit
 
 
 @dataclass(frozen=True, slots=True)
 class Legs:
-    """seams: (2, 2, 2) outer side and crotch per leg; limbs: mask and edges per leg."""
+    """Both legs. seams: (2, 2, 2) outer side and crotch per leg; limbs: mask and edges per leg."""
 
     seams: Floats
     limbs: tuple[TracedLimb, TracedLimb]
 
 
 def find_fork(mask: Mask, axis: float | None = None, waist: int | None = None) -> Floats | None:
-    """The top of the gap between the legs, if there is one at least a tenth of the height."""
+    """The top (x, y) of the gap between the legs; None if it is shorter than a tenth of the
+    height."""
     left, top, right, bottom = extent(mask)
     axis = axis_of(mask) if axis is None else axis
     reach = round(_GAP_BAND * (right - left if waist is None else waist))
@@ -55,7 +56,7 @@ def fork_of_overall(mask: Mask) -> Floats | None:
 
 
 def has_legs(mask: Mask) -> bool:
-    """Whether what should be a top is trousers: sleeves that hang below a hem part far apart."""
+    """Whether a supposed top is trousers. Sleeves that hang below a hem leave a wider gap."""
     left, top, right, bottom = extent(mask)
     fork = find_fork(mask)
     if fork is None or bottom - float(fork[1]) < _LONG_LEGS_GH * (bottom - top):
@@ -64,7 +65,7 @@ def has_legs(mask: Mask) -> bool:
 
 
 def _gap_wide(mask: Mask, fork: Floats, bottom: int, share: float = 0.5) -> float:
-    """px between the legs, at a share of their height below the fork."""
+    """Width of the gap between the legs, px, at a share of their height below the fork."""
     row = mask[round(float(fork[1]) + share * (bottom - float(fork[1])))]
     x = round(float(fork[0]))
     if row[x]:
@@ -74,7 +75,7 @@ def _gap_wide(mask: Mask, fork: Floats, bottom: int, share: float = 0.5) -> floa
 
 
 def below_fork(mask: Mask, fork: Floats) -> Mask:
-    """The px of both legs: what hangs below the torso's row at the fork."""
+    """The px of both legs: connected to the torso's row at the fork, below it."""
     row = round(float(fork[1]))
     first, last = run(mask[row - 1], float(fork[0]))
     below = mask.copy()

@@ -1,6 +1,7 @@
-"""Finds the front neckline of a top: what lies above it is the inside of the back.
+"""Finds the front neckline of a top, and with it the inside of the back, which shows above it.
 
-Knows colours and the two neck points on the garment's canvas.
+Fits a family of curves to colour edges. Knows colours and the two neck points on the garment's
+canvas.
 """
 
 from __future__ import annotations
@@ -35,22 +36,23 @@ _DEEPEST_TW = 0.85
 _LEAST_STEP_LAB = 1.3  # Lab per px
 _ABOVE_USUAL = 1.5
 _CLEAR = 0.42  # of the clearest edge
-_SHALLOWEST_TW = 0.05
-_ROUND_DEEPEST_TW, _V_POWER = 0.45, 1.7  # deeper ones are V-shaped
-_RIM_TW = 0.012  # the outline is no neckline
+_SHALLOWEST_TW = 0.05  # of the garment's width
+_ROUND_DEEPEST_TW, _V_POWER = 0.45, 1.7  # deeper necklines are V-shaped
+_RIM_TW = 0.012  # of the garment's width: edges so near to the outline are no neckline
 _TOLERANCES_LAB = (9.0, 6.0, 4.0)  # Lab: how much the inside of a back may vary
-_LINING_DEEP_TW, _LINING_LARGE_TW2 = 0.42, 0.16
-_CORNER_TW, _CORNERS_SMALL_TW2 = 0.06, 0.012
+_LINING_DEEP_TW, _LINING_LARGE_TW2 = 0.42, 0.16  # of the garment's width; of its square
+_CORNER_TW, _CORNERS_SMALL_TW2 = 0.06, 0.012  # of the garment's width; of its square
 _MUCH_DARKER_L, _DARK_PRINT_SHARE = 12.0, 0.03  # L; of the chest
-_BOWL = 0.55  # of its depth: higher up at both ends
+_BOWL = 0.55  # of its depth: a lining is higher than this at both ends
 _SHALLOW = 0.30  # of the neck's width
 
 
 @dataclass(frozen=True, slots=True)
 class Neckline:
-    """y = line + depth * (1 - |x / half|^power), x from the middle of the neck, px.
+    """The curve y = line + depth * (1 - |x / half|^power), x from the middle of the neck, px.
 
-    found: whether an edge in the picture says so.
+    tilt: slope of the line between the neck points. found: False if no edge was found and the curve
+    is assumed.
     """
 
     middle: float
@@ -74,12 +76,13 @@ class Neckline:
 
 
 def find_neckline(pixels: Bytes, mask: Mask, necks: Floats, width: float) -> Neckline:
-    """necks: (2, 2) left and right neck point; width: of the torso, px."""
+    """The front neckline. necks: (2, 2) left and right neck point; width: of the torso, px."""
     inside = shrink(mask, _RIM_TW * width)
     gradients = _gradients(lab(pixels)) * inside[..., None, None]
     reach = np.arange(-1, 2) * max(1.0, _TOLERANCE_TW * width)
     usual = float(np.percentile(np.linalg.norm(gradients, axis=(2, 3))[inside], 60))
     tried: list[tuple[float, Neckline]] = []
+    # A grid search: every shape at every depth.
     for shape in _shapes(necks):
         depths = np.arange(_SHALLOWEST_TW * width, _DEEPEST_TW * width, max(1.0, 0.008 * width))
         scores = _scores(gradients, shape, depths, reach)
@@ -92,8 +95,8 @@ def find_neckline(pixels: Bytes, mask: Mask, necks: Floats, width: float) -> Nec
 
 
 def inside_of_back(pixels: Bytes, mask: Mask, front: Neckline, necks: Floats, width: float) -> Mask:
-    """The inside of the back as far as it is seen: above the front's edge, or farther down where
-    its own plain colour goes on without a step (the front's edge was then too faint to be found).
+    """The visible inside of the back: above the front's edge, or farther down where its own plain
+    colour continues without an edge (then the front's real edge was too faint to be found).
     """
     above = front.above(mask.shape) & mask
     half = float(necks[1, 0] - necks[0, 0]) / 2
@@ -112,7 +115,7 @@ def inside_of_back(pixels: Bytes, mask: Mask, front: Neckline, necks: Floats, wi
 def _shaded_corners(
     seen: Floats, mask: Mask, above: Mask, front: Neckline, half: float, width: float
 ) -> Mask:
-    """Beside the curve, what is much darker than the front's edge: there the back lies deepest."""
+    """Px beside the curve that are much darker than the front's edge: corners of the back."""
     xs, ys = coordinates(mask.shape)
     rim = grow(above, _CORNER_TW * width) & mask & ~above & (np.abs(xs - front.middle) < 0.5 * half)
     if not rim.any():
@@ -134,7 +137,7 @@ def _shaded_corners(
 def _lining(
     seen: Floats, mask: Mask, front: Neckline, half: float, width: float, tolerance: float
 ) -> Mask | None:
-    """The px that go on from the top of the back in its colour; None where they leak out."""
+    """Region growing from the top of the back in its colour; None if it leaks out."""
     xs, ys = coordinates(mask.shape)
     top = np.argmax(mask, axis=0)[None, :]
     zone = mask & (np.abs(xs - front.middle) < half) & (ys < front.line + _LINING_DEEP_TW * width)
@@ -150,8 +153,8 @@ def _lining(
 
 
 def _lower_edge(lining: Mask, front: Neckline, half: float) -> Floats | None:
-    """(w,) y of the lining's lower edge, smooth across; None where it is no bowl: then it is a
-    collar's stand, or cloth of the front."""
+    """(w,) y of the lining's lower edge, smoothed; None if it is not bowl-shaped: then the region
+    is a standing collar, or cloth of the front."""
     lowest = lining.shape[0] - 1 - np.argmax(lining[::-1], axis=0)
     xs = np.arange(lining.shape[1], dtype=np.float32) - front.middle
     line = front.line + front.tilt * xs
@@ -166,7 +169,7 @@ def _lower_edge(lining: Mask, front: Neckline, half: float) -> Floats | None:
 
 
 def _deepest(tried: list[tuple[float, Neckline]], least: float) -> Neckline | None:
-    """The back's collar has edges too: of all clear ones the deepest is the front's."""
+    """The best of the deepest clear curves: the back's collar has edges too, but higher ones."""
     best = max(score for score, _ in tried)
     if best < least:
         return None
@@ -185,7 +188,7 @@ def _gradients(seen: Floats) -> Floats:
 
 
 def _shapes(necks: Floats) -> list[Neckline]:
-    """Every width and roundness, still without depth."""
+    """The curves to try: every width and roundness, still without depth."""
     middle = float(necks[:, 0].mean())
     half = float(necks[1, 0] - necks[0, 0]) / 2
     line = float(necks[:, 1].mean())
@@ -196,7 +199,7 @@ def _shapes(necks: Floats) -> list[Neckline]:
 def _scores(gradients: Floats, shape: Neckline, depths: Numbers, reach: Numbers) -> Floats:
     """Per depth, the 30th percentile of the colour step across the curve.
 
-    A mean is fooled by a label. The step may lie `reach` px off the curve.
+    Not the mean, which a sewn-in label would raise. The step may be `reach` px off the curve.
     """
     across = np.linspace(-0.93, 0.93, _SAMPLES)
     xs = shape.middle + shape.half * across
@@ -216,7 +219,7 @@ def _step_at(gradients: Floats, xs: Numbers, ys: Numbers, slope: Numbers) -> Flo
 
 
 def _assumed(mask: Mask, necks: Floats) -> Neckline:
-    """No edge found: as deep as the back is, or a shallow round neck."""
+    """The curve if no edge was found: as deep as the back, or a shallow round neck."""
     middle = float(necks[:, 0].mean())
     half = float(necks[1, 0] - necks[0, 0]) / 2
     line = float(necks[:, 1].mean())

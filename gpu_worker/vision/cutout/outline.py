@@ -1,6 +1,7 @@
-"""The outline of a top seen from the front: its runs, arm pits, neck and shoulder points.
+"""Finds the key points of a top in its outline: arm pits, neck and shoulder points, hem.
 
-Every function looks at the image-left half only; for the right half the caller mirrors the mask.
+A run is a sequence of px of the mask in one row. Functions of a half look at the image-left one
+only; for the right half the caller mirrors the mask.
 All points are x, y in px of the garment's canvas. Knows a mask; no colours.
 """
 
@@ -15,13 +16,13 @@ from scipy.ndimage import gaussian_filter1d
 from gpu_worker.vision.planes import Floats, Mask, floats
 
 # Numbers without an origin of their own: by eye on the sheets (docs/preview.md).
-_JUMP_GW = 0.035  # the run grows by a sleeve
-_JUMP_GH = 0.025
-_JOIN_LOWEST_GH = 0.97  # hanging sleeves part from the torso just above its hem
-_HEM_CORNERS_GH = 0.85  # below it a jump may be the corner of a slanting hem
-_STAYS_OUT_GH = 0.2  # so far up a sleeve stays outside; a flounce does not
-_ARMHOLE_TW = 0.48  # how deep the arm pit lies where a sleeve hides it
-_NECK_REACH_TW = 0.40  # from the axis
+_JUMP_GW = 0.035  # of the width: a run that grows by this has reached a sleeve
+_JUMP_GH = 0.025  # of the height
+_JOIN_LOWEST_GH = 0.97  # of the height: hanging sleeves leave the torso at most so near to its hem
+_HEM_CORNERS_GH = 0.85  # of the height: below it a jump may be the corner of a slanting hem
+_STAYS_OUT_GH = 0.2  # of the height: over so many rows above, a sleeve stays outside; a flounce not
+_ARMHOLE_TW = 0.48  # of the torso's width: assumed depth of an arm pit that a sleeve hides
+_NECK_REACH_TW = 0.40  # of the torso's width, from the axis
 _NECK_LEAST_TW = 0.13
 _SLIDE_TW = 0.24
 _STEEP_PX = 1.0
@@ -43,13 +44,13 @@ class Half:
 
 
 def extent(mask: Mask) -> tuple[int, int, int, int]:
-    """x0, y0, x1, y1 of the mask, the last ones included."""
+    """The mask's bounding box x0, y0, x1, y1, both ends included."""
     columns, rows = np.nonzero(mask.any(axis=0))[0], np.nonzero(mask.any(axis=1))[0]
     return int(columns[0]), int(rows[0]), int(columns[-1]), int(rows[-1])
 
 
 def axis_of(mask: Mask) -> float:
-    """x of the garment's middle: of its torso's lower rows, or of its box if they are lopsided."""
+    """x of the garment's middle: the median of its torso's lower rows, else of its bounding box."""
     x0, y0, x1, _ = extent(mask)
     middle = (x0 + x1) / 2
     hem = _hem(mask, middle)
@@ -73,7 +74,7 @@ def hem_row(mask: Mask, axis: float) -> int:
 
 
 def run(row: NDArray[np.bool_], x: float) -> tuple[int, int]:
-    """First and last px of the run at x, or of the nearest; (0, -1) in an empty row."""
+    """First and last px of the run at x, or of the nearest run; (0, -1) in an empty row."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], row, [False]]).astype(np.int8)))
     if not len(edges):
         return 0, -1
@@ -84,7 +85,7 @@ def run(row: NDArray[np.bool_], x: float) -> tuple[int, int]:
 
 
 def left_half(mask: Mask, axis: float, hem: int) -> Half:
-    """Arm pit, shoulder and neck at the image-left side."""
+    """Edge, arm pit, shoulder and neck at the image-left side."""
     _, top, _, _ = extent(mask)
     edge = _torso_edge(mask, axis, top, hem)
     join = _sleeve_join(edge, mask, top, hem)
@@ -116,7 +117,7 @@ def _torso_edge(mask: Mask, axis: float, top: int, hem: int) -> Floats:
 
 
 def _sleeve_join(edge: Floats, mask: Mask, top: int, hem: int) -> Floats | None:
-    """The lowest row above which the run grows outwards by a sleeve."""
+    """The point at which a sleeve leaves the torso: above it the run is wider; None without one."""
     x0, _, x1, _ = extent(mask)
     step = max(2, round(_JUMP_GH * (hem - top)))
     lowest = round(top + _JOIN_LOWEST_GH * (hem - top))
@@ -130,7 +131,7 @@ def _sleeve_join(edge: Floats, mask: Mask, top: int, hem: int) -> Floats | None:
 
 
 def _hangs_beside(mask: Mask, corner: Floats, step: int) -> bool:
-    """Whether there is more garment beside and below: a cuff, and not the corner of a hem."""
+    """Whether there is garment beside and below this point: then it is a cuff, no hem's corner."""
     x, y = int(corner[0]), int(corner[1])
     return bool(mask[y + step : y + 2 * step, : max(1, x - 2)].any())
 
@@ -160,7 +161,7 @@ def _top_contour(mask: Mask) -> Floats:
 
 
 def _neck(contour: Floats, axis: float, width: float) -> Floats:
-    """The highest point beside the axis; a shirt collar's is drawn out to the neck's side."""
+    """The highest point beside the axis; a collar's is moved out to where a neck's side is."""
     first = max(0, round(axis - _NECK_REACH_TW * width))
     columns = np.arange(first, max(first + 1, round(axis)))
     x = float(columns[int(np.argmin(contour[columns]))])
@@ -169,7 +170,7 @@ def _neck(contour: Floats, axis: float, width: float) -> Floats:
 
 
 def _shoulder(contour: Floats, start: float, neck: Floats, width: float) -> Floats:
-    """Slides outwards along the top contour while it falls less than 45 degrees."""
+    """The shoulder point: outwards along the top contour while it falls less than 45 degrees."""
     smooth = gaussian_filter1d(contour, max(1.0, 0.008 * width))
     x = min(start, float(neck[0]))
     last = max(1, round(x - _SLIDE_TW * width))
@@ -180,7 +181,7 @@ def _shoulder(contour: Floats, start: float, neck: Floats, width: float) -> Floa
 
 
 def _strap_end(contour: Floats, neck: Floats, pit: Floats, width: float) -> Floats:
-    """The top contour's point farthest outside the line neck -> arm pit: a vest's shoulder."""
+    """The shoulder of a vest: the top contour's point farthest outside the line neck -> arm pit."""
     columns = np.arange(max(0, round(float(pit[0]) - 0.1 * width)), round(float(neck[0])))
     along = pit - neck
     normal = floats([-along[1], along[0]]) / max(float(np.hypot(*along)), 1.0)
@@ -194,7 +195,7 @@ def _strap_end(contour: Floats, neck: Floats, pit: Floats, width: float) -> Floa
 
 
 def _armhole_pit(mask: Mask, neck: Floats, hem: int, top: int) -> Floats:
-    """Without a sleeve: the row where the outline stops widening below the shoulder."""
+    """The arm pit without a sleeve: where the outline stops widening below the shoulder."""
     x = np.argmax(mask, axis=1).astype(np.float32)
     smooth = gaussian_filter1d(x, max(1.0, 0.012 * (hem - top)))
     first = round(float(neck[1]) + 0.06 * (hem - top))

@@ -1,4 +1,4 @@
-"""Puts a garment's parts together: torso widths, limbs, neckline, for both sides.
+"""Describes a garment by its parts: torso widths, limbs, neckline, for both sides.
 
 Knows the cut-out on the garment's canvas; no body.
 """
@@ -29,7 +29,7 @@ from gpu_worker.vision.planes import Bytes, Floats, Mask, floats, grow
 ARMS, LEGS = (0, 1), (2, 3)  # indices of limbs; the odd ones are at the image's right
 # Numbers without an origin of their own: by eye on the sheets (docs/preview.md).
 _SOFT_PX = 4.0  # beyond the outline alpha is 0
-_ROUND_HEM_GH = 0.045  # below it round hems and corners narrow the rows
+_ROUND_HEM_GH = 0.045  # of the height, at the hem: here round hems and corners narrow the rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +39,10 @@ class Shape:
     axis: x of the middle; top, hem: rows; half: (2, h) from the axis to the outline per row, with
     limbs left out; pit, shoulder, neck: (2, 2); back: bool (h, w), the inside of the back;
     neck_depth: px.
-    The limbs are two sleeves (`ARMS`) and two legs (`LEGS`). limbed: (4,) which of them there
-    are; seams: (4, 2, 2) outer and inner point where each leaves; edges: (4, 2, SAMPLES, 2) its
-    outer and inner edge; limbs: uint8 (h, w), 1 + index where they are and just outside the
-    outline there, so that the outline's own softness stays.
+    The limbs are two sleeves (`ARMS`) and two legs (`LEGS`). limbed: (4,) which of them exist;
+    seams: (4, 2, 2) outer and inner point where each leaves the torso; edges: (4, 2, SAMPLES, 2)
+    its outer and inner edge; limbs: uint8 (h, w), 1 + index on each limb and a few px beyond its
+    outline, so that the soft edge of alpha belongs to it.
     Of trousers, `pit` is the crotch and `shoulder` the outer side at its height.
     """
 
@@ -78,7 +78,7 @@ def describe(found: Cut, category: Category) -> Shape:
     """The parts of a cut-out garment.
 
     Raises:
-        Refusal: garment_not_found, where a top has legs.
+        Refusal: garment_not_found, if a top has legs.
     """
     if category is Category.LOWER:
         return _lower(found.mask)
@@ -89,6 +89,7 @@ def describe(found: Cut, category: Category) -> Shape:
 
 
 def _top(found: Cut) -> Shape:
+    """The parts of a top or a dress, with or without sleeves."""
     mask = found.mask
     axis = axis_of(mask)
     hem = hem_row(mask, axis)
@@ -167,7 +168,7 @@ def _with_limbs(
     found: list[TracedLimb | None],
     seams: Floats,
 ) -> Shape:
-    """The shape with sleeves or legs put in; mask: the whole garment."""
+    """The shape with these sleeves or legs added; mask: of the whole garment."""
     limbed, plane = list(shape.limbed), shape.limbs.copy()
     edges, all_seams = shape.edges.copy(), shape.seams.copy()
     all_seams[list(which)] = seams
@@ -194,13 +195,13 @@ def _both_halves(mask: Mask, axis: float, hem: int) -> list[Half]:
 
 
 def _with_pit(half: Half, mask: Mask, row: int, side: int) -> Half:
-    """Sleeveless sides end their armholes at the same row."""
+    """The half with its arm pit at this row: without sleeves both armholes end at the same one."""
     columns = np.flatnonzero(mask[row])
     return replace(half, pit=floats([columns[0] if side == 0 else columns[-1], row]))
 
 
 def _agree(left: Half, right: Half, axis: float) -> tuple[Half, Half]:
-    """Only one side shows its sleeve: the other mirrors it."""
+    """If a sleeve was found on one side only, the other side mirrors it."""
     if left.sleeved:
         return left, _mirrored(left, 2 * axis + 1, right.edge)
     return _mirrored(right, 2 * axis + 1, left.edge), right
@@ -217,7 +218,7 @@ def _mirrored(half: Half, width: float, edge: Floats | None = None) -> Half:
 def _torso_half(half: Half, axis: float, hem: int) -> Floats:
     """Distance from the axis to the torso's outline for every row.
 
-    Below the arm pit the outline; up to the shoulder the line between the two; then constant.
+    Below the arm pit the outline itself; between arm pit and shoulder linear; above constant.
     """
     rows = np.arange(len(half.edge), dtype=np.float32)
     out = np.abs(half.edge - axis)
@@ -258,6 +259,6 @@ def _outline_half(mask: Mask, axis: float, side: int) -> Floats:
 
 
 def _held_at_hem(half: Floats, top: int, bottom: int) -> Floats:
-    """As wide in the last rows as just above them: a wavy hem's dips are no narrowing."""
+    """The last rows are as wide as the one above them: a wavy hem is not narrower."""
     last = round(bottom - _ROUND_HEM_GH * (bottom - top))
     return floats(np.where(np.arange(len(half)) > last, half[last], half))

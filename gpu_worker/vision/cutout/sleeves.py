@@ -14,15 +14,15 @@ from gpu_worker.vision.planes import Floats, Mask, Numbers, components, floats, 
 SAMPLES = 26
 TracedLimb = tuple[Mask, Floats]  # its px, and its outer and inner edge (2, SAMPLES, 2)
 # Numbers without an origin of their own: by eye on the sheets (docs/preview.md).
-_SPREAD = 0.55  # how far a sleeve's corner lies off its axis
+_SPREAD = 0.55  # a cuff's corners are searched at this tangent from the sleeve's axis
 _LEAST_SHARE = 0.01  # of the garment
 
 
 def sleeve_mask(mask: Mask, shoulder: Floats, pit: Floats, edge: Floats) -> Mask:
-    """What lies outside the line shoulder -> arm pit -> straight down, and not in the torso.
+    """The px outside the line shoulder -> arm pit -> straight down that are not in the torso.
 
-    edge: (h,) x of the torso's outline per row, NaN above the arm pit. Of the parts the one with
-    most px above the arm pit: the biggest can be a skirt's flare.
+    edge: (h,) x of the torso's outline per row, NaN above the arm pit. Of several connected parts
+    it is the one with most px above the arm pit: the largest may be a skirt's flare.
     """
     height = mask.shape[0]
     outside = polygon(
@@ -69,7 +69,7 @@ def _contour(mask: Mask) -> Floats:
 
 
 def _direction(sleeve: Mask, shoulder: Floats, start: Floats) -> Floats:
-    """Unit vector to the middle of the quarter of the sleeve that is farthest off."""
+    """The sleeve's axis: a unit vector to the centre of its quarter farthest from the shoulder."""
     ys, xs = np.nonzero(sleeve)
     away = np.hypot(xs - shoulder[0], ys - shoulder[1])
     far = away >= np.percentile(away, 75)
@@ -86,7 +86,7 @@ def _nearest(contour: Floats, point: Floats) -> int:
 
 
 def _path(contour: Floats, first: int, last: int, avoid: int) -> NDArray[np.float64]:
-    """Evenly spaced samples between two contour points, the way round that avoids a third."""
+    """Evenly spaced samples along the contour between two points, on the side without the third."""
     count = len(contour)
     forward = (last - first) % count
     if (avoid - first) % count < forward:

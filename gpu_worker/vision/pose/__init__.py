@@ -1,4 +1,4 @@
-"""What can be read from a shopper's photo: people, body, silhouette, skin, what is worn.
+"""Analysis of a shopper's photo: people, body landmarks, silhouette, skin, what is worn.
 
 Shared by tailor and engines. Knows photos; no garments, no queue, no store.
 """

@@ -1,7 +1,7 @@
-"""The measure of a body: the canvas it is looked at on, and its own coordinates.
+"""Coordinate systems of a body: the canvas (a crop at a normalised scale), and units of the body.
 
-Every length of the preview is in two units of the body itself: `sw`, the distance between the
-shoulder landmarks, and `tl`, from the middle of the shoulders to the middle of the hips.
+Lengths are in two units of the body itself: `sw`, shoulder width, the distance between the shoulder
+landmarks; and `tl`, torso length, from the middle of the shoulders to the middle of the hips.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from gpu_worker.vision.planes import (
 
 SW_PX = 160  # the canvas's scale: one sw is this many px, whatever the photo's size
 
-# MediaPipe's names; [0] is the side at the image's left, [1] at its right, seen from the front
+# Indices of MediaPipe's landmarks; [0] is the side at the image's left, [1] at its right
 NOSE = 0
 EYES = (5, 2)
 EARS = (8, 7)
@@ -41,7 +41,7 @@ ANKLES = (28, 27)
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A box of the photo, px, and the canvas it is resized to.
+    """A box of the photo, in px, and the canvas to which it is resized.
 
     x, y: top left corner in the photo; wide, high: the box in the photo; width, height: of the
     canvas. A canvas px is `1 / scale` photo px.
@@ -82,7 +82,7 @@ class Frame:
         return floats((points + 0.5) / scale - 0.5 + (self.x, self.y))
 
     def to_photo(self, plane: Array) -> Floats:
-        """A canvas's plane at the size of its box in the photo."""
+        """A plane of the canvas, resized to its box in the photo."""
         return resize(plane, self.wide, self.high)
 
 
@@ -116,7 +116,8 @@ class Body:
         return floats([down[1], -down[0]])
 
     def at(self, u: float, v: float) -> Floats:
-        """Canvas px of body coordinates: u in sw to the image's right, v in tl downwards."""
+        """Body coordinates to canvas px: u in sw to the image's right, v in tl downwards, from the
+        middle of the shoulders."""
         return floats(self.mid(SHOULDERS) + u * self.sw * self.right + v * self.tl * self.down)
 
     def uv(self, shape: tuple[int, ...]) -> tuple[Floats, Floats]:
@@ -161,7 +162,7 @@ def frame_of(
 
 
 def warp_to_canvas(square: Floats, to_photo: NDArray[np.float64], frame: Frame) -> Floats:
-    """A plane of the landmark model's square, seen on the canvas."""
+    """A plane of the landmark model's square input, warped to the canvas."""
     scale = np.array([frame.width / frame.wide, frame.height / frame.high])
     matrix = np.array(to_photo)
     matrix[:, 2] -= (frame.x, frame.y)

@@ -1,6 +1,6 @@
-"""Finds people: MediaPipe's pose detector over the whole picture.
+"""Person detection: MediaPipe's pose detector on the whole picture.
 
-Knows pixels and boxes. Nothing about what a person is wanted for.
+Knows pixels and boxes; not what the person is needed for.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from gpu_worker.vision.planes import Floats, floats
 from gpu_worker.vision.pose import models
 
 _SIDE_PX = 224  # what the model takes
-_ROI_GROWTH = 1.25  # MediaPipe's own: the circle around a person, a little larger
+_ROI_GROWTH = 1.25  # as in MediaPipe: the circle around a person is enlarged a little
 MIN_SCORE = 0.75  # people score >= 0.93, a sweatshirt with spread sleeves 0.64, else <= 0.3
-BESIDE_SCORE = 0.55  # of a second person: close to the first, both score lower
+BESIDE_SCORE = 0.55  # of a second person: two people close together both score lower
 _SAME_PERSON_RADII = 0.12  # readings of one person lie within 0.06, two people beyond 0.2
 
 
@@ -35,7 +35,8 @@ class Found:
 
 @cache
 def _anchors() -> Floats:
-    """Centres (2254, 2) in 0..1: two per cell at stride 8 and 16, six at stride 32."""
+    """Centres of the detector's anchors (2254, 2) in 0..1: two per cell at stride 8 and 16, six at
+    stride 32."""
     centres = []
     for stride, per_cell in ((8, 2), (16, 2), (32, 6)):
         cells = _SIDE_PX // stride
@@ -77,7 +78,7 @@ def find_people(pixels: Pixels) -> list[Found]:
     """People in a uint8 (h, w, 3) picture, best score first."""
     square, scale, left, top = _letterbox(pixels)
     boxes, raw = models.detect(square)
-    scores = 1 / (1 + np.exp(-np.clip(raw, -50, 50)))
+    scores = 1 / (1 + np.exp(-np.clip(raw, -50, 50)))  # sigmoid, clipped against overflow
     points = boxes[:, 4:].reshape(-1, 4, 2) / _SIDE_PX + _anchors()[:, None]
     people: list[Found] = []
     for index in np.argsort(-scores, kind="stable"):
@@ -97,5 +98,5 @@ def _found(score: float, points: Floats, left: float, top: float) -> Found:
 
 
 def _same(a: Found, b: Found) -> bool:
-    """Two readings of one person: their hips are nearly in one place."""
+    """Non-maximum suppression: whether two readings are of one person, by the distance of hips."""
     return float(np.hypot(a.x - b.x, a.y - b.y)) < _SAME_PERSON_RADII * min(a.radius, b.radius)

@@ -1,6 +1,7 @@
-"""What is worn now, px by px: skin, hair, upper, lower.
+"""Semantic segmentation of the person without a trained model: skin, hair, upper, lower, feet.
 
-Knows Lab pixels, the person's mask and landmarks on the canvas; no new garment.
+By colour clusters (k-means in Lab) and position on the body. Knows Lab pixels, the person's mask
+and landmarks on the canvas; no new garment.
 """
 
 from __future__ import annotations
@@ -33,10 +34,10 @@ NOTHING, SKIN, HAIR, UPPER, LOWER, FRINGE, FEET = range(7)
 _WEIGHTS = (0.5, 1.2, 1.2)
 _WAIST_AT_TL, _WAIST_SPREAD_TL = 0.85, 0.25
 _CLIP_LAB = 30.0
-_NO_BOTTOM_TL = 0.7  # above it nobody's bottom begins
-_SAME_CLOTH_LAB = 8.0
-_UNLIKE_LAB = 25.0  # top and bottom can be told apart by colour
-_ROW_COUNTS_LAB, _ROW_COUNTS_LITTLE_LAB = 54.0, 22.0  # Lab: how much the height decides at most
+_NO_BOTTOM_TL = 0.7  # no bottom begins above it
+_SAME_CLOTH_LAB = 8.0  # Lab
+_UNLIKE_LAB = 25.0  # Lab: top and bottom can be told apart by colour
+_ROW_COUNTS_LAB, _ROW_COUNTS_LITTLE_LAB = 54.0, 22.0  # Lab: the most that the height may add
 _ROW_SLOPE_LAB = ((4.0, 12.0), (18.0, 7.0))  # of like and of unlike clothes, Lab per tenth of a tl
 _SPECK_SW2 = 0.004
 _STRAY_SW2 = 0.05
@@ -49,8 +50,8 @@ _ARM_SW = (0.17, 0.14, 0.11)
 
 @dataclass(frozen=True, slots=True)
 class Worn:
-    """labels: uint8 (h, w); waist: v in tl of the line between upper and lower;
-    bare: for each side, whether the upper arm is bare."""
+    """What the person wears. labels: uint8 (h, w), see `NOTHING` to `FEET`; waist: v in tl of the
+    line between upper and lower; bare: for each side, whether the upper arm is bare."""
 
     labels: Bytes
     waist: float
@@ -58,16 +59,22 @@ class Worn:
 
 
 def label(seen: Floats, person: Mask, tones: Tones, body: Body) -> Worn:
-    """seen: Lab (h, w, 3), slightly smoothed; person: mask (h, w)."""
+    """Labels every px of the person.
+
+    seen: Lab (h, w, 3), slightly smoothed; person: mask (h, w).
+    """
     u, v = body.uv(person.shape)
+    # The colours of top, bottom and hair, from where each certainly is; then the waist between.
     torso = ~_arms(body, person.shape) & (np.abs(u) < 0.5)
     upper = _clusters(seen, person & torso & (v > 0.25) & (v < _NO_BOTTOM_TL), 4)
     lower = _unlike(_clusters(seen, _lower_zone(person, u, v), 3), upper)
     hair = _clusters(seen, person & _above_eyes(body, person.shape), 2, tones)
     d_upper, d_lower = _distance(seen, upper), _distance(seen, lower)
     waist = _waist(d_upper, d_lower, person & (np.abs(u) < 0.45), v)
+    # The top's colours again, now from above the waist only.
     upper = _clusters(seen, person & torso & (v > 0.25) & (v < min(0.8, waist - 0.1)), 4)
     d_upper = _distance(seen, upper)
+    # Height counts beside colour, less the better the colours alone tell top from bottom.
     most = _ROW_COUNTS_LITTLE_LAB if _contrast(upper, lower) > _UNLIKE_LAB else _ROW_COUNTS_LAB
     slope = np.interp(_contrast(upper, lower, _WEIGHTS), *_ROW_SLOPE_LAB)
     by_row = np.clip((v - waist) / 0.10 * slope, -most, most)
@@ -79,6 +86,7 @@ def label(seen: Floats, person: Mask, tones: Tones, body: Body) -> Worn:
     skin = person & _skin(seen, tones, d_cloth, d_hair, _dressed(u, v, waist, torso))
     skin &= ~_of_the_tops_hue(seen, tones, upper) | (v < 0)
     labels[skin & ~_hem_line(skin, body)] = SKIN
+    # Corrections, each by what is known of bodies and clothes; their order matters.
     labels = _head(labels, person, v, body)
     labels = _rooted_hair(labels, d_upper, d_lower, tones.is_skin(seen), v)
     bare = (_is_bare(labels, body, 0), _is_bare(labels, body, 1))
@@ -90,7 +98,7 @@ def label(seen: Floats, person: Mask, tones: Tones, body: Body) -> Worn:
 
 
 def _lower_zone(person: Mask, u: Floats, v: Floats) -> Mask:
-    """Where trousers or a skirt show for certain: below the hem of a long top, if in the photo."""
+    """Where trousers or a skirt certainly show: below the hem of a long top, if in the photo."""
     middle = person & (np.abs(u) < 0.42)
     low = middle & (v > 1.18) & (v < 1.45)
     return low if low.any() else middle & (v > 1.02) & (v < 1.35)
@@ -103,14 +111,14 @@ def _arms(body: Body, shape: tuple[int, ...]) -> Mask:
 
 
 def _dressed(u: Floats, v: Floats, waist: float, torso: Mask) -> Mask:
-    """Where bare skin would be a surprise: the middle of the torso and the hips."""
+    """Where bare skin is unlikely: the middle of the torso and the hips."""
     torso = torso & (v > 0.32) & (v < waist - 0.12)
     hips = (v > waist + 0.1) & (v < 1.3) & (np.abs(u) < 0.36)
     return np.asarray(torso | hips)
 
 
 def _clusters(seen: Floats, zone: Mask, count: int, tones: Tones | None = None) -> Floats:
-    """Up to `count` Lab colours of a zone; with `tones`, skin px do not vote."""
+    """Up to `count` Lab colours of a zone, by k-means; with `tones`, skin px are left out."""
     cloth = zone if tones is None else zone & (tones.distance(seen) > 12)
     values = seen[cloth if cloth.sum() > 0.15 * max(1, zone.sum()) else zone]
     if len(values) < 4 * count:
@@ -135,10 +143,11 @@ def _distance(seen: Floats, clusters: Floats) -> Floats:
 
 
 def _unlike(lower: Floats, upper: Floats) -> Floats:
-    """The bottom's colours without the top's hem that hangs into their zone, if any are left."""
+    """The bottom's colours without those of the top, whose hem may hang into their zone; all of
+    them if none would be left."""
     if not len(lower) or not len(upper):
         return lower
-    apart = length(lower[:, None] - upper[None], _WEIGHTS)  # shade is no other cloth, hue is
+    apart = length(lower[:, None] - upper[None], _WEIGHTS)  # lightness counts less: it may be shade
     own = apart.min(axis=1) > _SAME_CLOTH_LAB
     return floats(lower[own]) if own.any() else lower
 
@@ -159,16 +168,16 @@ def _above_eyes(body: Body, shape: tuple[int, ...]) -> Mask:
 
 
 def _from_head(body: Body, shape: tuple[int, ...]) -> Floats:
-    """How far below the head, in sw beyond its circle, 0 within."""
+    """Distance from the head's circle, in sw; 0 within it."""
     centre = (body.mid(EARS) + body.mid(EYES)) / 2
     distance = to_point(shape, centre) / body.sw
     return floats(np.maximum(0, distance - 0.5))
 
 
 def _waist(d_upper: Floats, d_lower: Floats, zone: Mask, v: Floats) -> float:
-    """The v (tl) that best parts rows that look like the top from rows like the bottom.
+    """The v (tl) that best separates rows like the top from rows like the bottom.
 
-    The prior scales with the px count, else like-coloured clothes run away.
+    The prior scales with the number of px; otherwise, with clothes of like colours, noise decides.
     """
     bins = np.clip(((v - 0.45) / 0.01).astype(np.int32), -1, 105)
     vote = np.clip(d_lower - d_upper, -_CLIP_LAB, _CLIP_LAB)
@@ -190,7 +199,7 @@ def _skin(seen: Floats, tones: Tones, d_cloth: Floats, d_hair: Floats, dressed: 
 
 
 def _of_the_tops_hue(seen: Floats, tones: Tones, upper: Floats) -> Mask:
-    """Shaded cloth of nearly the skin's lightness whose hue is the top's and no skin tone's."""
+    """Px whose hue is that of the top and of no skin tone: shaded cloth that looks like skin."""
     hue = np.degrees(np.arctan2(seen[..., 2], seen[..., 1]))
     own = np.degrees(np.arctan2(tones.tones[:, 2], tones.tones[:, 1]))
     unlike = (hue < own.min() - _HUE_SKIN_DEG) | (hue > own.max() + _HUE_SKIN_DEG)
@@ -204,7 +213,7 @@ def _of_the_tops_hue(seen: Floats, tones: Tones, upper: Floats) -> Mask:
 
 
 def _hem_line(skin: Mask, body: Body) -> Mask:
-    """Thin lines that look like skin and lie on no arm: the lit or shaded rim of a top."""
+    """Thin lines that look like skin and are on no arm: the lit or shaded rim of a top."""
     thin = skin & ~open_(skin, _RIM_SW * body.sw)
     _, v = body.uv(skin.shape)
     arms = np.zeros_like(skin)
@@ -216,7 +225,7 @@ def _hem_line(skin: Mask, body: Body) -> Mask:
 
 
 def _head(labels: Bytes, person: Mask, v: Floats, body: Body) -> Bytes:
-    """Above the mouth nothing is cloth: it is hair if it is not skin."""
+    """Changes cloth above the mouth to hair: no garment is there."""
     mouth = float((body.mid(MOUTH) - body.mid((12, 11))) @ body.down) / body.tl
     cloth = (labels == UPPER) | (labels == LOWER)
     labels[person & cloth & (v < mouth)] = HAIR
@@ -224,7 +233,7 @@ def _head(labels: Bytes, person: Mask, v: Floats, body: Body) -> Bytes:
 
 
 def _rooted_hair(labels: Bytes, d_upper: Floats, d_lower: Floats, skin: Mask, v: Floats) -> Bytes:
-    """Hair hangs together with the head; dark chest shadows are not hair."""
+    """Keeps only hair that is connected to the head: other dark px are shadows on the chest."""
     hair = labels == HAIR
     rooted = connected_to(hair, hair & (v < -0.28))
     stray = hair & ~rooted
@@ -233,7 +242,7 @@ def _rooted_hair(labels: Bytes, d_upper: Floats, d_lower: Floats, skin: Mask, v:
 
 
 def _is_bare(labels: Bytes, body: Body, side: int) -> bool:
-    """More than half skin along the upper arm's bone."""
+    """Whether more than half of the px along the upper arm's bone are skin."""
     shoulder, elbow, _ = body.arm(side)
     a, b = shoulder + 0.15 * (elbow - shoulder), shoulder + 0.65 * (elbow - shoulder)
     tube = (to_segment(labels.shape, a, b, 0.05 * body.sw)[0] < 0.05 * body.sw) & (labels > 0)
@@ -241,7 +250,7 @@ def _is_bare(labels: Bytes, body: Body, side: int) -> bool:
 
 
 def _fringe(labels: Bytes, body: Body, bare: tuple[bool, bool]) -> Bytes:
-    """Cloth labels on the outer side of a bare arm are mixed px of its outline."""
+    """Changes cloth labels at the outer side of a bare arm to fringe: mixed px of its outline."""
     cloth = (labels == UPPER) | (labels == LOWER)
     for side in (0, 1):
         if bare[side]:
@@ -264,7 +273,8 @@ def _outer_side(shape: tuple[int, ...], a: Floats, b: Floats, side: int) -> Mask
 
 
 def _feet(labels: Bytes, body: Body, v: Floats, d_lower: Floats) -> Bytes:
-    """Below each ankle cloth is shoes: never to be removed. Cuffs look like the trousers."""
+    """Changes cloth below each ankle to feet (shoes, which always stay), except for cuffs: these
+    look like the trousers and are connected to them."""
     u, _ = body.uv(labels.shape)
     ankles = [body.leg(side)[2] - body.at(0, 0) for side in (0, 1)]
     ankle_u = [float(ankle @ body.right) / body.sw for ankle in ankles]
@@ -279,7 +289,7 @@ def _feet(labels: Bytes, body: Body, v: Floats, d_lower: Floats) -> Bytes:
 
 
 def _strays(labels: Bytes, body: Body) -> Bytes:
-    """Small cloth parts away from the torso are wall or shadow seen past the arms."""
+    """Changes small separate parts of cloth to fringe: wall or shadow seen beside the arms."""
     for value in (UPPER, LOWER):
         cloth = labels == value
         whole = without_specks(cloth, _STRAY_SW2 * body.sw**2)
@@ -288,7 +298,7 @@ def _strays(labels: Bytes, body: Body) -> Bytes:
 
 
 def _without_label_specks(labels: Bytes, body: Body) -> Bytes:
-    """Small islands take the label of what surrounds them."""
+    """Gives small islands the label of the nearest px outside them."""
     area = _SPECK_SW2 * body.sw**2
     sure = np.zeros(labels.shape, dtype=bool)
     for value in (SKIN, HAIR, UPPER, LOWER, FRINGE, FEET):

@@ -1,6 +1,6 @@
-"""Reads one person's 33 landmarks and a coarse body mask.
+"""Pose estimation: one person's 33 landmarks and a coarse body mask (MediaPipe).
 
-Knows pixels and one `Found`. Whether the reading can be believed is `plausible`'s business.
+Knows pixels and one `Found`. `plausible` decides whether the reading can be trusted.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from gpu_worker.vision.pose.detect import Found
 _SIDE_PX = 256  # what the model takes
 _REFINEMENTS = 2
 _ROI_GROWTH = 1.25
-# landmark i seen in a mirror is landmark _MIRROR[i]
+# In a mirrored picture landmark i is landmark _MIRROR[i].
 _MIRROR = [
     0, 4, 5, 6, 1, 2, 3, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15, 18, 17, 20, 19, 22, 21, 24, 23,
     26, 25, 28, 27, 30, 29, 32, 31, 33, 34, 35, 36, 37, 38,
@@ -42,9 +42,10 @@ class Landmarks:
 
 
 def read_landmarks(pixels: Pixels, found: Found) -> Landmarks:
-    """Refines the detector's circle, then averages what is read in the picture and its mirror."""
+    """Refines the detector's circle, then averages the readings of the picture and its mirror
+    image."""
     matrix = _square_to_photo(found.x, found.y, found.radius, found.roll)
-    for _ in range(_REFINEMENTS):
+    for _ in range(_REFINEMENTS):  # each reading's alignment points give a better square
         points, _ = _read(_crop(pixels, matrix))
         matrix = _next_square(_to_photo(points[:, :2], matrix))
     points, mask = _read_both_ways(_crop(pixels, matrix))
@@ -68,7 +69,7 @@ def _next_square(points: Floats) -> NDArray[np.float64]:
 
 
 def _crop(pixels: Pixels, matrix: NDArray[np.float64]) -> Floats:
-    """The square as float32 (256, 256, 3) in 0..1, shrunk by area first so as not to alias."""
+    """The square as float32 (256, 256, 3) in 0..1; shrunk by area first, against aliasing."""
     scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
     factor = max(1, int(scale))
     size = (max(1, pixels.shape[1] // factor), max(1, pixels.shape[0] // factor))
@@ -86,7 +87,8 @@ def _read(square: Floats) -> tuple[Floats, Floats]:
 
 
 def _read_both_ways(square: Floats) -> tuple[Floats, Floats]:
-    """The mean over picture and mirror picture: steadier, and a mirrored photo reads mirrored."""
+    """Test-time augmentation: the mean over picture and mirror image. It is steadier, and a
+    mirrored photo gives exactly mirrored landmarks."""
     points, mask = _read(square)
     mirrored, mirrored_mask = _read(floats(square[:, ::-1]))
     mirrored = mirrored[_MIRROR]

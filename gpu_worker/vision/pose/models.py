@@ -1,6 +1,7 @@
-"""Loads the two MediaPipe models (see models/NOTICE) and runs them on one thread each.
+"""Loads the two MediaPipe models (see models/NOTICE) and runs them, one call at a time.
 
-Knows tensors; no people. One thread keeps the arithmetic's order, hence the bytes, the same.
+Knows tensors; no people. Each runs with one thread: that fixes the order of the arithmetic, so that
+the same photo gives the same bytes.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ def detect(picture: Floats) -> tuple[Floats, Floats]:
 
 
 def read_landmarks(picture: Floats) -> tuple[Floats, Floats]:
-    """float32 (256, 256, 3) in 0..1 to landmarks (39, 5) and the body's logits (256, 256)."""
+    """float32 (256, 256, 3) in 0..1 to landmarks (39, 5) and the body mask's logits (256, 256)."""
     landmarks, _, mask, *_ = _run("pose_landmark_lite.tflite", picture)
     return landmarks.reshape(39, 5), mask[0, :, :, 0]
 

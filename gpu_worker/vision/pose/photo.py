@@ -1,6 +1,6 @@
-"""Reads a shopper's photo once: `read_photo` gives the arrays every later try-on uses.
+"""Reads a shopper's photo once: `read_photo` computes the arrays that every later try-on uses.
 
-Knows the photo alone. The arrays are plain, so that the tailor can keep them as an npz.
+Knows only the photo. The arrays are plain, so that the tailor can store them as npz.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from gpu_worker.vision.pose.plausible import MIN_LUMINANCE, refuse_implausible
 from gpu_worker.vision.pose.silhouette import silhouette
 from gpu_worker.vision.pose.skin import smooth_lab, tones_of
 
-VERSION = 4
-_PICKED = "picked"
+VERSION = 4  # of the arrays: stored ones of another version are computed again
+_PICKED = "picked"  # name of the array that keeps which of several people was picked
 # Numbers without an origin of their own: by eye on the sheets (docs/preview.md).
 _MARGIN_SW = 0.6
 _DARK_LEVEL = 70.0  # of 255: too dark to find anybody
-_BESIDE_RADII = 0.6  # a second person at least this large beside the first makes it a choice
+_BESIDE_RADII = 0.6  # of the largest person's size: a second person this large makes her choose
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """What was read. All planes are on the canvas of `frame`.
+    """What a photo shows of one person. All planes are on the canvas of `frame`.
 
     person: bool (h, w); labels: uint8 (h, w), see `labels`; tones: Lab (n, 3); waist: v in tl;
     bare: upper arm bare, per side; size: width and height of the photo.
@@ -47,7 +47,7 @@ class Person:
 
     @property
     def shown(self) -> float:
-        """v in tl of the photo's lower end, or of what lies below the feet."""
+        """How far down the photo shows her: v in tl of the canvas's lower edge."""
         return (self.frame.height - float(self.body.mid(SHOULDERS)[1])) / self.body.tl
 
     def to_parts(self) -> dict[str, Array]:
@@ -80,7 +80,7 @@ class Person:
 
 
 def fits(parts: Parts, pixels: Pixels) -> bool:
-    """Whether these parts were read by this version from a photo of this size."""
+    """Whether this version computed these parts, from a photo of this size."""
     if "photo_version" not in parts or int(parts["photo_version"][0]) != VERSION:
         return False
     return tuple(int(n) for n in parts["photo_size"]) == (pixels.shape[1], pixels.shape[0])
@@ -100,8 +100,8 @@ def read_photo(pixels: Pixels, person: int | None = None) -> dict[str, Array]:
 
 
 def person_of(parts: Parts, pixels: Pixels) -> Person:
-    """What `read_photo` read. Where another version of it did, the photo is read anew, and who was
-    picked of several stays picked.
+    """The person of `read_photo`'s parts. If another version computed them, the photo is read
+    again, and the person who was picked of several stays picked.
 
     Raises:
         Refusal: as `read_photo`.
@@ -153,6 +153,7 @@ def _fractions(found: Found, pixels: Pixels) -> list[float]:
 
 
 def _choose(pixels: Pixels, people: list[Found], person: int | None) -> Landmarks:
+    """The landmarks of the one person, or of the one who was picked; refuses everything else."""
     if not people and float(np.percentile(pixels, 95)) < _DARK_LEVEL:
         raise Refusal(Reason.PHOTO_TOO_DARK, "almost black")
     if not people:
@@ -168,7 +169,7 @@ def _choose(pixels: Pixels, people: list[Found], person: int | None) -> Landmark
 
 
 def _inside(landmarks: Landmarks, pixels: Pixels) -> Floats:
-    """How far the model's mask covers each landmark, 0..1; 1 where the photo does not reach."""
+    """How far the model's mask covers each landmark, 0..1; 1 for landmarks outside the photo."""
     linear, offset = landmarks.to_photo[:, :2], landmarks.to_photo[:, 2]
     square = (landmarks.points - offset) @ np.linalg.inv(linear).T
     index = np.clip(np.round(square).astype(np.int32), 0, landmarks.mask.shape[0] - 1)

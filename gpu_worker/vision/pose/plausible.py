@@ -1,6 +1,7 @@
-"""Refuses readings that no standing person gives: the landmark model scores 0.99 on nonsense.
+"""Plausibility check of a pose: the landmark model itself scores 0.99 on nonsense.
 
-Knows landmarks in photo px and where the body's mask lies; no garment.
+Refuses proportions that no standing person has. Knows landmarks in photo px and how the body's mask
+covers them; no garment.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ MIN_LUMINANCE = 14.0  # L* of the body's median: below it cloth and skin cannot 
 
 
 def refuse_implausible(body: Body, inside: Floats) -> None:
-    """Raises the first refusal that fits.
+    """Raises the first refusal that applies.
 
     inside: (33,) how far the mask covers each landmark, 0..1.
 
@@ -44,6 +45,7 @@ def refuse_implausible(body: Body, inside: Floats) -> None:
 
 
 def _checks(body: Body, inside: Floats) -> dict[str, bool]:
+    """Whether each proportion is plausible, by its name in the refusal."""
     uppers = [float(np.hypot(*(body.arm(side)[1] - body.arm(side)[0]))) for side in (0, 1)]
     arm = sum(uppers) / 2 / body.tl
     eyes = body.eye_distance / body.sw
@@ -66,7 +68,7 @@ def _within(value: float, bounds: tuple[float, float]) -> bool:
 
 
 def arms_crossed(body: Body) -> bool:
-    """Whether a wrist lies in front of the other half of the torso, above the hips."""
+    """Whether a wrist is in front of the other half of the torso, above the hips."""
     for side in (0, 1):
         offset = body.points[WRISTS[side]] - body.mid(SHOULDERS)
         across = float(offset @ body.right) / body.sw * (1 if side == 0 else -1)

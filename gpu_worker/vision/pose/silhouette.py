@@ -1,4 +1,4 @@
-"""Sharpens the model's body mask against the photo's own background.
+"""Refines the model's coarse body mask by comparing the photo with its own background.
 
 Knows pixels, the coarse mask and the body's skeleton, all on the canvas; no garment.
 """
@@ -29,13 +29,13 @@ from gpu_worker.vision.planes import (
 from gpu_worker.vision.pose.body import EARS, EYES, SHOULDERS, Body
 
 # Numbers without an origin of their own: by eye on the sheets (docs/preview.md).
-_PLAIN_NOISE_LAB = 14.0  # beyond it the background is too busy to be compared with
-_DISTANCE = (0.6, 1.3, 1.3)  # lightness counts less than colour: shadows
-_GAP_SW2 = 0.012  # smaller spots that look like the wall are cloth like the wall
+_PLAIN_NOISE_LAB = 14.0  # Lab: above it the background is too busy to compare with
+_DISTANCE = (0.6, 1.3, 1.3)  # weights of L, a, b: lightness counts less because of shadows
+_GAP_SW2 = 0.012  # smaller spots that look like the wall are cloth of the wall's colour
 _FINGER_GAP_SW2 = 0.0012
 _HAND_SW = 0.26
 _EDGE_SW = 0.07
-_SURE = 0.97  # the model's mask, where its word counts more than the wall's colour
+_SURE = 0.97  # of the model's mask: from here on it counts more than the wall's colour
 _REACH_SW = 0.10  # how far the model's mask may be wrong
 _LIMB_SW = (0.09, 0.07, 0.055)
 _LEG_SW = (0.13, 0.10, 0.06)
@@ -54,7 +54,7 @@ def silhouette(pixels: Bytes, coarse: Floats, body: Body) -> Mask:
     seen = blur(lab(pixels), 1.0)
     difference = length(seen - plate, _DISTANCE)
     noise = float(np.percentile(difference[sure_background], 97))
-    if noise < _PLAIN_NOISE_LAB:
+    if noise < _PLAIN_NOISE_LAB:  # else the model's mask is better than the comparison
         mask = _grown_to_edge(mask, difference, noise, body)
         mask = _without_gaps(mask, coarse, difference, noise, body)
         mask = _without_cast_shadow(mask, coarse, seen, plate, noise, body)
@@ -67,16 +67,16 @@ def lab_of_plate(pixels: Bytes, background: Mask) -> Floats:
 
 
 def _grown_to_edge(mask: Mask, difference: Floats, noise: float, body: Body) -> Mask:
-    """Adds what the model missed: unlike the wall, and touching the mask."""
+    """Adds px that the model missed: unlike the wall, and connected to the mask."""
     near = grow(mask, _REACH_SW * body.sw)
     unlike = near & (difference > max(9.0, 3 * noise))
     return connected_to(mask | unlike, mask)
 
 
 def _without_gaps(mask: Mask, coarse: Floats, difference: Floats, noise: float, body: Body) -> Mask:
-    """Takes out the wall between arm and body where the model too is in doubt.
+    """Removes px of the wall between arm and body, where the model is not sure either.
 
-    A white top before a white wall looks like the wall, but there the model is sure.
+    A white top in front of a white wall also looks like the wall, but there the model is sure.
     """
     doubtful = (blur(coarse, 0.02 * body.sw) < _SURE) | _near_hands(body, mask.shape)
     like_wall = mask & doubtful & (difference < max(2.5, 1.6 * noise)) & ~core(body, mask.shape)
@@ -91,7 +91,7 @@ def _without_gaps(mask: Mask, coarse: Floats, difference: Floats, noise: float, 
 
 
 def _near_hands(body: Body, shape: tuple[int, ...]) -> Mask:
-    """Round the fingers the model's mask is a blob: there the wall's colour decides."""
+    """Px around the hands: there the model's mask is too coarse, and the wall's colour decides."""
     near = np.zeros(shape[:2], dtype=bool)
     for side in (0, 1):
         wrist = body.arm(side)[2]
@@ -103,7 +103,7 @@ def _near_hands(body: Body, shape: tuple[int, ...]) -> Mask:
 def _without_cast_shadow(
     mask: Mask, coarse: Floats, seen: Floats, plate: Floats, noise: float, body: Body
 ) -> Mask:
-    """Near the edge, what has the wall's colour and is a little darker is the body's shadow."""
+    """Removes the body's shadow on the wall: px near the edge of the wall's colour, but darker."""
     colour = length(seen - plate, (0, 1, 1))
     darker = (seen[..., 0] > 0.55 * plate[..., 0]) & (seen[..., 0] < plate[..., 0] + 2)
     shadow = (colour < max(4.5, 2 * noise)) & darker
@@ -118,7 +118,7 @@ def _tidy(mask: Mask, body: Body) -> Mask:
 
 
 def core(body: Body, shape: tuple[int, ...]) -> Mask:
-    """What is body for certain: torso, thin limbs, the middle of the head."""
+    """Px that are certainly body: torso, thin limbs, the middle of the head."""
     inner = polygon(
         shape,
         np.array([body.at(-0.36, 0.02), body.at(0.36, 0.02), body.at(0.40, 1), body.at(-0.40, 1)]),

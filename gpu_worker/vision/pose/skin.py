@@ -1,4 +1,4 @@
-"""Tells skin from cloth by the shopper's own face, neck and forearms.
+"""Skin detection by the shopper's own skin tones, sampled at face, neck and forearms.
 
 Knows Lab pixels and landmarks on the canvas.
 """
@@ -17,7 +17,7 @@ _NECK_AT = (0.45, 0.65)  # from the mouth to the middle of the shoulders
 _FOREARM_AT = (0.3, 0.6)  # from elbow to wrist
 _NECK_AB, _NECK_L = 9.0, 80.0
 _FOREARM_AB, _FOREARM_L = 12.0, 70.0
-_LEAST_CHROMA = 0.6  # of the face's: without it a white top became skin
+_LEAST_CHROMA = 0.6  # of the face's chroma: without this bound a white top counted as skin
 _SIGMA_AB, _SIGMA_L = 9.0, 42.0
 _THRESHOLD = 0.42
 _WEIGHTS = (0.4, 1.2, 1.2)
@@ -26,7 +26,7 @@ _SPOT_SW = 0.03
 
 @dataclass(frozen=True, slots=True)
 class Tones:
-    """Lab colours (n, 3) that are the shopper's skin, the face's median first."""
+    """Lab colours (n, 3) of the shopper's skin; the first is the face's median."""
 
     tones: Floats
 
@@ -36,7 +36,7 @@ class Tones:
         return floats(np.min(each, axis=0))
 
     def likelihood(self, seen: Floats) -> Floats:
-        """0..1 per px, a Gaussian round the nearest tone."""
+        """0..1 per px: a Gaussian around the most likely tone."""
         best = np.zeros(seen.shape[:2], dtype=np.float32)
         for tone in self.tones:
             d = (seen - tone) ** 2
@@ -49,7 +49,7 @@ class Tones:
 
 
 def tones_of(seen: Floats, mask: Mask, body: Body) -> Tones:
-    """seen: Lab (h, w, 3); mask: the person."""
+    """Samples the skin tones. seen: Lab (h, w, 3); mask: the person."""
     face = _face(seen, mask, body)
     found = [face]
     for point in _neck_points(body):
@@ -102,5 +102,5 @@ def _accepted(tone: Floats | None, face: Floats, ab: float, lightness: float) ->
 
 
 def smooth_lab(seen: Floats) -> Floats:
-    """A little blur against sensor grain, so that single px do not change sides."""
+    """Blurs a little against sensor noise, so that single px do not get another label."""
     return blur(seen, 0.9)
