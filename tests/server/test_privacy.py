@@ -1,6 +1,6 @@
-"""What is a shopper's and not shared reaches nobody but her: every route, every caller, the socket.
+"""Privacy: what a shopper has not shared reaches no other caller, by any route or the live socket.
 
-The walk reads the app's own map of routes, so that a new one cannot be forgotten.
+The tests go through the app's own URL map, so that no new route is forgotten.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ ECHOES = {"dashboard.create_garment": {"her upload"}}  # a refused form shows wh
 
 @dataclass
 class Hers:
-    """Sam's rows in every state that shows her, and what must be in no answer to anybody else."""
+    """Sam's rows in every state that shows her. `secrets`: what no other caller may receive."""
 
     world: World
 
@@ -72,10 +72,14 @@ class Hers:
     def found_in(self, text: str) -> set[str]:
         return {name for name, secret in self.secrets.items() if secret in text}
 
-    # --- where the walk goes ----------------------------------------------------------------------
+    # --- arguments of the routes ------------------------------------------------------------------
 
     def values(self, rule: Rule) -> list[dict[str, str]]:
-        """Her own ids and keys for whatever a route asks for; KeyError for what is new here."""
+        """Her own ids and keys as arguments of a route.
+
+        Raises:
+            KeyError: the route has an argument that this test does not know yet.
+        """
         site = self.world.site
         one = {
             "pk": site.live_key, "site_id": site.id, "garment_id": self.garment.id,
@@ -93,7 +97,11 @@ class Hers:
         return told
 
     def bodies(self, endpoint: str) -> list[dict[str, Any]]:
-        """What is tried at a route that takes a body; KeyError for one that is new here."""
+        """The bodies to try at a route.
+
+        Raises:
+            KeyError: the route takes a body and this test does not know it yet.
+        """
         picture = {"content_type": "image/jpeg", "size_bytes": 9}
         known: dict[str, list[dict[str, Any]]] = {
             "live_tickets.create_live_ticket": [{}],
@@ -137,7 +145,7 @@ def hers(world: World) -> Hers:
 
 
 def walk(hers: Hers, callers: set[str]) -> Iterator[tuple[str, str, str, Any]]:
-    """(method, endpoint, path, body) of all routes; what deletes comes last."""
+    """(method, endpoint, path, body) of all routes; DELETE comes last, as it removes her rows."""
     app = hers.world.app
     order = ("GET", "PATCH", "POST", "DELETE")
     steps = [
