@@ -1,4 +1,4 @@
-"""A workshop and a road for the fault tests."""
+"""Fixtures of the fault tests: worker processes alone (`shop`), and the whole service (`road`)."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ MakeRoad = Callable[..., AbstractContextManager[Road]]
 
 @pytest.fixture(autouse=True)
 def forks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Workers and stewards need not import everything each; at full length they are started as in
-    service."""
+    """Starts workers and stewards as forks, which need no imports of their own; with `FAULTS=long`
+    as in production."""
     if not IS_LONG:
         monkeypatch.setattr("tests.stage.spawn", nursery.spawn)
         monkeypatch.setattr("tests.workshop.spawn", nursery.spawn)
@@ -36,7 +36,7 @@ def shop(redis_url: str, store: S3Settings, tmp_path: Path) -> Iterator[Workshop
 
 @pytest.fixture
 def make_road(request: pytest.FixtureRequest, postgres_url: str, tmp_path: Path) -> MakeRoad:
-    """Builds a road on a Redis and a store of the test's own."""
+    """A function that makes a `Road` with the given Redis and store, which may be broken ones."""
 
     def record(line: str) -> None:
         print(line)
@@ -54,6 +54,6 @@ def make_road(request: pytest.FixtureRequest, postgres_url: str, tmp_path: Path)
 
 @pytest.fixture
 def road(make_road: MakeRoad, redis_url: str, store: S3Settings) -> Iterator[Road]:
-    """Nothing runs yet."""
+    """A `Road` on the usual services; the test starts the processes."""
     with make_road(redis_url, store) as made:
         yield made

@@ -22,7 +22,8 @@ LEASE_S = 12  # a fifth of that, and kept every 4 s: however busy the machine is
 
 @pytest.fixture(scope="module")
 def library() -> str:
-    """Debian's libfaketime. A program under `faketime` would be a child that nobody can kill."""
+    """Debian's libfaketime, to be preloaded: the program `faketime` would start the worker as a
+    child of its own, which a test cannot kill."""
     found = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
     if not found:
         do_without("libfaketime is missing: install the Debian package faketime")

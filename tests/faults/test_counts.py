@@ -1,4 +1,4 @@
-"""The counting itself: whatever is lost or doubled is seen."""
+"""The harness's own counts: they find whatever is lost or doubled."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""14: everybody reads RQ's registries all the while, a worker dies among them."""
+"""14: RQ's registries are read all the time, also while a worker dies."""
 
 from __future__ import annotations
 

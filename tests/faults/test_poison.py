@@ -1,6 +1,6 @@
 """3, 4, 5, 6: inputs that raise, kill or hang, and batches that outlast their lease.
 
-Eight try-ons run together; which of them is to blame is known by its seed.
+Eight try-ons run together; the one with the seed `POISON` causes the fault.
 """
 
 from __future__ import annotations

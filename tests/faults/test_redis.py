@@ -26,7 +26,7 @@ AWAY_S = 1.5
 
 @pytest.fixture
 def way(redis_url: str) -> Iterator[Proxy]:
-    """The road's processes reach Redis through this; the test itself does not."""
+    """Between the service's processes and Redis; the test itself reads Redis directly."""
     parts = urlsplit(redis_url)
     with proxy(str(parts.hostname), int(parts.port or 0)) as made:
         yield made

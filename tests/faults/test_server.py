@@ -151,7 +151,7 @@ def test_more_sockets_than_slots_and_http_still_answers(road: Road) -> None:
 
 
 def gets_in(road: Road) -> bool:
-    """Whether there is a seat again."""
+    """Whether a socket can be opened again."""
     ear = road.house.listen(road.house.sam)
     try:
         return bool(ear.until("succeeded", within_s=5))
