@@ -22,7 +22,7 @@ BY_FIXTURE = {
     "launch": "browser",
     "postgres_service": "postgres",
     "radosgw_service": "ceph",
-    "make_road": "process",
+    "make_service": "process",
     "stack": "process",
 }
 BY_PARAMETER = {"postgres": "postgres", "radosgw": "ceph"}

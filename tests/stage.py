@@ -60,7 +60,7 @@ class Stage:
     s3: S3Settings
     folder: Path
     children: list[Child] = field(default_factory=list)
-    ears: list[Ear] = field(default_factory=list)
+    live_sockets: list[LiveSocket] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.port, self.internal_port = free_port(), free_port()
@@ -229,8 +229,8 @@ class Stage:
         return (self.folder / name).read_text()
 
     def end(self) -> None:
-        for ear in self.ears:
-            ear.close()
+        for live_socket in self.live_sockets:
+            live_socket.close()
         for child in self.children:
             stop(child, grace_s=1)
         self.services.close()
@@ -250,21 +250,25 @@ class Stage:
     def ticket(self, who: Shopper | Site | Merchant, mode: str = "live") -> str:
         return auth.issue_live_ticket(self.services, self.caller(who, mode))
 
-    def connect(self, **options: Any) -> Ear:
+    def connect(self, **options: Any) -> LiveSocket:
         """Opens a live socket without `hello`; with the server's own Origin by default."""
         options = {"origin": self.url, "timeout": 10, **options}
-        ear = Ear(websocket.create_connection(f"ws://localhost:{self.port}/v1/live", **options))
-        self.ears.append(ear)
-        return ear
+        live_socket = LiveSocket(
+            websocket.create_connection(f"ws://localhost:{self.port}/v1/live", **options)
+        )
+        self.live_sockets.append(live_socket)
+        return live_socket
 
-    def listen(self, who: Shopper | Site | Merchant, form: str = "json", **options: Any) -> Ear:
+    def listen(
+        self, who: Shopper | Site | Merchant, form: str = "json", **options: Any
+    ) -> LiveSocket:
         """Opens a live socket and sends `hello` for this shopper, site or merchant."""
-        ear = self.connect(**options)
-        ear.hello(self.ticket(who), form)
-        return ear
+        live_socket = self.connect(**options)
+        live_socket.hello(self.ticket(who), form)
+        return live_socket
 
 
-class Ear:
+class LiveSocket:
     """A client of the live socket. `heard`: every message so far."""
 
     def __init__(self, ws: websocket.WebSocket):
@@ -373,4 +377,4 @@ def kill(child: Child) -> None:
     child.wait()
 
 
-__all__ = ["ENGINE", "Ear", "Stage", "event", "kill", "nudges", "picture_key", "stage"]
+__all__ = ["ENGINE", "LiveSocket", "Stage", "event", "kill", "nudges", "picture_key", "stage"]

@@ -20,7 +20,7 @@ from gpu_worker.queue.events import Events
 from gpu_worker.queue.leases import Leases
 from gpu_worker.storage.store import Store
 from gpu_worker.worker.rq_side import RqSide
-from tests.faults.road import POISON
+from tests.faults.whole_service import POISON
 
 ROOM_FOR = 2  # samples that a device short of memory holds
 

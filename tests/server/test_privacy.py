@@ -350,16 +350,18 @@ def _result_url(said: str, row: TryOn) -> Any:
 
 def test_no_listener_but_she_hears_what_is_hers(hers: Hers) -> None:
     world = hers.world
-    ears = Listeners(hers)
-    state = ears.take()
+    listeners = Listeners(hers)
+    state = listeners.take()
     assert {"her picture", "the partial picture"} <= hers.found_in(state["sam"])
     assert f'"{hers.done.id}"' in state["backend"]
-    changed = ears.tell(*(_change(world, row) for row in (hers.photo, hers.done, hers.running)))
+    changed = listeners.tell(
+        *(_change(world, row) for row in (hers.photo, hers.done, hers.running))
+    )
     for row in (hers.photo, hers.crowd, hers.done, hers.running):
         _change(world, row)
-    restated = ears.tell(restate=True)
+    restated = listeners.tell(restate=True)
     world.sam.delete(f"/v1/photos/{hers.crowd.id}")
-    gone = ears.tell(*[_later(hers.crowd)])
+    gone = listeners.tell(*[_later(hers.crowd)])
     for said in (state, changed, restated, gone):
         assert said["sam"]
         for name in ("backend", "owner", "staff"):
@@ -379,11 +381,11 @@ def _later(photo: Photo) -> Photo:
 
 def test_the_next_event_carries_what_she_shares_and_takes_it_back(hers: Hers) -> None:
     world, sam = hers.world, _shopper(hers.world, hers.world.sam)
-    ears = Listeners(hers)
-    ears.take()
+    listeners = Listeners(hers)
+    listeners.take()
     for shared in (True, False):
         row = try_ons.change(world.services, sam, hers.done.id, shared=shared)
-        said = ears.tell(row)
+        said = listeners.tell(row)
         assert (_result_url(said["backend"], row) is not None) == shared
         for name in ("owner", "staff"):
             assert hers.found_in(said[name]) == ({"her picture"} if shared else set())
@@ -394,9 +396,9 @@ def test_a_backend_hears_of_its_own_photos(hers: Hers, monkeypatch: pytest.Monke
     world, ada = hers.world, hers.world.ada
     monkeypatch.setattr("server.domain.audiences.STATE_ROWS", 1)
     photo = world.photo(ada, people=BOXES, created_at=now() - timedelta(hours=1))
-    ears = Listeners(hers)
-    assert "photo.ready" in ears.take()["backend"]
-    assert str(BOXES[0][0]) in ears.tell(_change(world, photo))["backend"]
+    listeners = Listeners(hers)
+    assert "photo.ready" in listeners.take()["backend"]
+    assert str(BOXES[0][0]) in listeners.tell(_change(world, photo))["backend"]
     assert ada.caller is not None
     photos.remove(world.services, ada.caller, photo.id)
-    assert "photo.deleted" in ears.tell(_later(photo))["backend"]
+    assert "photo.deleted" in listeners.tell(_later(photo))["backend"]

@@ -62,7 +62,7 @@ CREATE TRIGGER ends AFTER UPDATE ON try_ons FOR EACH ROW EXECUTE FUNCTION write_
 """
 
 
-class Road:
+class WholeService:
     """The whole service of one test, and the ids of all try-ons that it has accepted.
 
     `house`: the server's side, with its people; `recovered_s`: from the fault to the last end.
