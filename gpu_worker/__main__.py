@@ -1,7 +1,7 @@
-"""`python -m gpu_worker work <engine>`: the composition root of the worker's processes.
+"""Command line of the GPU worker, and the composition root: pairs each engine with its courier.
 
-A command imports what it needs when it runs, so that a worker loads no other engine's libraries and
-the arbitrator none at all.
+A command's modules are imported inside its function, so that a worker loads no other engine's
+libraries, and the arbitrator no engine's at all.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ P = TypeVar("P")
 
 
 def paired(engine: Steps[O, S, P], courier: Courier[O, P]) -> Parts:
-    """The courier fetches what the engine is given, and takes what it makes."""
+    """Returns both; for mypy, which checks that the courier fetches what the engine is given and
+    stores what it makes."""
     return engine, courier
 
 
@@ -85,7 +86,11 @@ def fetcher_parts(settings: Settings, store: Store) -> Parts:
 
 
 def catvton_parts(pipeline: str, settings: Settings, store: Store) -> Parts:
-    """Raises SettingsError if torch, the device or the weights are missing or wrong."""
+    """Loads a CatVTON engine.
+
+    Raises:
+        SettingsError: torch, the device or the weights are missing or not as configured.
+    """
     from gpu_worker.storage.courier import TryOnCourier  # noqa: PLC0415
     from gpu_worker.storage.garment_objects import GarmentObjects  # noqa: PLC0415
 
@@ -155,9 +160,9 @@ def main(argv: list[str]) -> int:
 if __name__ == "__main__":
     try:
         code = main(sys.argv[1:])
-    except Exception:  # the process's edge: it must end by os._exit, and say why before
+    except Exception:  # the process's outer edge: log it, as os._exit below prints no traceback
         logging.exception("ended by a fault of its own")
         code = 1
     logging.shutdown()
     sys.stderr.flush()
-    os._exit(code)  # a carrier thread that waits for a dead store must not keep the process alive
+    os._exit(code)  # sys.exit would wait for carrier threads, which may wait for a dead store

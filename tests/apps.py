@@ -1,8 +1,7 @@
-"""One app for each settings and one S3 client for each store, made once a process.
+"""Flask apps and S3 clients shared by all tests of a process: one per settings, one per store.
 
-An app or two S3 clients cost more than most tests; a test's own database, Redis connections and
-bucket next to nothing. So those are new for every test, and the app serves with them from then on.
-Knows no person and no noun.
+They take longer to make than most tests run. A database, Redis connections and a bucket are cheap:
+each test has new ones, which are put into the shared app. Knows no person and no noun.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ _STORE = (
 
 
 def services_of(settings: Settings) -> Services:
-    """A test's own, but for the S3 clients."""
+    """Services of one test; only the S3 clients are shared."""
     redis, database = jobs_module.connect(settings.redis_url), Database(settings.database_url)
     return Services(settings, database, redis, store_of(settings), Jobs(redis))
 
@@ -61,15 +60,16 @@ def _clients(settings: Settings) -> tuple[S3Client, S3Client]:
 
 
 def _shared(settings: Settings) -> Settings:
-    """Without what differs from test to test. Nothing keeps those two: services are asked."""
+    """The settings by which an app is shared: without a test's own database and bucket, which code
+    takes from the services, never from the app's settings."""
     return settings.model_copy(update={"database_url": "sqlite://", "s3_bucket": "a-tests-own"})
 
 
 def app_over(services: Services) -> APIFlask:
-    """The process's app with these settings, as fresh as a new one.
+    """The process's app for these settings, with these services and no spent limit.
 
-    One test at a time: the app of a test before serves with these services too. A test that
-    changes the app itself makes its own with `create_app`.
+    For one test at a time, as an earlier test's app may be the same object. A test that changes the
+    app itself makes its own with `create_app`.
     """
     key = _shared(services.settings)
     if key not in _apps:
@@ -82,6 +82,6 @@ def app_over(services: Services) -> APIFlask:
 
 
 def forget_limits(app: APIFlask, settings: Settings) -> None:
-    """The limiter is one for all apps: it counts where the newest says, from zero."""
+    """Resets the rate limiter, which all apps share: it counts in the newest app's Redis."""
     limits.init_app(app, settings)
     limits.limiter._storage_dead = False

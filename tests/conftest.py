@@ -1,4 +1,4 @@
-"""Fixtures every room shares: real services, each test with its own clean corner of them.
+"""Fixtures for all tests: real Redis, stores, databases and Chromium, an empty part for each test.
 
 A service starts when the first test asks for it. Where its program is missing, its tests are
 skipped with the package's name; with CI=true they fail.
@@ -34,7 +34,7 @@ Service = Callable[[Path], AbstractContextManager[T]]
 Launch = Callable[..., Browser]
 
 
-# Hypothesis fails what takes more than 200 ms; that tells of the machine.
+# No deadline: Hypothesis's own, 200 ms, fails on slow machines, not on slow code.
 FAST = "fast"
 settings.register_profile("ci", settings.default, deadline=None)
 settings.register_profile(FAST, settings.default, deadline=None, max_examples=25)
@@ -43,9 +43,9 @@ settings.load_profile("ci")  # --hypothesis-profile names another
 
 def pytest_configure(config: pytest.Config) -> None:
     expect.set_options(timeout=DEADLINE_S * 1000)
-    # Argon2 at its real price, three people in each test's world, took half of a test's setup.
+    # Argon2 at its real cost, for the three users of each world, took half of a test's setup.
     credentials._hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-    # To read all the world's certificates, for one request to this machine, takes 20 ms.
+    # Reading all CA certificates takes 20 ms for each request; tests only call this machine.
     _transports.create_ssl_context = cache(httpx.create_ssl_context)  # type: ignore[attr-defined]
     config.pluginmanager.register(Lines(config.rootpath))
 
@@ -54,11 +54,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Who leaves torch out does not wait for it either."""
+    """Skips files that import torch where `-m` takes none of their tests: the import is slow."""
     return (collection_path in marks.TORCH and marks.leaves_out(config, "torch")) or None
 
 
-# First: the built-in -m selects in this hook too.
+# First: pytest's own `-m` selects in this hook too, and needs the marks.
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     most = settings.default.max_examples if settings.default else 0
@@ -69,7 +69,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _cap_examples(item: pytest.Item, most: int) -> None:
-    """Also where a test states its own number, which is the one that counts in CI."""
+    """Caps Hypothesis's examples, also where a test states its own number."""
     test = getattr(item, "obj", None)
     own = getattr(test, "_hypothesis_internal_use_settings", None)
     if own is not None and own.max_examples > most:
@@ -85,13 +85,14 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @contextmanager
 def _service(start: Service[T], factory: pytest.TempPathFactory) -> Iterator[T]:
-    """A process of this test process alone."""
+    """A service started by this test process for itself."""
     with _or_without(), start(factory.mktemp(start.__name__)) as service:
         yield service
 
 
 @contextmanager
 def _or_without() -> Iterator[None]:
+    """Skips (in CI: fails) where a program is missing."""
     try:
         yield
     except services.MissingProgramError as missing:
@@ -99,7 +100,7 @@ def _or_without() -> Iterator[None]:
 
 
 def do_without(missing: str) -> NoReturn:
-    """Skips for what this machine lacks; where nothing may be lacking, fails."""
+    """Skips for what this machine lacks; fails in CI, where nothing may be missing."""
     if os.environ.get("CI") == "true":
         pytest.fail(missing)
     pytest.skip(missing)
@@ -223,9 +224,9 @@ def chromium_program() -> str:
 
 @pytest.fixture(scope="session")
 def launch() -> Iterator[Launch]:
-    """Starts the machine's Chromium, with more flags where a test wants them.
+    """A function that starts the machine's Chromium, with extra flags.
 
-    One for all rooms: a process can run one Playwright.
+    One for all tests, as a process can run only one Playwright.
     """
     with sync_playwright() as playwright:
 

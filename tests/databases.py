@@ -1,6 +1,6 @@
-"""Databases that tests get for themselves: copies of a template, gone after the test.
+"""Databases of single tests: copies of a template, dropped after the test.
 
-A template is made once, by the migrations and the acts; a copy costs milliseconds.
+The migrations and functions of the domain fill a template once; a copy takes milliseconds.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def make_tables(url: str) -> None:
 
 
 def copied(template: Path, path: Path) -> str:
-    """The URL of a copy of an SQLite file that nobody has open."""
+    """The URL of a copy of an SQLite file. No process may have it open."""
     shutil.copy(template, path)
     return f"sqlite:///{path}"
 
@@ -44,7 +44,7 @@ def postgres_database(server: str, like: str) -> Iterator[str]:
 
 def create(server: str, name: str, like: str) -> None:
     with _connected(server) as connection:
-        # A tenth of the default's work where nothing is synced; before 15 it was the only way.
+        # A tenth of the default's time where nothing is synced; before 15 it was the only way.
         how = "STRATEGY file_copy" if connection.info.server_version >= 150_000 else ""
         _say(connection, f'CREATE DATABASE "{name}" TEMPLATE "{like}" {how}')
 

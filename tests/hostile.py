@@ -1,4 +1,4 @@
-"""Pictures that take far longer to decode than their size suggests, and how they are made."""
+"""Hostile picture files: they take far longer to decode than their size suggests."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bench.decoding import many_scans, saved
 
 @cache
 def heavy() -> bytes:
-    """Few enough scans, and yet a second of work."""
+    """A progressive JPEG with few scans whose decoding still takes a second."""
     return many_scans(20, 5000)
 
 
@@ -24,7 +24,8 @@ def chunk(name: bytes, body: bytes) -> bytes:
 
 
 def png(before: bytes = b"", *, colour: int = 2, piece_bytes: int = 1 << 20) -> bytes:
-    """300 x 300 px of noise; `before` comes before its pixels, which come in pieces."""
+    """A PNG of 300 x 300 px of noise; `before`: chunks in front of its pixels, which come in IDAT
+    chunks of `piece_bytes`."""
     header = struct.pack(">IIBBBBB", 300, 300, 8, colour, 0, 0, 0)
     row_bytes = 300 * (3 if colour == 2 else 1)
     noise = np.random.default_rng(1).integers(0, 256, (300, row_bytes), np.uint8)
@@ -35,5 +36,6 @@ def png(before: bytes = b"", *, colour: int = 2, piece_bytes: int = 1 << 20) -> 
 
 
 def webp(chunks: int) -> bytes:
+    """A WebP of 300 x 300 px with so many empty, unknown chunks."""
     body = saved(Image.new("RGB", (300, 300)), "WEBP")[8:] + b"NONE\0\0\0\0" * chunks
     return b"RIFF" + struct.pack("<I", len(body)) + body

@@ -1,6 +1,6 @@
-"""A merchant's web server as no merchant should have it: slow, endless, lying, leading elsewhere.
+"""A hostile web server for the fetcher's tests: slow, endless or false answers, by path.
 
-Raw sockets, so that nothing mends what is sent. All that it does ends with the test.
+On raw sockets, so that no library corrects what is sent. Its threads end with the test.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ DRIP_S = 0.05
 
 
 class HostileShop:
-    """`knocks`: the paths that were asked for, in order. `let_go` ends all drips."""
+    """The server. `knocks`: the paths that were requested, in order; `let_go`: set to end all
+    answers that go on slowly or for ever."""
 
     def __init__(self, body: bytes = BODY) -> None:
         self.body = body
@@ -117,7 +118,7 @@ class HostileShop:
         return _head("302 Found", f"Location: {where}", *headers, body=body)
 
     def _flood(self, part: bytes) -> Answer:
-        """Until whoever reads it closes."""
+        """Sends a part again and again until the client closes."""
 
         def send(connection: socket.socket) -> None:
             while not self.let_go.is_set():
@@ -126,6 +127,8 @@ class HostileShop:
         return send
 
     def _drip(self, part: bytes) -> Answer:
+        """Sends a part every `DRIP_S` until `let_go`; an empty part: stays silent."""
+
         def send(connection: socket.socket) -> None:
             for _ in count():
                 connection.sendall(part)
@@ -137,7 +140,7 @@ class HostileShop:
 
 @cache
 def bomb() -> bytes:
-    """50 MB, as 49 KB."""
+    """A gzip bomb: 50 MB as 49 KB."""
     return gzip.compress(bytes(50_000_000))
 
 

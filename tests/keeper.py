@@ -1,8 +1,8 @@
-"""Services that all processes of one test run share: started by the first that asks for one.
+"""Services shared by all processes of a test run (xdist): the first that needs one starts it.
 
-A keeper process owns the service. Every test process holds a shared lock; the keeper waits for the
-exclusive one, which the kernel gives it when the last of them has ended, killed or not. Then the
-service goes.
+A keeper process owns the service. Every test process holds a shared file lock; the keeper waits for
+the exclusive one, which the kernel grants when the last of them has ended, killed or not. Then it
+stops the service.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ KINDS: Mapping[str, Start] = {
 
 
 def folder_of_run(factory: pytest.TempPathFactory) -> Path:
-    """One for all processes of a run. xdist gives each a folder within it."""
+    """A folder for all processes of a run; xdist gives each process a folder within it."""
     base = factory.getbasetemp()
     return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
 
 
 @contextmanager
 def shared(kind: str, folder: Path) -> Iterator[Any]:
-    """What the service's own context manager yields, as JSON can say it.
+    """Starts the service unless a process of this run has; yields its URL or S3 settings.
 
     Raises:
         MissingProgramError: a program is not on this machine.
@@ -60,7 +60,7 @@ def shared(kind: str, folder: Path) -> Iterator[Any]:
 
 @contextmanager
 def exclusively(home: Path) -> Iterator[None]:
-    """For what only one process may do, and the others find done."""
+    """A lock between the run's processes, for what the first does for all."""
     with _lock(home / "turn", fcntl.LOCK_EX):
         yield
 
@@ -77,7 +77,7 @@ def _answer(home: Path) -> Path:
 
 
 def _begin(kind: str, home: Path) -> None:
-    """The keeper outlives who starts it, so it has a session and no parent's death signal."""
+    """Starts a keeper. It outlives this process: a session of its own, no parent-death signal."""
     with (home / "keeper.log").open("ab") as log:
         child = subprocess.Popen(
             [sys.executable, "-m", "tests.keeper", kind, str(home)],
@@ -99,6 +99,7 @@ def _told(home: Path) -> Any:
 
 
 def keep(kind: str, home: Path) -> None:
+    """Runs the service until no test process uses it; a missing program is told to them all."""
     try:
         with KINDS[kind](Path(tempfile.mkdtemp(dir=home))) as service:
             _tell(home, {"s3": asdict(service)} if kind == "radosgw" else {"url": service})
@@ -109,6 +110,7 @@ def keep(kind: str, home: Path) -> None:
 
 
 def _tell(home: Path, answer: dict[str, Any]) -> None:
+    """Writes the answer atomically, as others wait for the file to exist."""
     unfinished = home / "answer.part"
     unfinished.write_text(json.dumps(answer))
     unfinished.rename(_answer(home))

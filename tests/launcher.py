@@ -23,7 +23,7 @@ FEW = {"PROTEUS_WEB_WORKERS": "1", "PROTEUS_FETCHES": "2"}  # each is a process
 
 
 class Launcher:
-    """One running `python -m local` and all that comes from it."""
+    """One running `python -m local`, with its home folder, ports and child processes."""
 
     def __init__(self, home: Path, env: Mapping[str, str]):
         self.home, self.port, self.shop_port = home, free_port(), free_port()
@@ -54,7 +54,7 @@ class Launcher:
                 self.end_by(signal.SIGTERM)
 
     def end_by(self, number: signal.Signals) -> None:
-        """The signal ends all that runs, and tells nothing on standard output."""
+        """Sends the signal and checks that every process ends and nothing is printed."""
         everybody = self.everybody()
         self.process.send_signal(number)
         assert self.process.wait(30) == 0, self.logs()
@@ -84,7 +84,7 @@ def _launch(
 
 
 def _neutral_environment() -> dict[str, str]:
-    """This machine's, without what somebody has set for a Proteus of her own."""
+    """This process's environment without Proteus's own variables."""
     ours = ("AWS_", "DATABASE_URL", "PROTEUS_", "REDIS_URL", "S3_")
     return {name: value for name, value in os.environ.items() if not name.startswith(ours)}
 

@@ -1,7 +1,7 @@
-"""Which marks a test carries, read from what it uses: a fixture, a parameter, its folder.
+"""Sets pytest's marks by what a test uses: a fixture, a parameter, its folder.
 
-So that nobody has to remember them. What starts a process of the product in its own body says
-`process` by hand; `require` tells where somebody forgot.
+Only a test that starts a process of the product in its own body is marked `process` by hand;
+`require` fails it if that was forgotten.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ import pytest
 from _pytest.mark.expression import Expression, ExpressionMatcher
 
 ROOT = Path(__file__).parent
-# Rooms whose modules import torch. Where that is left out they are not even read.
+# Their modules import torch. Where `-m` leaves it out they are not even collected.
 TORCH = (ROOT / "gpu_worker" / "engines" / "catvton", ROOT / "bench" / "test_engine_bench.py")
 
 BY_FIXTURE = {
     "launch": "browser",
     "postgres_service": "postgres",
     "radosgw_service": "ceph",
-    "make_road": "process",
+    "make_service": "process",
     "stack": "process",
 }
 BY_PARAMETER = {"postgres": "postgres", "radosgw": "ceph"}
@@ -70,7 +70,7 @@ def _subsets(names: list[str]) -> Iterable[tuple[str, ...]]:
 
 
 def require(name: str) -> None:
-    """Fails the test that runs now if it is not marked so. Outside of pytest nothing is asked."""
+    """Fails the running test unless it has this mark; does nothing outside of pytest."""
     if _running and not _running[-1].get_closest_marker(name):
         pytest.fail(f"mark this test with @pytest.mark.{name}: it is left out by that")
 

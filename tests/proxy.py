@@ -1,6 +1,6 @@
-"""A TCP proxy on loopback that can cut connections, refuse new ones, fall silent, lose a reply.
+"""A TCP proxy on loopback for fault injection: cut, refuse, stall, or lose one reply.
 
-For a network that fails the way networks do. Knows nothing of what goes through it.
+Knows no protocol: it forwards bytes, and searches them only for what a `Loss` names.
 """
 
 from __future__ import annotations
@@ -14,8 +14,10 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """The answer to the next request that holds `request` does not arrive, where it holds
-    `answer`: its connection ends instead. `then_cut`: and with it all others, until `restore`."""
+    """A reply to lose, once: the first one with `answer` in it, to a request with `request` in it.
+
+    Instead of the reply the connection ends. `then_cut`: all others end too, until `restore`.
+    """
 
     request: bytes
     answer: bytes = b""
@@ -24,13 +26,13 @@ class Loss:
     _once: threading.Lock = field(default_factory=threading.Lock)
 
     def takes(self, answer: bytes) -> bool:
-        """True once."""
+        """Whether this is the reply to lose. True once."""
         return self.answer in answer and self._once.acquire(blocking=False)
 
 
 @dataclass(slots=True)
 class _Link:
-    """One connection: what was asked on it and may never be answered."""
+    """One proxied connection. `losses`: those whose request came since the last reply."""
 
     client: socket.socket
     server: socket.socket
@@ -38,7 +40,7 @@ class _Link:
 
 
 class Proxy:
-    """Forwards to `target` (host, port). Starts at once; `end` it."""
+    """Forwards to `target` (host, port), from construction until `end`."""
 
     def __init__(self, target: tuple[str, int]):
         self._target = target
@@ -68,14 +70,17 @@ class Proxy:
         self._flows.set()
 
     def lose(self) -> None:
-        """Connections that are open now stay silent for ever; new ones are fine."""
+        """Stalls the connections that are open now, for ever; new ones work."""
         self._flows.clear()
         self._flows = threading.Event()
         self._flows.set()
 
     def lose_answer(self, request: bytes, answer: bytes = b"", *, then_cut: bool = False) -> Loss:
-        """Once, the request is carried out and who asked never hears of it. Looks at what
-        arrives in one piece, as commands and headers do, and at the first piece of the answer."""
+        """Loses one reply: the server carries the request out, the client gets no answer.
+
+        Searches single reads, in which commands and headers arrive whole, and the first read of the
+        answer.
+        """
         loss = Loss(request, answer, then_cut)
         self._losses = [*self._losses, loss]
         return loss

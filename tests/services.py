@@ -64,7 +64,7 @@ class S3Settings:
     region: str = REGION
 
     def env(self) -> dict[str, str]:
-        """The environment variables by which Proteus's processes are told."""
+        """These settings as the environment variables of Proteus's processes."""
         return {
             "S3_ENDPOINT_URL": self.endpoint_url,
             "S3_BUCKET": self.bucket,
@@ -74,7 +74,7 @@ class S3Settings:
         }
 
     def client(self) -> S3Client:
-        """One for all buckets of a store: to make one costs more than most tests."""
+        """A client shared by all buckets of a store: making one takes longer than most tests."""
         return _client(replace(self, bucket="any"))
 
 
@@ -248,7 +248,7 @@ def _quiet(argv: list[str], log: Path) -> None:
 
 
 def _write_ceph_conf(folder: Path, rgw_port: int) -> list[str]:
-    """Writes conf and monitor map; answers how every Ceph program is told of them."""
+    """Writes conf and monitor map; returns the arguments that point a Ceph program to them."""
     conf, fsid, mon_port = folder / "ceph.conf", str(uuid.uuid4()), free_port()
     conf.write_text(
         _CEPH_CONF.format(fsid=fsid, folder=folder, mon_port=mon_port, rgw_port=rgw_port)
@@ -274,7 +274,7 @@ def _ceph_cluster(folder: Path, conf: list[str]) -> Iterator[None]:
 
 @contextmanager
 def radosgw(folder: Path) -> Iterator[S3Settings]:
-    """Yields the S3 door of a Ceph that lives in memory: the judge of presigned requests."""
+    """Yields the S3 gateway of an in-memory Ceph, which checks presigned requests strictly."""
     _ceph_programs()
     port = free_port()
     s3, conf, log = _fresh_s3(port), _write_ceph_conf(folder, port), folder / "rgw.out"

@@ -1,7 +1,7 @@
-"""Everything around the server's processes, real: database, Redis, store, people, processes.
+"""Test harness of the server's processes: a real database, Redis and store, with people in them.
 
-Ada owns a shop, Ben is her staff, Cleo owns another and must see nothing, Sam shops at Ada's and
-Tom does too. Rows are put on the stage directly; processes are started as in production.
+Merchants: Ada and Cleo, each with a site. Shoppers: Sam and Tom at Ada's, Zoe at Cleo's. Rows are
+written directly; processes are started as in production.
 """
 
 from __future__ import annotations
@@ -50,12 +50,17 @@ ENGINE = "null"
 
 @dataclass
 class Stage:
+    """The harness of one test, or of the tests of one file. `end` stops what it started.
+
+    `ada`, `cleo`: merchants; `shop`, `other_shop`: their sites; `sam`, `tom`, `zoe`: shoppers.
+    """
+
     redis_url: str
     database_url: str
     s3: S3Settings
     folder: Path
     children: list[Child] = field(default_factory=list)
-    ears: list[Ear] = field(default_factory=list)
+    live_sockets: list[LiveSocket] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.port, self.internal_port = free_port(), free_port()
@@ -67,7 +72,7 @@ class Stage:
             "PROTEUS_WEB_WORKERS": "1",
             "PORT": str(self.port),
             "PROTEUS_INTERNAL_PORT": str(self.internal_port),
-            # Everybody on a stage calls from one address.
+            # All shoppers of a test call from one address.
             "PROTEUS_SHOPPER_LIMIT": "100000",
             "PROTEUS_ADDRESS_LIMIT": "100000",
             "PROTEUS_SITE_LIMIT": "100000",
@@ -86,7 +91,7 @@ class Stage:
         self.settle()
 
     def begin_anew(self) -> None:
-        """For the next test on a stage whose processes run on: other people, and nothing else."""
+        """Empties the database and makes new people, for the next test with the same processes."""
         with self.services.database.session_scope() as session:
             for table in reversed(Base.metadata.sorted_tables):
                 session.execute(delete(table))
@@ -95,6 +100,7 @@ class Stage:
         self.settle()
 
     def settle(self) -> None:
+        """Writes merchants, sites and shoppers."""
         with self.services.database.session_scope() as session:
             self.ada, self.cleo = Merchant(name="Ada's"), Merchant(name="Cleo's")
             session.add_all([self.ada, self.cleo])
@@ -165,12 +171,12 @@ class Stage:
         return row
 
     def read(self, row: Any) -> Any:
-        """The row as it stands now, None where it is gone."""
+        """The row as it is in the database now; None if it is gone."""
         with self.services.read() as session:
             return session.get(type(row), row.id)
 
     def change(self, row: Any, **values: Any) -> None:
-        """Changes a row as an act does, and nudges."""
+        """Changes a row as the domain does, with a nudge."""
         with self.services.work() as work:
             fresh = work.session.get_one(type(row), row.id, with_for_update=True)
             for name, value in values.items():
@@ -200,7 +206,7 @@ class Stage:
         return child
 
     def serve(self, **changes: str) -> Child:
-        """gunicorn with gevent workers, answering."""
+        """Starts gunicorn with gevent workers and waits until it answers."""
         child = self.start(
             "-m", "gunicorn", "-c", "server/gunicorn.py", "server.wsgi:app",
             log="server.log", **changes,
@@ -223,8 +229,8 @@ class Stage:
         return (self.folder / name).read_text()
 
     def end(self) -> None:
-        for ear in self.ears:
-            ear.close()
+        for live_socket in self.live_sockets:
+            live_socket.close()
         for child in self.children:
             stop(child, grace_s=1)
         self.services.close()
@@ -244,22 +250,26 @@ class Stage:
     def ticket(self, who: Shopper | Site | Merchant, mode: str = "live") -> str:
         return auth.issue_live_ticket(self.services, self.caller(who, mode))
 
-    def connect(self, **options: Any) -> Ear:
-        """A socket that has said nothing yet; with the server's own Origin, unless told."""
+    def connect(self, **options: Any) -> LiveSocket:
+        """Opens a live socket without `hello`; with the server's own Origin by default."""
         options = {"origin": self.url, "timeout": 10, **options}
-        ear = Ear(websocket.create_connection(f"ws://localhost:{self.port}/v1/live", **options))
-        self.ears.append(ear)
-        return ear
+        live_socket = LiveSocket(
+            websocket.create_connection(f"ws://localhost:{self.port}/v1/live", **options)
+        )
+        self.live_sockets.append(live_socket)
+        return live_socket
 
-    def listen(self, who: Shopper | Site | Merchant, form: str = "json", **options: Any) -> Ear:
-        """A socket that has said hello."""
-        ear = self.connect(**options)
-        ear.hello(self.ticket(who), form)
-        return ear
+    def listen(
+        self, who: Shopper | Site | Merchant, form: str = "json", **options: Any
+    ) -> LiveSocket:
+        """Opens a live socket and sends `hello` for this shopper, site or merchant."""
+        live_socket = self.connect(**options)
+        live_socket.hello(self.ticket(who), form)
+        return live_socket
 
 
-class Ear:
-    """The client's end of a live socket."""
+class LiveSocket:
+    """A client of the live socket. `heard`: every message so far."""
 
     def __init__(self, ws: websocket.WebSocket):
         self.ws = ws
@@ -279,7 +289,7 @@ class Ear:
         return [json.loads(message) for message in self.heard]
 
     def until(self, kind: str, row: Any = None, within_s: float = DEADLINE_S) -> dict[str, Any]:
-        """Reads on until an event of this type (about this row) comes."""
+        """Reads until an event of this type (about this row) comes; returns it."""
         deadline = time.monotonic() + within_s
         while True:
             said: dict[str, Any] = json.loads(self.next(max(0.01, deadline - time.monotonic())))
@@ -287,14 +297,14 @@ class Ear:
                 return said
 
     def read_to(self, *parts: str, within_s: float = DEADLINE_S) -> str:
-        """Reads on until each part has come in some frame; all that came, joined."""
+        """Reads until each part has come in some frame; returns all that came, joined."""
         deadline, came = time.monotonic() + within_s, ""
         while not all(part in came for part in parts):
             came += self.next(max(0.01, deadline - time.monotonic()))
         return came
 
     def silence(self, for_s: float = 0.3) -> list[str]:
-        """All that comes until nothing has come for a while."""
+        """Reads until nothing has come for `for_s`; returns all that came."""
         came: list[str] = []
         with suppress(websocket.WebSocketTimeoutException):
             while True:
@@ -302,10 +312,10 @@ class Ear:
         return came
 
     def close_code(self, within_s: float = DEADLINE_S) -> int:
-        """Reads until the server closes; the code it gives."""
+        """Reads until the server closes; returns its close code."""
         self.ws.settimeout(within_s)
         while True:
-            # Unanswered: there may be nobody any more.
+            # Not `recv`, which would answer a close frame: the server may be gone by then.
             frame = self.ws.recv_frame()  # type: ignore[no-untyped-call]
             if frame is not None and frame.opcode == websocket.ABNF.OPCODE_CLOSE:
                 return int.from_bytes(frame.data[:2], "big")
@@ -316,7 +326,7 @@ class Ear:
         self.ws.shutdown()  # type: ignore[no-untyped-call]
 
     def vanish(self) -> None:
-        """Goes without a word, as phones do."""
+        """Drops the connection without a close frame, as phones do."""
         self.ws.shutdown()  # type: ignore[no-untyped-call]
 
 
@@ -336,7 +346,7 @@ def _shopper(site: Site) -> Shopper:
 
 
 def event(row: Any, kind: EventType, at: datetime | None = None, **data: Any) -> Event:
-    """What a worker says of a row, with the data that was agreed where none is given."""
+    """A worker's event about a row; data that is not given is typical for its type."""
     subject = {TryOn: Subject.TRY_ON, Photo: Subject.PHOTO, Garment: Subject.GARMENT}[type(row)]
     agreed: dict[EventType, dict[str, Any]] = {
         EventType.SUCCEEDED: {
@@ -367,4 +377,4 @@ def kill(child: Child) -> None:
     child.wait()
 
 
-__all__ = ["ENGINE", "Ear", "Stage", "event", "kill", "nudges", "picture_key", "stage"]
+__all__ = ["ENGINE", "LiveSocket", "Stage", "event", "kill", "nudges", "picture_key", "stage"]

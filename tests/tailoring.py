@@ -1,4 +1,4 @@
-"""Jobs for tailor and fetcher, as the server makes them, and pictures as people upload them."""
+"""Jobs of tailor and fetcher, as the server makes them, and demo pictures as uploads."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ OWNED: dict[str, Any] = {"merchant_id": "mer_ada", "site_id": "sit_1"}
 
 @cache
 def upload(name: str) -> bytes:
-    """`upload("person_anna")`: a picture of the demo at half its size, which costs a third."""
+    """`upload("person_anna")`: a demo picture at half its size, read in a third of the time."""
     picture = Image.open(PICTURES / f"{name}.jpg")
     out = io.BytesIO()
     picture.resize((picture.width // 2, picture.height // 2), Image.Resampling.BOX).save(

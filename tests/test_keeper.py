@@ -1,4 +1,4 @@
-"""One service for all processes of a run, gone with the last of them, however that one ended."""
+"""A shared service: one for all processes of a run, stopped with the last, however that ended."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Marks are found, not remembered; who leaves torch out does not wait for it."""
+"""Marks are set by what a test uses; without torch's tests torch is not imported."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ def way(redis_url: str) -> Iterator[Proxy]:
 
 @pytest.fixture
 def client(way: Proxy) -> Iterator[redis.Redis]:
-    """It asks once: who asks again would hide what was lost."""
+    """A client without retries, which would hide a lost reply."""
     none = redis.retry.Retry(redis.backoff.NoBackoff(), 0)
     with redis.Redis(host="127.0.0.1", port=way.port, retry=none, socket_timeout=5) as made:
         made.ping()

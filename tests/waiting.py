@@ -1,4 +1,4 @@
-"""Waiting for a condition. The deadline is for broken code: no machine is so slow."""
+"""Waiting for a condition. Only broken code reaches the deadline: no machine is so slow."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ DEADLINE_S = 60.0
 
 
 def wait_for(what: Callable[[], Any], within_s: float = DEADLINE_S) -> Any:
-    """Waits until `what` is true and gives it back; fails at the deadline."""
+    """Polls `what` until its value is true and returns that.
+
+    Raises:
+        AssertionError: it was not within `within_s`.
+    """
     until = time.monotonic() + within_s
     while time.monotonic() < until:
         value = what()

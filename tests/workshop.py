@@ -1,6 +1,6 @@
-"""Everything a worker needs around it, real: a Redis, a store with pictures, and processes.
+"""Test harness of worker processes: a real Redis, a store with pictures, and the processes.
 
-Enqueues as the server does, reads events as the steward does, and counts what became of it.
+Enqueues as the server does, reads events as the steward does, and counts how jobs ended.
 """
 
 from __future__ import annotations
@@ -62,13 +62,13 @@ def jpeg(
 
 
 def said(event: Event) -> dict[str, Any]:
-    """What an event says, but for how long the pictures were carried."""
+    """An event's data without `carry_ms`, which differs from run to run."""
     return {name: value for name, value in event.data.items() if name != "carry_ms"}
 
 
 @dataclass
 class Workshop:
-    """One engine's queue and the processes around it."""
+    """The harness of one engine: its queue and its worker processes. `end` stops them."""
 
     redis_url: str
     s3: S3Settings
@@ -132,7 +132,7 @@ class Workshop:
         return [event for event in events if job_id in (None, event.id)]
 
     def ends(self) -> dict[str, list[EventType]]:
-        """How each job ended, every time that it did."""
+        """By accepted job: the types of its final events, which should be one."""
         ends: dict[str, list[EventType]] = {job_id: [] for job_id in self.accepted}
         for event in self.events():
             if event.type in ENDS:
@@ -143,13 +143,14 @@ class Workshop:
         return all(self.ends().values())
 
     def is_quiet(self) -> bool:
-        """Nothing waits, nothing is held: RQ's own books are empty."""
-        # At one moment: a job may be on its way between the two.
+        """Whether RQ's queues and started registries are empty."""
+        # One query for both: a job may be on its way from the one to the other.
         keys: list[Any] = list(self.redis.keys("rq:*:*"))
         return not any(key.startswith((b"rq:wip:", b"rq:queue:")) for key in keys)
 
     def wait_until_settled(self, within_s: float = DEADLINE_S) -> float:
-        """Seconds until every accepted job had ended and RQ's books were empty."""
+        """Waits until every accepted job has ended and RQ's queues and registries are empty;
+        returns the seconds it took."""
         began = time.monotonic()
         try:
             wait_for(lambda: self.all_ended() and self.is_quiet(), within_s)
@@ -158,7 +159,7 @@ class Workshop:
         return time.monotonic() - began
 
     def report(self, fault: str, seconds: float) -> Counter[str]:
-        """Prints one line of counts and holds the promise: nothing lost, nobody told two ends."""
+        """Prints one line of counts and asserts that no job is lost and none has two ends."""
         ends = self.ends()
         kinds = Counter(types[0].value for types in ends.values() if types)
         lost = sum(not types for types in ends.values())
@@ -213,7 +214,7 @@ class Workshop:
 def working(
     shop: Workshop, engine: AnySteps, courier: AnyCourier, **changes: Any
 ) -> Iterator[BatchWorker]:
-    """A worker in a thread of this process; it is told to stop at the end."""
+    """Runs a worker in a thread of this process, until the block ends."""
     settings = shop.settings.model_copy(update=changes)
     worker = build_worker(redis_client(shop.redis_url), engine, courier, settings)
     thread = threading.Thread(target=worker.serve)
@@ -228,7 +229,7 @@ def working(
 
 @cache
 def _client(settings: Settings) -> S3Client:
-    """One for all workshops of a process: to make one costs more than most tests."""
+    """One client for all tests of a process: making one takes longer than most tests."""
     return connect(settings)
 
 

@@ -1,4 +1,4 @@
-"""Which sample runs at the next step (`plan`, pure), and the loop that runs it.
+"""Batch scheduling of one engine: `plan` (pure) chooses who runs next, `loop` runs it.
 
-Knows no Redis and no pixels.
+Knows no Redis and no store.
 """

@@ -1,17 +1,20 @@
-"""How many samples of one size a device holds, found out by running out of memory.
+"""Limit of one size's batches, learned from out-of-memory errors (as AIMD: halve, add one).
 
 Pure: counts steps, knows neither device nor samples.
 """
 
 from __future__ import annotations
 
-CALM_STEPS = 200  # at the ceiling without trouble: then one more is tried
+CALM_STEPS = 200  # doubled at every `broke`: good steps at the limit before one more is tried
 LONGEST_CALM_STEPS = 12_800
 
 
 class Ceiling:
-    """None until memory ran out once. Halved then, or set to what is known to hold; raised again
-    by one, ever more rarely."""
+    """`most`: the limit; None until memory ran out once.
+
+    Running out at 8 sets it to 7 if 7 is the largest batch that has fitted, else to 4. After more
+    than `_pause` good steps at the limit it rises by one.
+    """
 
     def __init__(self) -> None:
         self.most: int | None = None
@@ -20,7 +23,7 @@ class Ceiling:
         self._pause = CALM_STEPS
 
     def broke(self, batch: int) -> None:
-        """So many did not fit."""
+        """A batch of so many did not fit."""
         known = batch - 1 if self._proven == batch - 1 else batch // 2
         self.most = max(1, known)
         self._proven = min(self._proven, self.most)
@@ -28,7 +31,7 @@ class Ceiling:
         self._calm = 0
 
     def held(self, batch: int) -> None:
-        """So many fitted."""
+        """A batch of so many fitted."""
         self._proven = max(self._proven, batch)
         if self.most is None or batch < self.most:
             return

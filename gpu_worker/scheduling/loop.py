@@ -1,6 +1,6 @@
-"""The step loop: the scheduler decides, the engine computes, this joins them.
+"""The step loop: runs on the engine what the scheduler chooses, and collects the results.
 
-Knows engine and scheduler. No Redis, no store: orders come in, what became of them goes out.
+Knows engine and scheduler. No Redis, no store: a `Run` comes in, a `Turn` goes out.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from gpu_worker.scheduling.side_thread import SideThread
 log = logging.getLogger(__name__)
 
 ADMIT, FINISH = "admit", "finish"
-SIDE_WAIT_S = 0.02  # so long a turn without a step waits for what is done beside
+SIDE_WAIT_S = 0.02  # how long a turn with nothing to step waits for the side thread
 
 
 O_contra = TypeVar("O_contra", contravariant=True)
@@ -34,11 +34,12 @@ R = TypeVar("R")
 
 
 class Steps(Protocol[O_contra, S, P_co]):
-    """The part of an engine that the loop drives; try-on engines, tailor and fetcher all fit.
-    From an order it makes a sample, and of that a picture, each of a type of its own.
+    """What the loop needs of an engine: order -> sample -> product, with the engine's own types.
+    Try-on engines, tailor and fetcher all have it.
 
-    One that waits more than it computes may say more: `least_slots`, below which no policy sets
-    its slots, and `per_merchant`, how many jobs of one merchant are held at a time.
+    Optional attributes: `has_side_thread` (see `Engine`); and for one that waits more than it
+    computes `least_slots`, below which no policy sets its slots, and `per_merchant`, how many jobs
+    of one merchant all workers together may hold.
     """
 
     name: str
@@ -55,7 +56,7 @@ class Steps(Protocol[O_contra, S, P_co]):
     def finish(self, sample: S) -> P_co: ...
 
 
-AnySteps: TypeAlias = Steps[Any, Any, Any]  # who serves all engines knows no order's type
+AnySteps: TypeAlias = Steps[Any, Any, Any]  # code that serves every engine knows no order's type
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Partial:
-    """A partial picture of one that is under way."""
+    """A partial picture of a sample under way."""
 
     id: str
     pixels: Pixels
@@ -75,7 +76,7 @@ class Partial:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """`result` is what the engine drew, or why it did not."""
+    """The end of a run. `result`: the engine's product, or the exception that ended it."""
 
     id: str
     result: object
@@ -84,7 +85,7 @@ class Finished:
 
 @dataclass(slots=True)
 class Turn:
-    """What came of one step. `spent`: the ms of the engine that each id had of it."""
+    """Results of one call of `Runner.turn`. `spent`: ms of the engine's time, by id."""
 
     progress: list[Progress] = field(default_factory=list)
     partials: list[Partial] = field(default_factory=list)
@@ -93,9 +94,10 @@ class Turn:
 
 
 class Runner:
-    """Owns all samples of one engine. Called from one thread.
+    """Owns all samples of one engine. For one thread; others may read `side_busy_since`, `metrics`
+    and `len`.
 
-    Any call of the engine may raise DeviceLostError: `at_work` says in whose.
+    Any call of the engine may raise DeviceLostError: `at_work` then has the ids it was for.
     """
 
     def __init__(
@@ -107,9 +109,9 @@ class Runner:
         on_start: Callable[[Progress], None] = lambda _progress: None,
         metrics: Metrics | None = None,
     ):
-        """`renew` gives an order as it was before an engine touched it; `on_last_step` hears, just
-        before it, who is about to be through, so that the next can be fetched meanwhile;
-        `on_start` hears, before the first step, who has begun."""
+        """`renew`: gives an order as it was before an engine touched it; `on_last_step`: called
+        with the ids whose last step is next, so that inputs for their slots can be fetched
+        meanwhile; `on_start`: called for each admitted sample, before its first step."""
         self._engine = engine
         self._scheduler = scheduler
         self._on_last_step = on_last_step
@@ -125,7 +127,7 @@ class Runner:
 
     def add(self, run: Run) -> None:
         self._runs[run.id] = run
-        if self._side_thread is None or run.alone:  # a suspect has the whole engine to itself
+        if self._side_thread is None or run.alone:  # nothing may run beside a suspect
             self._scheduler.add(run)
         else:
             self._side_thread.ask(run.id, ADMIT, self._engine.admit, run.order)
@@ -136,7 +138,11 @@ class Runner:
         self._scheduler.remove(run_id)
 
     def turn(self, slots: int) -> Turn:
-        """One step of the samples the scheduler chooses."""
+        """Takes the side thread's results, then runs one step of what the scheduler chooses.
+
+        Raises:
+            DeviceLostError: the process must end.
+        """
         turn = Turn()
         self._hear(turn, 0.0 if len(self._scheduler) else SIDE_WAIT_S)
         chosen = self._scheduler.choose(min(slots, self._engine.max_slots), self.metrics.curve)
@@ -152,7 +158,7 @@ class Runner:
         return run.sample is not None
 
     def _welcome(self, run: Run, admitted: Stepped | BaseException, turn: Turn) -> None:
-        """`admitted`: its sample, or what the engine raised instead."""
+        """Takes the result of `admit`: a sample, or what the engine raised instead."""
         if isinstance(admitted, OutOfMemoryError) and self._recovery.postpone(run, self._inside()):
             return
         if isinstance(admitted, BaseException):
@@ -162,7 +168,7 @@ class Runner:
             self._on_start(Progress(run.id, admitted.step, admitted.steps))
 
     def _inside(self) -> int:
-        """How many samples the device holds."""
+        """How many samples the device holds, those that are pre-empted included."""
         return sum(run.sample is not None for run in self._runs.values())
 
     def _stepped(self, batch: list[Run], turn: Turn) -> bool:
@@ -178,6 +184,7 @@ class Runner:
         return True
 
     def _mend(self, batch: list[Run], error: Exception, turn: Turn) -> None:
+        """Recovers from a failed step. What cannot recover is a batch of one: that sample fails."""
         is_full = isinstance(error, OutOfMemoryError)
         if not (self._recovery.halve(batch) if is_full else self._recovery.part(batch, error)):
             self._end(batch[0], error, turn)
@@ -202,9 +209,9 @@ class Runner:
         due = [part for part in run.partials if sample.step >= part * sample.steps]
         if not due:
             return
-        run.partials = run.partials[len(due) :]
+        run.partials = run.partials[len(due) :]  # one picture, however many fractions a step passed
         partial = self._ask(self._engine.partial, sample, run, turn)
-        if isinstance(partial, Exception):  # nobody was promised one
+        if isinstance(partial, Exception):  # it is optional: the picture itself goes on
             log.warning("job %s: no partial picture: %r", run.id, partial)
             self.metrics.count("partials_failed")
         elif partial is not None:
@@ -214,11 +221,11 @@ class Runner:
         if self._side_thread is None or run.alone:
             self._conclude(run, self._ask(self._engine.finish, run.sample, run, turn), turn)
         else:
-            self._scheduler.remove(run.id)  # its slot is free
+            self._scheduler.remove(run.id)  # its slot is free while the side thread finishes it
             self._side_thread.ask(run.id, FINISH, self._engine.finish, run.sample)
 
     def _conclude(self, run: Run, picture: object, turn: Turn) -> None:
-        """`picture`: the engine's, or what it raised instead."""
+        """Takes the result of `finish`: the picture, or what the engine raised instead."""
         if isinstance(picture, OutOfMemoryError) and self._makes_room(run):
             self._finish(run, turn)
             return
@@ -231,7 +238,7 @@ class Runner:
 
     def _note_picture(self, run: Run) -> None:
         self.metrics.around(run.bucket, run.around_s * 1000)
-        tier = getattr(run.order, "tier", None)  # what the tailor does has none
+        tier = getattr(run.order, "tier", None)  # only a try-on's order has one
         self.metrics.steps(tier.name if tier else run.bucket, run.admitted.steps)
 
     def _end(self, run: Run, result: object, turn: Turn) -> None:
@@ -240,7 +247,7 @@ class Runner:
         self.remove(run.id)
 
     def _ask(self, work: Callable[[A], R], argument: A, run: Run, turn: Turn) -> R | Exception:
-        """Something the engine does for one alone: what it returned, or what it raised."""
+        """Calls the engine for one sample, on this thread. Returns what it returned or raised."""
         self.at_work = [run.id]
         began = time.monotonic()
         answer = tried(lambda: work(argument), ends=(DeviceLostError,))
@@ -251,21 +258,22 @@ class Runner:
         run.around_s += took_s
         self._spend([run], took_s, turn)
 
-    # --- beside the steps ------------------------------------------------------------------------
+    # --- the side thread -------------------------------------------------------------------------
 
     @property
     def side_busy_since(self) -> float:
-        """When what the engine does beside its steps began; infinity where it does nothing."""
+        """When the side thread's call under way began, by the monotonic clock; infinity if none."""
         return self._side_thread.busy_since if self._side_thread else float("inf")
 
     def _hear(self, turn: Turn, within_s: float) -> None:
+        """Takes the side thread's results; while it works on the first, waits up to `within_s`."""
         for answer in self._side_thread.answers(within_s) if self._side_thread else ():
             run = self._runs.get(answer.run_id)
             if isinstance(answer.result, DeviceLostError):
                 self.at_work = [answer.run_id]
                 raise answer.result
             if run is None:
-                continue  # it was taken out meanwhile
+                continue  # removed meanwhile
             self._note_around(run, answer.took_s, turn)
             if answer.what == FINISH:
                 self._conclude(run, answer.result, turn)
@@ -274,6 +282,7 @@ class Runner:
                 self._welcome(run, answer.result, turn)
 
     def _spend(self, runs: Sequence[Run], took_s: float, turn: Turn) -> None:
+        """Charges the time to these runs in equal parts."""
         self._scheduler.spend([run.id for run in runs], took_s * 1000)
         for run in runs:
             turn.spent[run.id] += took_s * 1000 / len(runs)

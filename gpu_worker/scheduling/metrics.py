@@ -1,6 +1,6 @@
-"""What a worker measures of itself: step times by size and batch, and counts.
+"""A worker's metrics: medians of step times by size and batch, and counters of events.
 
-Numbers only: no Redis, no jobs. The heartbeat tells them, the arbitrator learns from them.
+Numbers only: no Redis, no jobs. The heartbeat sends them, the arbitrator learns from them.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import threading
 from collections import deque
 from statistics import median
 
-KEPT = 50  # of the latest of each kind: soon forgotten, and one slow one moves no median
+KEPT = 50  # latest values of each kind: old ones go soon, and one slow step moves no median
 
 
 class Metrics:
@@ -32,7 +32,7 @@ class Metrics:
             self._step_ms.setdefault((size, batch), deque(maxlen=KEPT)).append(took_ms)
 
     def around(self, size: str, took_ms: float) -> None:
-        """So long a picture that came out had the engine to itself: all but its steps."""
+        """A finished picture took so many ms of the engine outside its steps (`Run.around_s`)."""
         with self._lock:
             self._around_ms.setdefault(size, deque(maxlen=KEPT)).append(took_ms)
 
@@ -52,8 +52,8 @@ class Metrics:
             return dict(self._counts)
 
     def snapshot(self) -> dict[str, str | int]:
-        """Flat words for a Redis hash: medians, in ms `step_ms:<size>:<b>` and
-        `around_ms:<size>`; and `steps:<tier>`."""
+        """The medians as flat fields of a Redis hash: `step_ms:<size>:<b>` and `around_ms:<size>`
+        in ms, `steps:<tier>`."""
         with self._lock:
             steps = {f"step_ms:{of}:{b}": _ms(t) for (of, b), t in self._step_ms.items()}
             around = {f"around_ms:{of}": _ms(t) for of, t in self._around_ms.items()}

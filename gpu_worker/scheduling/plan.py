@@ -1,7 +1,7 @@
-"""Decides which samples run at the next step. Pure: no engine, no Redis, time is passed in.
+"""The scheduler: chooses the batch of the next step. Pure: no engine, no Redis, no clock.
 
-Live before bulk, at once; merchants share by milliseconds; one size per forward pass; who must
-run alone runs alone; nobody waits for ever.
+Live pre-empts bulk, which is owed a twentieth of the time. Within a lane, merchants and batch
+classes have fair shares in ms. A step has one batch class; a suspect is a class of its own.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from gpu_worker.contract import Lane
 from gpu_worker.scheduling.run import Run
 from gpu_worker.scheduling.shares import Shares
 
-LANES = {Lane.LIVE: 0.95, Lane.BULK: 0.05}  # of the time, while both want it
-OVERDUE_MS = 500.0  # so far behind, bulk holds up even a live sample's first step
-SLOWER = 1.10  # bulk may make a step of live samples so much slower
+LANES = {Lane.LIVE: 0.95, Lane.BULK: 0.05}  # share of the time, while both have samples
+OVERDUE_MS = 500.0  # owed more than this, bulk may delay even a live sample's first step
+SLOWER = 1.10  # bulk in spare slots may make a step of live samples slower by this factor
 TRY_EVERY = 64  # steps: then one bulk sample more is tried, so that its time is learned
-PAUSED = 8  # more than these are never put aside in a lane, but when the slots get fewer
+PAUSED = 8  # pre-empted samples per lane at most, except when the slots get fewer
 
 Curve = Callable[[str], Mapping[int, float]]
 K = TypeVar("K")
@@ -30,25 +30,28 @@ def _nothing_learned(_bucket: str) -> Mapping[int, float]:
 
 
 class Scheduler:
-    """Holds all that are ready to run, in the order in which they came."""
+    """Holds the runs that may step, in order of arrival, and the accounts of time. For one thread.
+
+    The step loop calls `choose`, runs the step, then `spend` with its time.
+    """
 
     def __init__(self) -> None:
         self._runs: dict[str, Run] = {}
         self._merchants = {lane: Shares[str]() for lane in LANES}
         self._class_shares = {lane: Shares[str]() for lane in LANES}
         self._lanes = Shares[Lane]()
-        self._served: dict[tuple[Lane, str], int] = {}  # of a merchant: its latest start
+        self._served: dict[tuple[Lane, str], int] = {}  # a merchant's latest start, for round robin
         self._limits: dict[str, int] = {}
         self._starts = 0
         self._turn = 0
-        self._is_sharing = False  # the step's bulk samples fill slots that cost live ones little
+        self._is_sharing = False  # whether bulk of the step just chosen fills spare slots
 
     def __len__(self) -> int:
         return len(self._runs)
 
     def add(self, run: Run) -> None:
         self._runs[run.id] = run
-        # a newcomer does not jump the ring
+        # A new merchant begins at the current round-robin position, behind those who wait.
         self._served.setdefault((run.lane, run.merchant), self._starts)
 
     def remove(self, run_id: str) -> None:
@@ -60,21 +63,21 @@ class Scheduler:
             self._served.pop((run.lane, run.merchant), None)
 
     def restart_alone(self, run_id: str) -> None:
-        """Its batch raised: it begins again, by itself."""
+        """Its batch raised: it begins again, in steps of its own."""
         run = self._runs[run_id]
         run.alone, run.started = True, None
 
     def limit(self, bucket: str, most: int | None) -> None:
-        """No more than so many of this size together; None: as many as there are slots."""
+        """Bounds the batch size of this bucket; None: the slots are the only bound."""
         if most is None:
             self._limits.pop(bucket, None)
         else:
             self._limits[bucket] = most
 
     def choose(self, slots: int, curve: Curve = _nothing_learned) -> list[str]:
-        """The ids of the next step, at most `slots`. An empty list: nothing to do.
+        """The ids of the next step, at most `slots`; empty if there is nothing to do.
 
-        `curve`: what a step of b samples of a size takes, in ms, as far as that is known.
+        `curve`: for a size, the ms that a step of b samples takes, for every b that was measured.
         """
         self._turn += 1
         self._forget_the_gone()
@@ -84,7 +87,11 @@ class Scheduler:
         return [run.id for run in chosen]
 
     def spend(self, ids: Iterable[str], took_ms: float) -> None:
-        """A step of these took so long: each has had an equal part of it."""
+        """Books a step's time in all accounts, in equal parts for its samples.
+
+        Of 60 ms with two samples of merchant A and one of B, while both have more waiting: A had
+        40, B 20, each was entitled to 30, so A is 10 ahead and B 10 behind.
+        """
         ran = [self._runs[run_id] for run_id in ids if run_id in self._runs]
         if not ran:
             return
@@ -100,9 +107,17 @@ class Scheduler:
             )
 
     def _settle_lanes(self, step: _Step, lanes: Mapping[Lane, float]) -> None:
-        """A spare slot is nobody's: it is not paid for, and bulk is owed nothing meanwhile, unless
-        some of it waits in another batch class. Live samples that all run still wanted the step for
-        themselves."""
+        """Books a step between the lanes. Spare slots are free: bulk in them is not charged.
+
+        In 60 ms, one live and two bulk samples in spare slots had 20 each.
+
+        - All bulk is of this batch class: nothing is booked, as bulk gets what there is.
+        - Some bulk is of another class, which spare slots cannot serve: only the live sample's 20
+          are booked. Bulk was entitled to a twentieth of it and is 1 ms further behind.
+
+        Outside spare slots both lanes count as waiting, even if all live samples ran: bulk made
+        their step slower.
+        """
         if self._is_sharing:
             batch_class = step.ran[0].batch_class
             if all(t.batch_class == batch_class for t in step.present if t.lane is Lane.BULK):
@@ -111,7 +126,7 @@ class Scheduler:
         step.settle(self._lanes, lambda run: run.lane, lanes, waiting=set(lanes))
 
     def _forget_the_gone(self) -> None:
-        """Where nobody waited nobody is owed anything."""
+        """Clears accounts where a lane has no samples: nobody waited, so nobody is owed time."""
         for lane in LANES:
             if not self._of(lane):
                 self._merchants[lane].clear()
@@ -124,10 +139,11 @@ class Scheduler:
         return [run for run in self._runs.values() if run.lane is lane]
 
     def _pick(self, lane: Lane, slots: int, batch_class: str | None = None) -> list[Run]:
-        """Whom a lane would send into the next step, were it alone; all of one batch class."""
+        """The runs that a lane alone would step next, all of `batch_class`, or else of the class
+        whose turn it is."""
         mine = self._of(lane)
         started = [run for run in mine if run.started is not None]
-        if len(started) >= slots + PAUSED:
+        if len(started) >= slots + PAUSED:  # a paused one keeps its latents: no more may start
             mine = started
         if batch_class is None and mine:
             batch_class = self._next_class(lane, mine)
@@ -138,7 +154,7 @@ class Scheduler:
         return min(slots, self._limits.get(runs[0].bucket, slots)) if runs else 0
 
     def _next_class(self, lane: Lane, runs: Sequence[Run]) -> str:
-        """The one that is furthest behind; between equals, where somebody has not begun."""
+        """The batch class furthest behind; between equals, one with a sample that has not begun."""
         fresh = {run.batch_class for run in runs if run.started is None}
         batch_classes = dict.fromkeys(run.batch_class for run in runs)
         return min(
@@ -150,8 +166,10 @@ class Scheduler:
         )
 
     def _in_turns(self, lane: Lane, runs: Sequence[Run], slots: int) -> list[Run]:
-        """Each merchant gets a first slot before any gets a second. Among equals those who have
-        begun go on, then comes who is furthest behind; within a merchant as they came."""
+        """Each merchant gets a first slot before any gets a second: with 2 slots, both used by
+        merchant A, a sample of B pre-empts A's later one. Between merchants with equally many,
+        samples that have begun go first, then the merchant furthest behind; within one by arrival.
+        """
         queues: dict[str, list[Run]] = defaultdict(list)
         for run in sorted(runs, key=lambda t: t.started or self._starts + 1):
             queues[run.merchant].append(run)
@@ -166,6 +184,7 @@ class Scheduler:
         return picked
 
     def _rank(self, lane: Lane, run: Run) -> tuple[float, float, int]:
+        """Sort key, lowest first: begun, by its start; else ms ahead, then round robin."""
         if run.started is not None:
             return (run.started, 0.0, 0)
         ahead = self._merchants[lane].ahead(run.merchant)
@@ -177,9 +196,10 @@ class Scheduler:
             run.started = self._starts
             self._served[run.lane, run.merchant] = self._starts
 
-    # --- the two together ------------------------------------------------------------------------
+    # --- both lanes ------------------------------------------------------------------------------
 
     def _with_bulk(self, live: list[Run], slots: int, curve: Curve) -> list[Run]:
+        """The step: the live samples, with bulk in spare slots, or with what bulk is owed."""
         self._is_sharing = False
         if not live:
             return self._pick(Lane.BULK, slots)
@@ -195,30 +215,40 @@ class Scheduler:
         return live + beside
 
     def _spare(self, live: int, slots: int, curve: Mapping[int, float]) -> int:
-        """Now and then one more than is known to be good, so that it becomes known."""
+        """Slots for bulk beside `live` samples; every `TRY_EVERY` turns one more than is known to
+        be good, so that its time is measured."""
         return min(
             slots - live, bulk_in_spare_slots(live, slots, curve) + (self._turn % TRY_EVERY == 0)
         )
 
     def _bulks_turn(self, live: list[Run], beside: list[Run], slots: int) -> list[Run] | None:
-        """What bulk is owed: a step of its own where its next sample is of another batch class,
-        else one slot beside the live samples. A live sample that has begun makes place for it; a
-        first step does not, as long as bulk can wait."""
+        """The step when bulk is owed time; None: nothing changes for now.
+
+        If bulk's next sample is of another batch class it gets a step of its own, else one slot. If
+        none is free, a live sample that has begun is pre-empted. A live sample's first step is not
+        delayed until bulk is overdue: with 3 live samples in 3 slots, one of them new, bulk that is
+        1 ms behind takes the slot of one of the other two; of another class, it waits until all
+        three have begun, or until it is 500 ms behind.
+        """
         overdue = self._lanes.ahead(Lane.BULK) < -OVERDUE_MS
         may_wait = [run for run in live if overdue or run.started is not None]
-        own = self._pick(Lane.BULK, slots)
+        own = self._pick(Lane.BULK, slots)  # never empty: only a lane with samples is owed time
         if own[0].batch_class != live[0].batch_class:
             return own if len(may_wait) == len(live) else None
         if beside:
-            return None  # it has more than that already
+            return None  # bulk has a spare slot already
         if len(live) < slots:
             return live + own[:1]
         return [t for t in live if t is not may_wait[-1]] + own[:1] if may_wait else None
 
 
 def bulk_in_spare_slots(live: int, slots: int, curve: Mapping[int, float]) -> int:
-    """How many bulk samples may run beside so many live ones. A step is not expected to take
-    longer with fewer samples, so that the largest good batch vouches for those below it."""
+    """How many bulk samples may run beside so many live ones.
+
+    A batch is good if it takes at most `SLOWER` times the live samples' own step. With
+    `{1: 50, 2: 54, 4: 58}` and 1 live sample, up to 55 ms are good: one bulk sample. Every size
+    below the largest good one counts as good, measured or not: fewer samples take no longer.
+    """
     bearable_ms = SLOWER * curve.get(live, 0.0)
     good = [batch for batch, took_ms in curve.items() if took_ms <= bearable_ms]
     return max(0, min(slots, max(good, default=0)) - live)
@@ -226,7 +256,7 @@ def bulk_in_spare_slots(live: int, slots: int, curve: Mapping[int, float]) -> in
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """Who ran, among whom, and the ms that each of them had."""
+    """A step to be booked: the runs that stepped, all that could have, and ms per run."""
 
     each_ms: float
     ran: Sequence[Run]
@@ -243,7 +273,8 @@ class _Step:
         weights: Mapping[K, float],
         waiting: Container[K] | None = None,
     ) -> None:
-        """`waiting`: who wanted more than it got; else whoever has a sample that did not run."""
+        """Books the step in one account, by `group`. `waiting`: who wanted more than it got; else
+        every group with a sample that did not run."""
         took = {who: n * self.each_ms for who, n in Counter(map(group, self.ran)).items()}
         ids = {run.id for run in self.ran}
         idle = {group(run) for run in self.present if run.id not in ids}
@@ -251,7 +282,8 @@ class _Step:
 
 
 def _class_weights(runs: Iterable[Run]) -> dict[str, float]:
-    """Every merchant weighs one, divided among the batch classes in which it has samples."""
+    """A merchant's weight of 1, divided among its batch classes: with A in `full` and `small` and
+    B in `full`, `full` weighs 1.5 and `small` 0.5."""
     batch_classes: dict[str, set[str]] = defaultdict(set)
     for run in runs:
         batch_classes[run.merchant].add(run.batch_class)

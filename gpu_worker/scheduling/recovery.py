@@ -1,7 +1,7 @@
-"""What becomes of samples when the engine breaks: out of memory, fewer run together; a poison
-message among them, each runs alone.
+"""Recovery from a failed engine call: out of memory, smaller batches; any other error, each sample
+again and alone, to find the poison message.
 
-Knows scheduler and ceilings; asks no engine. Whatever it decides stands in the log, with the ids.
+Knows scheduler and ceilings; calls no engine. It logs every decision with the jobs' ids.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ log = logging.getLogger(__name__)
 
 
 class Recovery:
-    """`renew` gives an order as it was before an engine touched it. What returns False could not
-    be mended: the one that it was about fails."""
+    """Decides for the step loop's thread. A method that returns False has found no way out: the
+    caller fails that sample. `renew`: gives an order as it was before an engine touched it.
+    """
 
     def __init__(self, scheduler: Scheduler, renew: Renew, metrics: Metrics):
         self._scheduler = scheduler
@@ -30,21 +31,22 @@ class Recovery:
         self._ceilings: dict[str, Ceiling] = defaultdict(Ceiling)
 
     def fitted(self, batch: Sequence[Run]) -> None:
-        """Nothing went wrong: in time one more of this size may be tried."""
+        """The step succeeded: after enough of them the size's limit rises by one."""
         bucket = batch[0].bucket
         self._ceilings[bucket].held(len(batch))
         self._scheduler.limit(bucket, self._ceilings[bucket].most)
 
     def halve(self, batch: Sequence[Run]) -> bool:
-        """The device cannot hold them all. They are whole: half of them go on, the others wait."""
+        """Out of memory in a step: a smaller batch from now on. The samples are unharmed; those
+        beyond the limit wait."""
         if len(batch) == 1:
             return False
         self._limit(batch[0].bucket, len(batch), batch)
         return True
 
     def part(self, batch: Sequence[Run], error: Exception) -> bool:
-        """One of them is poison: which one, each shows by itself. All begin from the start, since
-        nobody knows how far the broken step had come."""
+        """A sample of the batch is poison: each is run again alone, and the one that raises alone
+        is it. All begin from the start, as the failed step may have changed some of them."""
         if len(batch) == 1:
             return False
         ids = ", ".join(run.id for run in batch)
@@ -58,16 +60,17 @@ class Recovery:
         return True
 
     def postpone(self, run: Run, others: int) -> bool:
-        """The device is too full of others to take it in: it waits until there are fewer."""
+        """Out of memory in `admit`: it is tried again, and fewer run together from now on. False
+        where the device holds no others."""
         if not others:
             return False
         self._limit(run.bucket, others + 1, [run])
-        run.order = self._renew(run.order)  # its noise was drawn
+        run.order = self._renew(run.order)  # `admit` may have drawn from its noise
         return True
 
     def make_room(self, run: Run, others: int) -> bool:
-        """For a picture that does not fit beside the steps: fewer step from now on. False where
-        they cannot be fewer."""
+        """Out of memory in `finish` on the side thread: fewer step beside it from now on. False
+        where they cannot be fewer."""
         if not others or self._ceilings[run.bucket].most == 1:
             return False
         self._limit(run.bucket, others, [run])

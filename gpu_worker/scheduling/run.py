@@ -1,6 +1,6 @@
-"""One request's way through the engine: what `plan` ranks it by, and how far `loop` has brought it.
+"""State of one request in the step loop: what `plan` ranks it by, and how far `loop` has come.
 
-Knows no queue and no wire. One thread at a time has it.
+Knows no queue and no wire. The step loop's thread alone uses it.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ class Stepped(Protocol):
 
 @dataclass(slots=True, eq=False)
 class Run:
-    """`bucket`: its size; `alone`: it is suspected of being a poison message; `started`: which
-    start it was, None before its first step; `order` and `sample` are the engine's."""
+    """`bucket`: size or kind, which samples of one step share; `alone`: suspected of being a poison
+    message; `started`: serial number of its start, None before its first step; `order` and
+    `sample`: the engine's input and its state between steps."""
 
     id: str
     lane: Lane
@@ -33,10 +34,10 @@ class Run:
     alone: bool = False
     started: int | None = None
     order: object = None
-    partials: Sequence[float] = ()  # after which fractions of its steps one is drawn, ascending
+    partials: Sequence[float] = ()  # of its steps, ascending: a partial picture after each
     sample: Stepped | None = None
     steps_s: float = 0.0
-    around_s: float = 0.0  # the engine's time before, between and after its steps, for it alone
+    around_s: float = 0.0  # the engine's time for it alone: admit, partial pictures, finish
 
     @property
     def batch_class(self) -> str:
@@ -49,7 +50,11 @@ class Run:
 
     @property
     def admitted(self) -> Stepped:
-        """Its sample. Raises RuntimeError: it has none yet."""
+        """Its sample.
+
+        Raises:
+            RuntimeError: it has none yet.
+        """
         if self.sample is None:
             raise RuntimeError(f"{self.id} was not admitted")
         return self.sample
@@ -59,6 +64,6 @@ class Run:
         return round((self.steps_s + self.around_s) * 1000)
 
     def begin_anew(self, order: object) -> None:
-        """Of what was drawn nothing counts; `order`: as it was before an engine touched it."""
+        """Back to before `admit`; `order`: as it was before an engine touched it."""
         self.order, self.sample = order, None
         self.steps_s = self.around_s = 0.0

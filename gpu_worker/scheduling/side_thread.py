@@ -1,5 +1,4 @@
-"""One thread beside the steps, for what an engine does for one sample alone: reading its pictures
-in, and turning it into a picture. The device steps on meanwhile.
+"""Offload thread: runs `admit` and `finish` of single samples while the others step.
 
 Knows calls and their answers; no engine, no scheduler.
 """
@@ -19,7 +18,7 @@ _NEVER = float("inf")
 
 @dataclass(frozen=True, slots=True)
 class Answer(Generic[R]):
-    """`result`: what the call returned or raised, `took_s` after it began."""
+    """A finished call. `result`: what it returned or raised; `took_s`: without the wait."""
 
     run_id: str
     what: str
@@ -43,7 +42,10 @@ class _Asked:
 
 
 class SideThread(Generic[R]):
-    """Asked and heard by one thread; works in another, one call after the other."""
+    """Runs calls in one thread of its own, one after the other; one other thread uses it.
+
+    `busy_since` alone may be read by any thread.
+    """
 
     def __init__(self) -> None:
         self._worker = ThreadPoolExecutor(1, "beside")
@@ -57,8 +59,8 @@ class SideThread(Generic[R]):
         self._asked[self._worker.submit(asked.call, work, argument)] = asked
 
     def answers(self, within_s: float) -> list[Answer[R]]:
-        """What is done by now, as it was asked; where nothing is, what is done first within this
-        time."""
+        """Takes the finished calls, in the order in which they were asked. If none is finished it
+        waits up to `within_s` for the first."""
         wait(self._asked, within_s, FIRST_COMPLETED)
         done = [future for future in self._asked if future.done()]
         return [self._answer(future) for future in done]
@@ -71,5 +73,6 @@ class SideThread(Generic[R]):
     @property
     def busy_since(self) -> float:
         """When the call under way began, by the monotonic clock; infinity where none is."""
+        # a copy: the user's thread may add calls meanwhile
         under_way = [asked for asked in list(self._asked.values()) if asked.ended == _NEVER]
         return min((asked.began for asked in under_way), default=_NEVER)

@@ -1,1 +1,1 @@
-"""The object store, and what carries a try-on's pictures between it and an engine."""
+"""The object store, and the adapter that moves a try-on's pictures between it and an engine."""

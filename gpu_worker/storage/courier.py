@@ -1,6 +1,6 @@
-"""Carries: what a job needs from the store to the engine, what the engine made back into it.
+"""Couriers: input and output adapters of a job, between the object store and an engine.
 
-Knows store, pictures and the contract. No queue, no engine: the worker calls it in threads.
+Know store, pictures and the contract; no queue and no engine.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from gpu_worker.vision import images
 
 MAX_OBJECT_BYTES = 100_000_000
 PARTIAL_SIDE_PX = 512
-Charge = Callable[[float], None]  # ms of work, which the job's merchant pays for
-OUTCOME = "outcome"  # metadata of the object that is stored last: how the job ended
+Charge = Callable[[float], None]  # adds ms of work to what the job's merchant is charged
+OUTCOME = "outcome"  # metadata of the object that is stored last, by which a repeated job is known
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a job ended, as its event will say."""
+    """How a job ended: type and data of its final event."""
 
     type: EventType
     data: EventData
@@ -48,15 +48,18 @@ P_contra = TypeVar("P_contra", contravariant=True)
 
 
 class Courier(Protocol[O, P_contra]):
-    """What the worker asks for each job, in this order. `O`: what it
-    fetches for the engine; `P_contra`: what the engine makes of it."""
+    """What the worker calls for each job, in this order, from many threads at once.
+
+    `O`: the order it fetches for the engine; `P_contra`: what the engine makes of it. Whatever
+    uses the store may raise StoreAwayError.
+    """
 
     def outcome(self, job: Job) -> Outcome | None:
-        """How the job ended when an earlier worker had already stored its result."""
+        """How the job ended, if an earlier worker has already stored its result; else None."""
         ...
 
     def fetch(self, job: Job, charge: Charge) -> O:
-        """The order for the engine. `charge` hears what getting it cost, also where it fails.
+        """The order for the engine. Calls `charge` with the cost of its work, also where it fails.
 
         Raises:
             Refusal: the inputs cannot be had or read.
@@ -68,15 +71,16 @@ class Courier(Protocol[O, P_contra]):
         ...
 
     def store_partial(self, job: Job, pixels: Pixels) -> str | None:
-        """Stores a partial picture of a job under way. Its key; None where nobody looks at one."""
+        """Stores a partial picture of a job under way; returns its key, None if nobody looks at
+        one."""
         ...
 
     def withdraw(self, job: Job) -> None:
-        """Removes the partial picture: it came too late to be told of."""
+        """Deletes a partial picture that was stored after the job's end was announced."""
         ...
 
     def deliver(self, job: Job, product: P_contra, model_ms: int) -> Outcome:
-        """Stores what the engine made."""
+        """Stores what the engine made; the object stored last has the outcome as metadata."""
         ...
 
     def refused(self, job: Job, reason: Reason, data: EventData, retryable: bool) -> Outcome:
@@ -84,7 +88,7 @@ class Courier(Protocol[O, P_contra]):
         ...
 
     def tidy(self, job: Job) -> None:
-        """After the event was sent: removes what must not linger."""
+        """After the event was sent: deletes what the job alone needed."""
         ...
 
     def close(self) -> None:
@@ -92,11 +96,11 @@ class Courier(Protocol[O, P_contra]):
         ...
 
 
-AnyCourier: TypeAlias = Courier[Any, Any]  # the worker carries for each engine
+AnyCourier: TypeAlias = Courier[Any, Any]  # the worker knows no engine's types
 
 
 class TryOnCourier:
-    """Photo and garment in, picture out."""
+    """The courier of try-on engines: photo and garment in, picture out."""
 
     def __init__(self, store: Store, engine: str, is_preview: bool):
         self._store = store
@@ -108,7 +112,7 @@ class TryOnCourier:
         return Outcome.from_metadata(self._store.metadata(_try_on(job).result_key))
 
     def fetch(self, job: Job, charge: Charge) -> Order:
-        """Charges nothing: what a try-on costs is its engine's time."""
+        """Charges nothing: a try-on costs its engine's time alone."""
         job = _try_on(job)
         return Order(
             id=job.id,
@@ -162,7 +166,7 @@ class TryOnCourier:
         return Outcome(EventType.FAILED, {"code": reason.value, "retryable": retryable})
 
     def tidy(self, job: Job) -> None:
-        """Nothing lingers: photo and garment are the server's to keep or delete."""
+        """Nothing to delete: photo and garment belong to the server."""
 
     def close(self) -> None:
         """Nothing is held."""
@@ -171,7 +175,7 @@ class TryOnCourier:
         return images.decode(read_object(self._store, key)).pixels
 
     def _parts(self, key: str | None) -> Parts:
-        """What the tailor found; an engine computes for itself what is not there."""
+        """The arrays that the tailor found, if they are stored: an engine computes missing ones."""
         if key is None:
             return {}
         try:
@@ -195,7 +199,7 @@ def read_object(store: Store, key: str, max_bytes: int = MAX_OBJECT_BYTES) -> by
 
 
 def load_parts(data: bytes) -> Parts:
-    """Arrays by name, as `save_parts` wrote them; never runs code (`allow_pickle=False`)."""
+    """Arrays by name, as the tailor saved them; never runs code (`allow_pickle=False`)."""
     with np.load(io.BytesIO(data), allow_pickle=False) as archive:
         return {name: archive[name] for name in archive.files}
 

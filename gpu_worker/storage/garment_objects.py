@@ -1,6 +1,6 @@
-"""Garments' latents in the object store: encoded by one worker, taken by all.
+"""Shared cache of garments' latents in the object store: one worker encodes, all read.
 
-Knows keys and bytes. A convenience only: when the store is slow or away, the worker does without.
+Knows keys and bytes. Optional: when the store is away, a worker encodes for itself.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from gpu_worker.storage.store import ObjectMissingError, ObjectTooLargeError, St
 
 log = logging.getLogger(__name__)
 
-PREFIX = "cache/garments"  # whoever cleans the bucket may delete everything under cache/
+PREFIX = "cache/garments"  # everything under cache/ may be deleted at any time
 MAX_BYTES = 16 << 20
-PAUSE_S = 30.0  # after a store that was away: its retries must not hold up every try-on
+PAUSE_S = 30.0  # circuit breaker: no call for so long after one failed, or each try-on would wait
 
 
 class GarmentObjects:
-    """`put` returns at once; one thread does the storing."""
+    """The cache, by key. `take` asks the store; `put` returns at once, one thread stores."""
 
     def __init__(self, store: Store):
         self._store = store

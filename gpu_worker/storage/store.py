@@ -1,6 +1,6 @@
-"""The worker's side of the object store: bytes in, bytes out, by key.
+"""The worker's object store: get, put and delete bytes by key.
 
-Knows S3. No jobs and no pictures: what the bytes mean is others' business.
+Knows S3; no jobs and no pictures.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ class ObjectTooLargeError(Exception):
 
 
 class StoreAwayError(Exception):
-    """The store does not answer, or not to us. No job is to blame for that."""
+    """The store does not answer, or refuses us. No job's fault: the worker puts its job back."""
 
 
 _GONE = {"NoSuchKey", "404", "NotFound", "NoSuchBucket"}
 
 
 def connect(settings: Settings) -> S3Client:
-    """A client whose own retries outlast a store that is away for some seconds."""
+    """An S3 client whose own retries outlast an outage of some seconds."""
     config = Config(
         signature_version="s3v4",
         s3={"addressing_style": "path"},
@@ -59,7 +59,7 @@ def connect(settings: Settings) -> S3Client:
 
 
 class Store:
-    """One bucket. Everything may raise StoreAwayError."""
+    """One bucket. Every method may raise StoreAwayError. Thread-safe, as boto3's clients are."""
 
     def __init__(self, client: S3Client, bucket: str):
         self._client = client
@@ -69,7 +69,8 @@ class Store:
         """The object's bytes.
 
         Raises:
-            ObjectMissingError, ObjectTooLargeError.
+            ObjectMissingError: nothing has this key.
+            ObjectTooLargeError: it has more than `max_bytes`; nothing was read.
         """
         with _asking(key):
             answer = self._client.get_object(Bucket=self._bucket, Key=key)
@@ -101,14 +102,14 @@ class Store:
             )
 
     def delete(self, key: str) -> None:
-        """Gone afterwards, whether or not it was there."""
+        """Deletes the object, if it is there (idempotent)."""
         with suppress(ObjectMissingError), _asking(key):
             self._client.delete_object(Bucket=self._bucket, Key=key)
 
 
 @contextmanager
 def _asking(key: str) -> Iterator[None]:
-    """Tells "it is not there" from "the store is not there"."""
+    """Maps S3's errors: no such object to ObjectMissingError, any other to StoreAwayError."""
     try:
         yield
     except ClientError as error:

@@ -1,6 +1,6 @@
 """The batch worker: claims several jobs at once, runs them in one step loop, settles each alone.
 
-The only rq here. Knows no engine and no database.
+The only room of `gpu_worker` that imports rq. Knows no engine and no database.
 """
 
 from gpu_worker.worker.batch import EXIT_DEVICE_LOST, BatchWorker

@@ -1,8 +1,8 @@
-"""The batch worker: one step loop, the threads around it, and how they stop.
+"""The batch worker's main thread: the step loop, the start of the other threads, and the shutdown.
 
-The main thread is the engine's and runs the step loop; one thread claims, one hears the bell for
-it, one keeps leases and looks for cancellations, a pool carries pictures and settles. A job that
-nobody settles comes back by itself when its lease runs out.
+Only the main thread calls the engine's `step`. One thread claims jobs, one waits for wake-ups, one
+renews leases, and a pool moves files and settles. A job left unsettled is claimed again once its
+lease runs out.
 """
 
 from __future__ import annotations
@@ -40,7 +40,11 @@ EXIT_DEVICE_LOST = 71
 
 @dataclass(eq=False, slots=True)
 class BatchWorker:
-    """Serves one engine until told to stop. `build_worker` makes it; `rq`: what RQ sees of it."""
+    """One worker process, serving one engine until a signal; made by `build_worker`.
+
+    `rq`: its registration with RQ; `stop_at`: deadline of the shutdown, by the monotonic clock.
+    `stop` may be called in a signal handler; everything else belongs to the main thread.
+    """
 
     rq: RqSide
     engine: AnySteps
@@ -72,10 +76,12 @@ class BatchWorker:
         return self.serve()
 
     def serve(self) -> bool:
-        """Serves until `stop`, then hands back what is unfinished.
+        """Serves until `stop`, then hands back what is unfinished. Returns False if it was stopped
+        before Redis answered.
 
         Raises:
-            DeviceLostError: nothing can be drawn here any more; what is unfinished is handed back.
+            DeviceLostError: the device is gone; what is unfinished is back in the queues or will
+                be, and the process must end.
         """
         self.engine.warm_up()
         if not self._reach_redis():
@@ -86,7 +92,7 @@ class BatchWorker:
         try:
             self._step_loop()
         except DeviceLostError:
-            self._claim_no_more()  # or we would take up ourselves what we let go of
+            self._claim_no_more()  # or this worker itself could claim the abandoned jobs again
             self._abandon(self.runner.at_work)
             raise
         finally:
@@ -97,13 +103,14 @@ class BatchWorker:
         self.stop()
 
     def stop(self) -> None:
-        """First time: finish what runs and hand back the rest. Second: hand back all, now."""
+        """First call: finish what runs within `grace_s`, then hand back the rest. Second call:
+        hand back everything now."""
         again = self.signals.stopping.is_set()
         self.stop_at = 0.0 if again else time.monotonic() + self.settings.grace_s
         self.signals.stopping.set()
 
     def _reach_redis(self) -> bool:
-        """Knocks, ever more slowly, until Redis lets us register or we are told to stop."""
+        """Registers in Redis, with retries and back-off. False: `stop` was called meanwhile."""
         away_says = "Redis is not there yet, waiting %(rest_s).1f s: %(error)s"
         backoff = Backoff(log, (RedisError,), away_says, 0.1, 5.0)
         while not self.signals.stopping.is_set():
@@ -117,6 +124,7 @@ class BatchWorker:
     def _step_loop(self) -> None:
         stopping = self.signals.stopping
         while not stopping.is_set() or (len(self.runner) and self._may_go_on()):
+            # Before `_join`: a job claimed here again joins only after its earlier run was removed.
             for job_id in self.book.take_left():
                 self.runner.remove(job_id)
                 self.reporter.forget(job_id)
@@ -129,14 +137,14 @@ class BatchWorker:
                 self.book.wait_for_work(BELL_S)
 
     def _may_go_on(self) -> bool:
-        """The engine has the first 7 tenths of the grace, storing and settling the rest."""
+        """The first 7 tenths of the grace are for steps, the rest for storing and settling."""
         return time.monotonic() < self.stop_at - 0.3 * self.settings.grace_s
 
     def _join(self) -> None:
         if self.signals.stopping.is_set():
             return
         policy = self.reader.current
-        if not len(self.runner):
+        if not len(self.runner):  # only an idle engine waits for a fuller first batch
             self.book.gather(policy.slots, policy.max_wait_s)
         for request in self.book.take_ready():
             self.runner.add(request.admit(policy.tier, self.settings.partials))
@@ -144,8 +152,9 @@ class BatchWorker:
     # --- the end ---------------------------------------------------------------------------------
 
     def _abandon(self, ids: Sequence[str]) -> None:
-        """They may be what the device died of: they come back like those of a dead worker, and
-        soon run alone. Who was not at work is handed back without a mark."""
+        """Drops the leases of the jobs in the call that lost the device, as if the worker had died:
+        any of them may be the poison message, so each counts a loss. `_leave` hands back the
+        others, which count none."""
         log.critical("the device is lost, with %d jobs at work: ending", len(ids))
         held = [request for request in self.book.all() if request.id in ids]
         suspects = [request for request in held if self.book.start_leaving(request)]
@@ -159,14 +168,15 @@ class BatchWorker:
         self.claiming.join(THREAD_ENDS_S)
 
     def _leave(self) -> None:
-        """Hands back what nobody finished, waits for what is on its way out, says good-bye."""
+        """The shutdown: hands back unfinished jobs, waits for those being stored and settled, then
+        stops the threads and takes back the registration."""
         self.stop_at = min(self.stop_at, time.monotonic() + self.settings.grace_s)
-        self._claim_no_more()  # or a last claim would be nobody's until its lease ends
+        self._claim_no_more()  # a job claimed after `_hand_back` would wait for its lease to end
         handed_back = self._hand_back()
         while len(self.book) and time.monotonic() < self.stop_at:
             self.book.wait(0.1)
         self.signals.ended.set()
-        for thread in self.threads:  # a last heartbeat after the good-bye would register us anew
+        for thread in self.threads:  # a heartbeat after `say_goodbye` would register it again
             thread.join(THREAD_ENDS_S)
         self.keeper.say_goodbye()
         self.tasks.close()

@@ -1,6 +1,6 @@
-"""What jobs cost beyond what their merchants were charged with when they were claimed.
+"""Fair-share billing: what jobs cost beyond the estimate charged when they were claimed, in ms.
 
-Knows claims and ms; whoever charges them is told what to charge. Thread-safe.
+Knows claims and ms, no Redis: the keeping thread takes the amounts and charges them. Thread-safe.
 """
 
 from __future__ import annotations
@@ -12,12 +12,17 @@ from gpu_worker.contract import Lane
 from gpu_worker.queue.leases import Claim
 
 LEAST_MS = 10.0  # even a refusal costs something, or a flood of them would always be next
-FIRST_GUESS_MS = 1000.0
-WEIGHT = 0.2  # of the newest job in what is usual
+FIRST_GUESS_MS = 1000.0  # the estimate before any job was measured
+WEIGHT = 0.2  # of the newest job in the moving average `usual_ms`
 
 
 class Bill:
-    """Collects until somebody takes it. What is lost with a worker is a moment's fairness."""
+    """Amounts due by lane and merchant, until `take`. In memory only: what dies with a worker is
+    half a second's fairness, no job.
+
+    A job that was charged 1000 ms at its claim and took 300 gives its merchant 700 back.
+    `usual_ms`: the estimate for the next claim.
+    """
 
     def __init__(self) -> None:
         self.usual_ms = FIRST_GUESS_MS
@@ -25,7 +30,7 @@ class Bill:
         self._lock = threading.Lock()
 
     def close(self, claim: Claim, spent_ms: float) -> None:
-        """The job is ours no more, done or not; it had so much of our time."""
+        """Books a job that leaves this worker, done or not, after `spent_ms` of work."""
         with self._lock:
             cost = max(LEAST_MS, spent_ms)
             self._due[claim.lane, claim.merchant] += cost - claim.charged_ms
@@ -33,11 +38,12 @@ class Bill:
                 self.usual_ms += WEIGHT * (spent_ms - self.usual_ms)
 
     def add(self, claim: Claim, ms: float) -> None:
-        """It cost so much more, after it was closed."""
+        """Books a cost that became known only after `close`."""
         with self._lock:
             self._due[claim.lane, claim.merchant] += ms
 
     def take(self) -> dict[tuple[Lane, str], float]:
+        """The amounts due, below 0 to give back; each is returned once."""
         with self._lock:
             due, self._due = self._due, defaultdict(float)
             return dict(due)

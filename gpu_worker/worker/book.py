@@ -1,6 +1,6 @@
-"""The requests that a worker holds, shared by its threads: who is coming, who runs, who is leaving.
+"""All requests of a worker and the moves between their stages (finite state machine), in one lock.
 
-Memory and locks only: no Redis, no engine. Every move of a request is made here, in one lock.
+Memory and locks only: no Redis, no engine.
 """
 
 from __future__ import annotations
@@ -14,13 +14,16 @@ from gpu_worker.queue.leases import Capacity
 from gpu_worker.worker.bill import Bill
 from gpu_worker.worker.request import Request, Stage
 
-SLOW_S = 0.5  # inputs that are longer on their way hold no slot against other merchants
+SLOW_S = 0.5  # fetching for longer than this, a request keeps no slot from other merchants
 
 
 class Book:
-    """Thread-safe. A request leaves once: whoever gets True from `start_leaving` tells its end.
-    `bill` hears what each cost; `beside(live, slots)`: how many bulk samples may run beside so
-    many live ones."""
+    """The requests that this worker holds. Thread-safe; all threads of the worker share it.
+
+    A request leaves once: the thread that gets True from `start_leaving` reports its end or hands
+    it back, then calls `forget`. `bill` is told what each cost; `beside(live, slots)`: how many
+    bulk samples may run beside so many live ones.
+    """
 
     def __init__(
         self,
@@ -47,10 +50,11 @@ class Book:
         with self._changed:
             return list(self._held.values())
 
-    # --- its moves -------------------------------------------------------------------------------
+    # --- moves of a request ----------------------------------------------------------------------
 
     def add(self, request: Request) -> None:
-        """One that was lost, recovered and claimed again here drives its earlier self out."""
+        """Takes a request in. If its job was held here before, lost and claimed again, the earlier
+        request is gone, and the step loop is to remove its run."""
         with self._changed:
             earlier = self._held.get(request.id)
             if earlier is not None:
@@ -60,7 +64,8 @@ class Book:
             self._held[request.id] = request
 
     def take_suspect(self) -> Request | None:
-        """A suspect whose time has come: nobody is here but suspects."""
+        """A suspect to start now, moved to FETCHING; None unless only waiting suspects are held, so
+        that one runs alone."""
         with self._changed:
             request = next(iter(self._held.values()), None)
             others = (other.stage is Stage.SUSPECT for other in self._held.values())
@@ -70,7 +75,7 @@ class Book:
             return request
 
     def arrive(self, request: Request, order: object) -> None:
-        """Its inputs are here: it may join the next step, unless it left meanwhile."""
+        """Moves FETCHING -> READY: its inputs are here. Nothing if it left meanwhile."""
         with self._changed:
             if request.is_ours:
                 request.move(Stage.READY)
@@ -79,7 +84,11 @@ class Book:
             self._changed.notify_all()
 
     def take_ready(self) -> list[Request]:
-        """Who is still wanted. One whose earlier self must leave the loop first comes later."""
+        """Moves READY -> RUNNING: the requests that join the step loop now.
+
+        One whose id is in `_left` waits for a later turn: the loop knows runs by id, and would
+        remove the new run instead of the earlier one.
+        """
         with self._changed:
             wanted = [request for request in self._ready if request.is_ours]
             self._ready = [request for request in wanted if request.id in self._left]
@@ -89,7 +98,8 @@ class Book:
             return joining
 
     def note_begun(self, job_id: str) -> Request | None:
-        """It is before its first step, perhaps once more."""
+        """The request that was admitted; back from LAST_STEP to RUNNING if its batch raised and it
+        begins again. None if it is gone."""
         with self._changed:
             request = self._held.get(job_id)
             if request is not None and request.stage is Stage.LAST_STEP:
@@ -97,6 +107,7 @@ class Book:
             return request
 
     def note_last_step(self, ids: Iterable[str]) -> None:
+        """Moves RUNNING -> LAST_STEP: jobs for their slots may be claimed."""
         with self._changed:
             for job_id in ids:
                 request = self._held.get(job_id)
@@ -105,7 +116,8 @@ class Book:
             self._changed.notify_all()
 
     def start_leaving(self, request: Request) -> bool:
-        """True for the first who asks; the step loop forgets it before its next step."""
+        """Moves to LEAVING. True for the first thread that asks, which then owns the request's end;
+        the step loop removes its run before the next step."""
         with self._changed:
             if not request.is_ours or self._held.get(request.id) is not request:
                 return False
@@ -119,10 +131,10 @@ class Book:
             self._left.add(request.id)
 
     def forget(self, request: Request) -> None:
-        """It is ours no more: for whoever got True from `start_leaving`."""
+        """Moves LEAVING -> GONE and bills it. For the thread that got True from `start_leaving`."""
         with self._changed:
             if request.stage is Stage.GONE:
-                return  # its later self drove it out
+                return  # `add` replaced it by a later claim of the same job
             request.move(Stage.GONE)
             request.order = None
             del self._held[request.id]
@@ -130,22 +142,23 @@ class Book:
         self._bill.close(request.claim, request.spent_ms)
 
     def take_left(self) -> set[str]:
-        """Who must leave the step loop."""
+        """Ids whose runs the step loop must remove; each is returned once."""
         with self._changed:
             left, self._left = self._left, set()
             return left
 
-    # --- what it costs ---------------------------------------------------------------------------
+    # --- costs -----------------------------------------------------------------------------------
 
     def spend(self, spent: Mapping[str, float]) -> None:
-        """So many ms of the engine went to these ids."""
+        """Adds ms of the engine's time to these requests."""
         with self._changed:
             for job_id, ms in spent.items():
                 if job_id in self._held:
                     self._held[job_id].spent_ms += ms
 
     def charge(self, request: Request, ms: float) -> None:
-        """So many ms of work on its inputs. To be cancelled meanwhile makes it no cheaper."""
+        """Adds ms of work on its inputs; also for a request that was cancelled meanwhile, or
+        cancelling would make work free."""
         with self._changed:
             is_here = self._held.get(request.id) is request
             request.spent_ms += ms if is_here else 0
@@ -155,14 +168,18 @@ class Book:
     # --- room and waiting ------------------------------------------------------------------------
 
     def room(self, slots: int) -> Capacity:
-        """How many jobs may be claimed now.
+        """How many jobs may be claimed now (prefetch limit).
 
-        A live job may come while bulk fills the slots: it goes first. Beside live jobs only as
-        much bulk is taken as will run; another worker may have more room for it. One bulk job may
-        always be here, so that it gets its few steps under any flood. Where one merchant has
-        several slots, or one whose inputs are slow to come, another may come and get one of them.
-        In all no more than three times the slots are held, so that a slow store cannot fill the
-        memory. None beside a suspect: if the process dies, nobody else shall be suspected.
+        - `live`: a slot without a live request; one that bulk holds counts, as live pre-empts it.
+        - `both`: beside live requests, only as much bulk as will run; another worker may have more
+          room for the rest.
+        - `bulk_at_least`: one bulk request may always be here, for the time that bulk is owed.
+        - `newcomers`: when live requests fill all slots, one job each of merchants who have none
+          here, for slots that are fairly theirs. With 4 slots all of merchant A: 3. With 4 of four
+          merchants, two of them slow to fetch: 2.
+
+        In all at most three times the slots are held, so that a slow store cannot fill the memory.
+        None beside a suspect: if it kills the process, no other job shall count a loss.
         """
         with self._changed:
             if any(request.claim.runs_alone for request in self._held.values()):
@@ -186,18 +203,18 @@ class Book:
         return is_late and request.stage is Stage.FETCHING
 
     def wait(self, timeout_s: float) -> None:
-        """Until something changes."""
+        """Blocks until something changes, at most `timeout_s`."""
         with self._changed:
             self._changed.wait(timeout_s)
 
     def ring(self) -> None:
-        """Somebody enqueued."""
+        """A job was enqueued: ends a `wait_for_room`."""
         with self._changed:
             self._rang = True
             self._changed.notify_all()
 
     def wait_for_room(self, slots: int, beyond: Capacity, timeout_s: float) -> None:
-        """Until more could be claimed than `beyond`, or somebody rang."""
+        """Blocks until there is more room than `beyond`, or `ring` was called."""
         with self._changed:
             self._changed.wait_for(
                 lambda: self._rang or self.room(slots).exceeds(beyond), timeout_s
@@ -205,12 +222,14 @@ class Book:
             self._rang = False
 
     def wait_for_work(self, timeout_s: float) -> None:
+        """Blocks the idle step loop until something changes."""
         with self._changed:
             if not self._ready and not self._left:
                 self._changed.wait(timeout_s)
 
     def gather(self, slots: int, max_wait_s: float) -> None:
-        """Waits for those who are on their way, once somebody is ready; never for one alone."""
+        """Waits up to `max_wait_s` for requests being fetched, so that they share the first step
+        with one that is ready. Returns at once if no such request would get a slot."""
         until = time.monotonic() + max_wait_s
         with self._changed:
             while self._ready and self._is_worth_waiting(slots):
@@ -219,7 +238,7 @@ class Book:
                     return
 
     def _is_worth_waiting(self, slots: int) -> bool:
-        """Whether somebody is coming who would get a slot now: a live one before any bulk."""
+        """Whether a request being fetched would get a slot: live ones before any bulk."""
         fetching = [r for r in self._held.values() if r.stage is Stage.FETCHING]
         coming = [request.claim.lane for request in fetching]
         here = [request.claim.lane for request in self._ready]

@@ -1,6 +1,6 @@
-"""Puts a batch worker together: every part is made after those that it knows.
+"""Composition of a batch worker: every part is made after those that it uses.
 
-The only place that knows them all.
+The only module that knows them all.
 """
 
 from __future__ import annotations
@@ -62,6 +62,6 @@ def build_worker(
 
 
 def _name(engine: str) -> str:
-    """Of one process, once in all the world; an engine's name begins it."""
+    """A name that no other worker process has, for RQ and as the owner of leases."""
     host = socket.gethostname().replace(".", "-")
     return f"{engine}-{host}-{os.getpid()}-{uuid4().hex[:8]}"

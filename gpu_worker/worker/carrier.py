@@ -1,7 +1,7 @@
-"""What the carrying threads do: fetch a request's inputs, and tell its end; each request alone.
+"""Tasks of the carrier threads: fetch a request's inputs; store its result and report its end.
 
-Store, then event, then RQ: whoever dies in between is followed by one who repeats the rest.
-Knows courier, events and leases; no engine, no threads of its own.
+Always store, then event, then RQ: if the worker dies in between, the next one finds the result and
+repeats the rest (idempotent). Knows courier, events and leases; no engine, no threads of its own.
 """
 
 from __future__ import annotations
@@ -35,15 +35,19 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """`failed`: why RQ shall show the job as failed; None: it was done, or well refused."""
+    """How a request ended. `outcome`: for its event; `failed`: the error that RQ shows for the job,
+    None if it was done, or if a refusal is its proper answer."""
 
     outcome: Outcome
     failed: str | None = None
 
 
 class Carrier:
-    """Thread-safe. `patience_s`: how long Redis is asked again, as long as a lease can have
-    lived."""
+    """Every public method is one task for one request. Thread-safe: up to 16 run at once.
+
+    `patience_s`: how long a Redis call is retried; a lease's time, as after it the job may be
+    another worker's.
+    """
 
     def __init__(
         self,
@@ -62,12 +66,13 @@ class Carrier:
         self._rq = rq_side
         self._signals = signals
         self._patience_s = patience_s
-        self._sure_s = patience_s / 10
+        self._sure_s = patience_s / 10  # a lease renewed within this cannot have run out
 
     # --- tasks: each is given to `Tasks.submit` --------------------------------------------------
 
     def fetch(self, request: Request) -> None:
-        """Brings the inputs, or tells the end when there is nothing left to run."""
+        """Fetches the inputs; if there is nothing to run (refused, or already stored by an earlier
+        worker) it reports the end instead."""
         try:
             ending = self._attempt(request, "fetching", partial(self._bring, request))
         except StoreAwayError as error:
@@ -78,11 +83,11 @@ class Carrier:
                 self._tell(request, lambda: ending)
 
     def conclude(self, request: Request, finished: Finished) -> None:
-        """The engine is through with it: a picture, or the reason why there is none."""
+        """Stores what the engine made and reports the end, or reports why it made nothing."""
         self._tell(request, partial(self._concluded, request, finished))
 
     def fail(self, request: Request, doing: str, error: Exception) -> None:
-        """It broke on its way to the engine, in nobody's hands."""
+        """Reports a fault of ours before the fetch. `doing`: what failed, for the log."""
         self._tell(request, lambda: self._refused(request, doing, error))
 
     def cancel(self, request: Request) -> None:
@@ -96,14 +101,14 @@ class Carrier:
 
     def say_running(self, request: Request, progress: Progress) -> None:
         said: EventData = {"step": progress.step, "steps": progress.steps}
-        if request.tier is not None and progress.steps > 1:  # an engine of one step knows no rungs
+        if request.tier is not None and progress.steps > 1:  # an engine of one step has no tiers
             said["tier"] = request.tier.name
-        with suppress(RedisError), request.telling:  # the next one says it too
-            if request.is_ours:  # its end may have been told by a quicker thread
+        with suppress(RedisError), request.telling:  # if lost: the next says as much
+            if request.is_ours:  # another thread may have reported its end meanwhile
                 self._send(request.job, EventType.RUNNING, said)
 
     def store_partial(self, request: Request, pixels: Pixels) -> None:
-        """Stores a partial picture and tells of it, unless its end was told meanwhile."""
+        """Stores a partial picture and announces it; if the request ended meanwhile, deletes it."""
         try:
             key = self._courier.store_partial(request.job, pixels) if request.is_ours else None
             if key is not None and not self._tell_of_partial(request, key):
@@ -117,11 +122,11 @@ class Carrier:
                 self._send(request.job, EventType.PARTIAL, {"key": key})
             return request.is_ours
 
-    # --- how it ends -----------------------------------------------------------------------------
+    # --- finding the ending ----------------------------------------------------------------------
 
     def _bring(self, request: Request) -> Ending | None:
-        """None: it is ready for its first step. Else an earlier worker died after it had stored
-        the result."""
+        """Returns None once it is ready for its first step; an ending if an earlier worker died
+        after it had stored the result."""
         began = time.monotonic()
         known = self._courier.outcome(request.job)
         if known is not None:
@@ -140,7 +145,11 @@ class Carrier:
         return Ending(self._courier.deliver(request.job, finished.result, finished.model_ms))
 
     def _attempt(self, request: Request, doing: str, work: Callable[[], T]) -> T | Ending:
-        """Whatever a picture or a decoder does to us ends that request, and no other."""
+        """Runs one part of a request's work; what it raises ends this request alone.
+
+        Raises:
+            StoreAwayError: no fault of the request's, which goes back to its queue.
+        """
         found = tried(work, ends=(StoreAwayError,))
         return self._refused(request, doing, found) if isinstance(found, Exception) else found
 
@@ -153,15 +162,15 @@ class Carrier:
             )
             reason, data, retryable = Reason.ENGINE_FAILED, {}, True
         outcome = self._courier.refused(request.job, reason, data, retryable)
-        # A photo that cannot be used is a good answer of the tailor, no failed job.
+        # The tailor's "this photo cannot be used" is a proper answer, not a failed job.
         is_answer = isinstance(error, Refusal) and outcome.type is EventType.REJECTED
         return Ending(outcome, None if is_answer else str(error) or repr(error))
 
-    # --- how that is told ------------------------------------------------------------------------
+    # --- reporting it ----------------------------------------------------------------------------
 
     def _tell(self, request: Request, find: Callable[[], Ending]) -> None:
-        """The end of one that is leaving. What goes wrong here is mended by the lease running
-        out."""
+        """Settles a leaving request, then forgets it. `find` does what is left of its work and says
+        how it ended. If Redis is away the lease runs out, and the job is claimed again."""
         try:
             self._end(request, find)
         except RedisError as error:
@@ -177,11 +186,11 @@ class Carrier:
         began = time.monotonic()
         ending = find()
         request.carry_s += time.monotonic() - began
-        if not self._is_ours(request):  # storing took longer than the lease: somebody else has it
+        if not self._is_ours(request):  # storing took longer than the lease: another may hold it
             return
         self._announce(request, ending.outcome)
         self._courier.tidy(request.job)
-        if self._is_ours(request):
+        if self._is_ours(request):  # else RQ's entry is the next holder's to settle
             self._rq.settle(request.claim, request.rq_job, ending.failed)
         log.info("job %s: %s", request.id, ending.failed or ending.outcome.type.value)
 
@@ -191,7 +200,7 @@ class Carrier:
             self._insist(lambda: self._send(request.job, outcome.type, data))
 
     def _put_back(self, request: Request, error: StoreAwayError) -> None:
-        """No fault of the job's: it waits in its queue."""
+        """The store is away: the job goes back to its queue without a loss, and claims pause."""
         log.error("job %s: the store is away, it goes back: %s", request.id, error)
         self._signals.pause_claims()
         with suppress(RedisError):
@@ -199,8 +208,12 @@ class Carrier:
         self._book.forget(request)
 
     def _is_ours(self, request: Request) -> bool:
-        """False after a pause longer than the lease. Renews it when True, unless that was done so
-        lately that it cannot have run out."""
+        """Whether the lease is still held. Renews it in Redis, unless that was done so recently
+        that it cannot have run out.
+
+        Raises:
+            RedisError: Redis stayed away for `patience_s`.
+        """
         if time.monotonic() - request.kept_at < self._sure_s:
             return True
         lost: set[str] = set()
@@ -211,6 +224,7 @@ class Carrier:
         return not lost
 
     def _insist(self, ask: Callable[[], None]) -> None:
+        """Retries while Redis is away, up to `patience_s`; then raises RedisError."""
         until = time.monotonic() + self._patience_s
         while True:
             try:

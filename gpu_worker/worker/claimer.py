@@ -1,6 +1,6 @@
-"""The claiming thread, and the one that hears the bell for it: jobs come from Redis into the book.
+"""The claiming thread: takes jobs from Redis into the book; a second thread waits for wake-ups.
 
-Knows leases, book and RQ's side. What becomes of a job then is the carriers' and the step loop's.
+Knows leases, book and RQ's side. What happens to a job then is the carriers' and the step loop's.
 """
 
 from __future__ import annotations
@@ -36,8 +36,11 @@ REST_S = 0.5
 
 @dataclass(eq=False, slots=True)
 class Claimer:
-    """`claim_loop` and `bell_loop` are its threads. `maintenance_s`: how often the jobs of dead
-    workers are looked for."""
+    """Takes jobs while there is room. `claim_loop` and `bell_loop` run in a thread each.
+
+    `maintenance_s`: how often dead workers' jobs are looked for; `listens`: set while this worker
+    has room and found no job, so that `bell_loop` shall wait for one.
+    """
 
     rq: RqSide
     leases: Leases
@@ -57,12 +60,16 @@ class Claimer:
         log.info("told to stop: claims no more, %d jobs in hand", len(self.book))
 
     def bell_loop(self) -> None:
-        """Hears the bell for the claiming thread, which at the same time waits for room."""
-        silent = _backoff(None, "hearing the bell")  # that Redis is away, the claiming thread says
+        """Waits on the wake-up list for the claiming thread, which waits for room meanwhile."""
+        silent = _backoff(None, "hearing the bell")  # the claiming thread logs that Redis is away
         forever(self.bell_turn, silent, self.signals.stopping)
 
     def claim_turn(self, now: float) -> None:
-        """`now`: by the monotonic clock. Raises RedisError."""
+        """One turn of the claiming thread. `now`: by the monotonic clock.
+
+        Raises:
+            RedisError: Redis is away.
+        """
         if self.intervals.is_due("recover", self.maintenance_s, now):
             self._recover()
         if self.signals.may_claim:
@@ -71,7 +78,12 @@ class Claimer:
             self.signals.stopping.wait(BELL_S)
 
     def bell_turn(self) -> None:
-        """A worker that could claim nothing leaves the bell to the others. Raises RedisError."""
+        """One turn of the other thread. A full worker does not listen: each entry of the wake-up
+        list wakes one worker, which should be one with room.
+
+        Raises:
+            RedisError: Redis is away.
+        """
         if self.listens.wait(BELL_S) and self.leases.wait_for_bell(BELL_S):
             self.listens.clear()
             self.book.ring()
@@ -97,6 +109,7 @@ class Claimer:
 
     def _take(self, claims: Sequence[Claim], asked: float) -> None:
         found = list(zip(claims, self.rq.fetch(claims), strict=True))
+        # RQ's job is gone: `hand_back` drops the lease and queues nothing
         self.leases.hand_back([claim for claim, rq_job in found if rq_job is None])
         read = [self._read(claim, rq_job) for claim, rq_job in found if rq_job is not None]
         readable = [request for request in read if request is not None]
@@ -106,19 +119,24 @@ class Claimer:
         self._begin([one for one in readable if one.stage is Stage.FETCHING])
 
     def _begin(self, those: Sequence[Request]) -> None:
-        """From here on they are `started`: whoever dies with them suspects them."""
+        """Marks them `started` in RQ, so that a worker's death counts as a loss from now on, and
+        gives them to the carriers."""
         waiting = list(those)
         try:
             for request, error in self._start(those):
                 self._go_on(request, error)
                 waiting.remove(request)
         finally:
-            for request in waiting:  # their leases run out and they come back
+            for request in waiting:  # Redis failed: their leases run out, they are claimed again
                 if self.book.start_leaving(request):
                     self.book.forget(request)
 
     def _start(self, those: Sequence[Request]) -> Iterable[tuple[Request, Exception | None]]:
-        """Together, or each alone where RQ trips over one of them. Raises RedisError."""
+        """Starts all in one transaction; each by itself if RQ raises for one of them.
+
+        Raises:
+            RedisError: Redis is away.
+        """
         if not those:
             return []
         rq_jobs = [request.rq_job for request in those]
@@ -144,6 +162,7 @@ class Claimer:
             return None
 
     def _recover(self) -> None:
+        """Queues dead workers' jobs again; fails those lost too often (poison messages)."""
         back, hopeless = self.leases.recover()
         if back:
             log.warning("%d jobs of lost workers are back in their queues", back)

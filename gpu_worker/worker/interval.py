@@ -1,10 +1,10 @@
-"""What a thread does now and then: whether it is time. Pure: time is passed in."""
+"""Timers for what a loop does every so many seconds. Pure: time is passed in."""
 
 from __future__ import annotations
 
 
 class Intervals:
-    """For one thread."""
+    """When each named action is due next. For one thread."""
 
     def __init__(self) -> None:
         self._due: dict[str, float] = {}

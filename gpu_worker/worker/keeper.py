@@ -1,6 +1,6 @@
-"""The keeping thread: renews leases, sees cancellations, reads the policy, and says that we live.
+"""The keeping thread: renews leases, takes out cancelled jobs, reads the policy, sends heartbeats.
 
-Knows leases, book and RQ's side. Steps nothing; ends the process where a step hangs.
+Knows leases, book and RQ's side. Steps nothing; ends the process when a step hangs (watchdog).
 """
 
 from __future__ import annotations
@@ -31,16 +31,17 @@ from gpu_worker.worker.tasks import Tasks
 
 log = logging.getLogger(__name__)
 
-WATCH_S = 0.1
+WATCH_S = 0.1  # a turn: cancellations, hung steps
 POLICY_S = 0.5
-BEAT_S = 3.0
-ABOUT_S = 0.5
+BEAT_S = 3.0  # RQ's heartbeat
+ABOUT_S = 0.5  # our own, with metrics and the bill
 EXIT_HUNG = 70
 
 
 @dataclass(eq=False, slots=True)
 class Keeper:
-    """`keep_loop` is its thread; `stop_job` may be called by another."""
+    """`keep_loop` is its thread. RQ's command thread calls `stop_job`, the main thread
+    `say_hello` before and `say_goodbye` after the loop."""
 
     rq: RqSide
     engine: AnySteps
@@ -54,7 +55,7 @@ class Keeper:
     runner: Runner
     reader: PolicyReader
     intervals: Intervals = field(default_factory=Intervals)
-    counted: dict[str, int] = field(default_factory=dict)  # what our engine's hash has of ours
+    counted: dict[str, int] = field(default_factory=dict)  # counts already added in Redis
 
     def keep_loop(self) -> None:
         backoff = Backoff(log, (RedisError,), "keeping: %(error)s", WATCH_S, WATCH_S, "keeping")
@@ -63,28 +64,36 @@ class Keeper:
         )
 
     def keep_turn(self, now: float) -> None:
-        """`now`: by the monotonic clock. Raises RedisError."""
+        """`now`: by the monotonic clock.
+
+        Raises:
+            RedisError: Redis is away.
+        """
         self._end_if_hung(now)
         self._watch(now)
 
     def say_hello(self) -> None:
-        """Registers us, before the first job. Raises RedisError: Redis is not there."""
+        """Registers this worker and reads the policy, before the first job.
+
+        Raises:
+            RedisError: Redis is not there.
+        """
         self.rq.say_hello(self.stop_job)
         self.rq.say_alive(self.engine.name)
         self.reader.read(time.time())
         self._say_about()
 
     def say_goodbye(self) -> None:
-        """After the last job; nobody keeps any more."""
+        """Takes back what is registered, after the last job and the end of `keep_loop`."""
         with suppress(RedisError):
             self.leases.hand_back([request.claim for request in self.book.all()])
             self._settle_the_bill()
-            self._say_about()  # or what was counted last is lost
+            self._say_about()  # or the counts since the last heartbeat are lost
             self.rq.connection.delete(contract.worker_key(self.rq.name))
             self.rq.say_goodbye()
 
     def stop_job(self, job_id: str) -> bool:
-        """RQ's command. Returns whether it is one of ours."""
+        """RQ's `stop-job` command. Returns whether this call cancelled the job."""
         request = self.book.get(job_id)
         return request is not None and self._cancel(request)
 
@@ -102,7 +111,8 @@ class Keeper:
             self._settle_the_bill()
 
     def _end_if_hung(self, now: float) -> None:
-        """No signal can interrupt a hung kernel; the lease brings its jobs to another worker."""
+        """Exits at the hard deadline: nothing else can interrupt a hung device call. The leases run
+        out, and other workers claim the jobs."""
         since = min(self.signals.stepping_since, self.runner.side_busy_since)
         if now - since > self.settings.hard_deadline_s:
             log.critical("a step hangs for %s s: ending", self.settings.hard_deadline_s)
@@ -126,12 +136,13 @@ class Keeper:
     def _keep_leases(self) -> None:
         held = {request.id: request for request in self.book.all()}
         for job_id in self.leases.keep([request.claim for request in held.values()]):
-            if self.book.start_leaving(held[job_id]):  # else it was settled this very moment
+            if self.book.start_leaving(held[job_id]):  # else it was settled while we asked
                 log.warning("job %s: its lease is lost", job_id)
                 self.book.forget(held[job_id])
 
     def _say_about(self) -> None:
-        """The heartbeat. The arbitrator reads it as often as it decides."""
+        """Our heartbeat: state, metrics, and what was counted since the last one. As often as the
+        arbitrator takes a turn."""
         key, about = contract.worker_key(self.rq.name), fields_of(self._about())
         counts = self.runner.metrics.counts()
         with self.rq.connection.pipeline() as pipeline:
@@ -163,8 +174,8 @@ class Keeper:
         }
 
     def _expected_steps(self) -> dict[str, int]:
-        """Until they are measured: after a restart the law remembers what a step takes, and without
-        these it would take an engine of one step for one of fifty."""
+        """Steps per picture by tier, as the engine declares them; measured ones replace them. After
+        a restart the law still knows the time of a step, but not how many a picture takes."""
         return {f"steps:{tier.name}": self.engine.steps_of(tier) for tier in self.settings.tiers}
 
     def _settle_the_bill(self) -> None:

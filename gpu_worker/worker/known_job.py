@@ -1,6 +1,6 @@
-"""An RQ job that we hold: what RQ would ask Redis about it to settle it, we know.
+"""RQ's job, queue and executions, with the answers that the holder of a job knows without Redis.
 
-Knows RQ 2.12's insides. Saves ten of the twelve round trips of RQ's own settling.
+Saves ten of the twelve round trips that RQ makes to settle a job. Knows RQ 2.12's internals.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from rq.job import JobStatus
 
 
 class KnownExecutions(ExecutionRegistry):
-    """The one execution of a job that we hold; those of lost workers went with their leases."""
+    """A job's only execution: ours. Those of lost workers were removed when it was recovered."""
 
     def __init__(self, execution: Execution, connection: Redis):
         super().__init__(execution.job_id, connection)
@@ -24,7 +24,8 @@ class KnownExecutions(ExecutionRegistry):
 
 
 class KnownJob(RqJob):
-    """`held_by`: our execution, from its settlement on. The status is as we read or set it."""
+    """A job that this worker holds. `held_by`: our execution, set when it is settled; from then on
+    RQ gets the status that we read or set last, without a query."""
 
     held_by: Execution | None = None
 
@@ -40,7 +41,7 @@ class KnownJob(RqJob):
 
 
 class KnownQueue(Queue):
-    """A queue whose jobs nobody depends on: the server enqueues none that do."""
+    """A queue without dependent jobs: the server enqueues none."""
 
     def enqueue_dependents(self, *_args: object, **_options: object) -> None:
         """There are none."""

@@ -1,6 +1,6 @@
-"""How this worker shall draw now: the arbitrator's policy, or the same law applied alone.
+"""The policy that this worker follows: the arbitrator's, or its own by the same control law.
 
-A policy's key ends by itself when nobody renews it; what it said does not outlive it.
+The arbitrator's is a Redis key with a time to live: when nobody renews it, it no longer holds.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from gpu_worker.scheduling.loop import AnySteps
 
 log = logging.getLogger(__name__)
 
-MAX_WAIT_MS = 500
+MAX_WAIT_MS = 500  # bounds what a policy may make a ready request wait
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerPolicy:
-    """What of the contract's policy a worker acts on, within its engine's bounds."""
+    """The part of `contract.Policy` that a worker acts on, within its engine's bounds."""
 
     slots: int
     max_wait_s: float
@@ -33,7 +33,7 @@ class WorkerPolicy:
 
 
 class PolicyReader:
-    """Reads it every half second; one thread reads, all see `current`."""
+    """Keeps `current` fresh. The keeping thread calls `read`; any thread may use `current`."""
 
     def __init__(self, connection: Redis, engine: AnySteps, settings: Settings):
         self._connection = connection
@@ -46,13 +46,13 @@ class PolicyReader:
         self._least_slots = int(getattr(engine, "least_slots", 1))
         batch_size, max_wait_ms = self._terms.batch_size, self._terms.max_wait_ms
         self._ours = contract.Policy(batch_size=batch_size, max_wait_ms=max_wait_ms)
-        self.current = self._within_bounds(self._ours)  # until Redis was asked
+        self.current = self._within_bounds(self._ours)  # until the first `read`
 
     def read(self, now: float) -> WorkerPolicy:
         """`now`: Unix seconds.
 
         Raises:
-            RedisError: Redis is away; what was read before holds.
+            RedisError: Redis is away; `current` stays as it was.
         """
         with self._connection.pipeline(transaction=False) as pipe:
             pipe.hgetall(contract.policy_key(self._engine.name))
@@ -65,20 +65,22 @@ class PolicyReader:
         return self.current
 
     def _told(self, hash_: Mapping[bytes, bytes]) -> contract.Policy | None:
-        """The arbitrator's. A tier it set is forgotten here: alone we begin with the best, and
-        with its slots."""
+        """The arbitrator's policy, if there is one. When it goes, our own law starts from its slots
+        and from the best tier, whatever tier it had set."""
         policy = contract.Policy.from_redis(hash_, self._ours) if hash_ else None
         if policy is not None:
             self._memory = replace(self._memory, rung=0, easy_since=None, slots=policy.batch_size)
         return policy
 
     def _own(self, now: float) -> contract.Policy:
-        """The law on what we see ourselves. An operator's word and our own setting hold there."""
+        """The control law on this worker's own view of Redis, within an operator's override and the
+        `batch_size` setting."""
         view = self._snapshots.look(now)
         policy, self._memory = decide(self._held(view), self._memory, now, self._terms)
         return replace(policy, law=Law.OWN)
 
     def _held(self, view: View) -> View:
+        """The view with a fixed `batch_size` setting as override, unless an operator set one."""
         fixed = self._settings.batch_size
         if fixed is None or view.override.batch_size is not None:
             return view

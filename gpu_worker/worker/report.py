@@ -1,6 +1,6 @@
-"""What the step loop did, as the carrying threads tell it: begun, a partial picture, ended.
+"""Turns the step loop's results into tasks of the carrier threads: begun, partial picture, ended.
 
-Called by the step loop's thread alone. Knows the book; no Redis, no engine.
+The step loop's thread alone calls it. Knows the book; no Redis, no engine.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from gpu_worker.worker.tasks import Tasks
 
 
 class Reporter:
-    """Hands on what came of a turn; what became of requests that left meanwhile is not told."""
+    """Submits tasks for requests that are still held; results of others are dropped."""
 
     def __init__(self, book: Book, carrier: Carrier, tasks: Tasks):
         self._book = book
@@ -25,12 +25,14 @@ class Reporter:
         self._pace = Pace()
 
     def begun(self, progress: Progress) -> None:
-        """Else an engine of one step were never seen at work. Nobody watches the tailor."""
+        """Reports RUNNING before the first step, or with a one-step engine a try-on would go from
+        queued to done. Only for try-ons: nobody watches a tailor's job run."""
         request = self._book.note_begun(progress.id)
         if request is not None and isinstance(request.job, TryOnJob):
             self._tasks.submit(self._carrier.say_running, request, progress)
 
     def tell(self, turn: Turn) -> None:
+        """Books the time of a turn and submits a task for each of its results."""
         now = time.monotonic()
         self._book.spend(turn.spent)
         for partial in turn.partials:
@@ -43,6 +45,7 @@ class Reporter:
             self._finished(finished)
 
     def forget(self, job_id: str) -> None:
+        """Drops the pace of its `running` events, when the step loop removes it."""
         self._pace.forget(job_id)
 
     def _stepped(self, progress: Progress, now: float) -> None:

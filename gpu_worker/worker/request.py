@@ -1,6 +1,6 @@
-"""A request in the worker, from claim to settlement, and the one stage that it is in.
+"""A request: one claimed job, from claim to settlement; a finite state machine of seven stages.
 
-Memory only: no Redis, no engine. `Book` holds them and is alone in moving them.
+Memory only: no Redis, no engine. `Book` holds all requests, and only `Book` moves them.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from gpu_worker.scheduling.run import Run
 
 
 class Stage(StrEnum):
-    """Where a request is. Each is in exactly one; `MOVES` says what comes next."""
+    """The state of a request. `MOVES` is the table of legal moves."""
 
-    SUSPECT = "suspect"  # of being a poison message: untouched until nobody else is held
-    FETCHING = "fetching"  # its inputs are on their way
-    READY = "ready"  # they are here: it may join the next step
-    RUNNING = "running"  # it has been given to the step loop
-    LAST_STEP = "last_step"  # its slot is as good as free
-    LEAVING = "leaving"  # its end is being told, or it goes back; it needs no slot any more
-    GONE = "gone"  # ours no more
+    SUSPECT = "suspect"  # perhaps a poison message: waits until no other request is held
+    FETCHING = "fetching"  # a carrier fetches its inputs
+    READY = "ready"  # its inputs are here: it may join the next step
+    RUNNING = "running"  # in the step loop
+    LAST_STEP = "last_step"  # a job for its slot may be claimed
+    LEAVING = "leaving"  # its result is stored and reported, or it is handed back; needs no slot
+    GONE = "gone"  # no longer held
 
 
 MOVES: Mapping[Stage, frozenset[Stage]] = {
@@ -36,7 +36,7 @@ MOVES: Mapping[Stage, frozenset[Stage]] = {
     Stage.FETCHING: frozenset({Stage.READY, Stage.LEAVING}),
     Stage.READY: frozenset({Stage.RUNNING, Stage.LEAVING}),
     Stage.RUNNING: frozenset({Stage.LAST_STEP, Stage.LEAVING}),
-    # back where its batch held a poison message: it begins again, alone
+    # back to RUNNING if its last step raised: it begins again, alone
     Stage.LAST_STEP: frozenset({Stage.RUNNING, Stage.LEAVING}),
     Stage.LEAVING: frozenset({Stage.GONE}),
     Stage.GONE: frozenset(),
@@ -44,21 +44,21 @@ MOVES: Mapping[Stage, frozenset[Stage]] = {
 
 
 class IllegalMoveError(Exception):
-    """A request cannot come from the one stage to the other: a fault of ours."""
+    """`MOVES` does not have this move: a fault in the worker."""
 
 
 @dataclass(slots=True, eq=False)
 class Request:
     """One job, from claim to settlement.
 
-    What others own stays theirs: the lease is `claim`, RQ's book `rq_job`, the wire's words `job`,
-    the engine's input `order`. Which thread may move it, always in the book's lock:
+    Each part has one owner: `claim` is the lease, `rq_job` RQ's record, `job` the message on the
+    wire, `order` the engine's input. Which thread may move it, always in the book's lock:
 
     - the claiming thread makes it, SUSPECT or FETCHING, and moves SUSPECT -> FETCHING;
     - a carrier moves FETCHING -> READY;
     - the step loop moves READY -> RUNNING, and to LAST_STEP and back;
-    - any thread moves it to LEAVING, once; whoever did tells its end or hands it back, and moves
-      it to GONE.
+    - any thread moves it to LEAVING, once; that thread then reports its end or hands it back, or
+      submits a task that does, after which it is moved to GONE.
 
     `order`, `tier` and `carry_s` are written by the thread whose stage it is; `spent_ms` in the
     book's lock.
@@ -69,12 +69,12 @@ class Request:
     job: Job
     stage: Stage = Stage.FETCHING
     order: object = None
-    tier: Tier | None = None  # the rung it was admitted on
-    carry_s: float = 0.0  # spent on its pictures outside the engine: store, decode, encode
+    tier: Tier | None = None  # at which it was admitted
+    carry_s: float = 0.0  # time outside the engine: store, decode, encode
     spent_ms: float = 0.0  # what its merchant pays for: the engine's time, work on its inputs
     claimed_at: float = field(default_factory=time.monotonic)
-    kept_at: float = float("-inf")  # when its lease was last renewed for telling its end
-    telling: threading.Lock = field(default_factory=threading.Lock)  # nothing after the end
+    kept_at: float = float("-inf")  # the lease was claimed, or renewed to report its end
+    telling: threading.Lock = field(default_factory=threading.Lock)  # no event after the final one
 
     @property
     def id(self) -> str:
@@ -82,7 +82,7 @@ class Request:
 
     @property
     def is_ours(self) -> bool:
-        """Whether somebody still works on it: it is not on its way out."""
+        """Whether it may still be worked on: neither LEAVING nor GONE."""
         return self.stage not in (Stage.LEAVING, Stage.GONE)
 
     @property
@@ -91,21 +91,26 @@ class Request:
 
     @property
     def is_watched(self) -> bool:
-        """Whether somebody sees a picture of it grow."""
+        """Whether its shopper sees partial pictures."""
         return bool(
             isinstance(self.job, TryOnJob) and self.job.partial_key and self.claim.lane is Lane.LIVE
         )
 
     def move(self, to: Stage) -> None:
-        """Raises IllegalMoveError: `MOVES` does not have it."""
+        """For `Book`, in its lock.
+
+        Raises:
+            IllegalMoveError: `MOVES` does not have it.
+        """
         if to not in MOVES[self.stage]:
             raise IllegalMoveError(f"job {self.id}: from {self.stage} to {to}")
         self.stage = to
 
     def admit(self, tier: Tier, partials: Sequence[float]) -> Run:
-        """It joins the step loop, on the rung of this moment: whatever comes later, it stays there.
+        """Makes its run for the step loop, at this tier; a later policy does not change it.
 
-        Only a try-on has rungs. What the tailor does is kept apart by its kind."""
+        Only a try-on has a tier, whose size is its bucket. Other jobs share steps by kind.
+        """
         if isinstance(self.job, TryOnJob):
             self.tier = tier
         if isinstance(self.order, Order):

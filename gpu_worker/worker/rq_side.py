@@ -1,6 +1,6 @@
-"""RQ's worker, made safe for many jobs at once: what RQ shows stays right, RQ's commands work.
+"""RQ's worker, adapted to many jobs at once, so that RQ's dashboards and commands stay right.
 
-Knows RQ 2.12's insides (hence its exact pin). No engine, no pictures.
+Knows RQ 2.12's internals (hence its exact pin). No engine, no pictures.
 """
 
 from __future__ import annotations
@@ -29,7 +29,10 @@ WORKER_TTL_S = 60
 
 
 class RqSide(SimpleWorker):
-    """A worker without RQ's loop: it listens to no fixed queues and never forks."""
+    """This worker as RQ knows it: registration, state and settling, without RQ's own work loop.
+
+    It has no fixed queues and never forks. `settle` may run in several threads at once.
+    """
 
     def __init__(self, connection: Redis, name: str):
         self._acting = threading.local()
@@ -46,7 +49,7 @@ class RqSide(SimpleWorker):
     def _set_connection(self, connection: Redis) -> Redis:
         return connection  # RQ would stretch the timeout to minutes; ours stays short
 
-    # RQ keeps one execution per worker; here each thread acts for its own.
+    # RQ's worker has one current execution; here each thread has its own.
 
     @property
     def execution(self) -> Execution | None:
@@ -74,8 +77,8 @@ class RqSide(SimpleWorker):
         self.ip_address = "unknown"  # RQ would ask Redis, which may not be there yet
 
     def say_hello(self, stop_job: Callable[[str], bool]) -> None:
-        """Registers with RQ and listens to its commands. `stop_job` takes a running job out, and
-        returns whether it was one of ours.
+        """Registers with RQ and subscribes to its commands. `stop_job`: called for `stop-job` in
+        RQ's thread; cancels a job of this worker and returns whether it did.
 
         Raises:
             RedisError: Redis is not there.
@@ -95,7 +98,7 @@ class RqSide(SimpleWorker):
         return KnownJob.fetch_many(ids, self.connection, serializer=JSONSerializer)
 
     def start(self, rq_jobs: Sequence[RqJob]) -> None:
-        """RQ's `started`, for all of them in one MULTI."""
+        """Marks these jobs `started` in RQ, all in one transaction."""
         with self.connection.pipeline() as pipeline:
             self.set_state(WorkerStatus.BUSY, pipeline)
             self.set_current_job_id(rq_jobs[0].id, pipeline)
@@ -104,7 +107,7 @@ class RqSide(SimpleWorker):
             pipeline.execute()
 
     def settle(self, claim: Claim, rq_job: RqJob, failed: str | None) -> None:
-        """RQ's own end of a job. `failed`: why; our verdict is final, RQ must not try again."""
+        """Ends a job in RQ. `failed`: the error, and RQ must not retry; None: it succeeded."""
         rq_job.started_at = rq_job.started_at or rq_now()
         rq_job.ended_at = rq_now()
         with self._as(claim) as queue:
@@ -117,14 +120,16 @@ class RqSide(SimpleWorker):
                 self.handle_job_failure(rq_job, queue, exc_string=failed)
 
     def say_how(self, is_busy: bool) -> None:
-        """RQ's word for what we do; it sets one only where it runs jobs one by one."""
+        """Sets RQ's worker state (busy, idle, suspended), which RQ itself sets only in its own work
+        loop."""
         resting = WorkerStatus.SUSPENDED if is_suspended(self.connection) else WorkerStatus.IDLE
         state = WorkerStatus.BUSY if is_busy else resting
         if self.get_state() != state:
             self.set_state(state)
 
     def say_alive(self, engine: str) -> None:
-        """Heartbeat that also brings back a registration that Redis lost; names our queues."""
+        """RQ's heartbeat: writes the whole registration, in case Redis lost it, and the queues of
+        this engine."""
         self.last_heartbeat = rq_now()
         self.queues = [queue for queue in self._all_queues() if queue.name.startswith(f"{engine}:")]
         with self.connection.pipeline() as pipeline:
@@ -151,7 +156,8 @@ class RqSide(SimpleWorker):
     def _pubsub_exception_handler(
         self, error: Exception, _pubsub: PubSub, _thread: PubSubWorkerThread
     ) -> None:
-        """RQ's ends the thread at a mere timeout, and with it `stop-job` for ever."""
+        """Keeps the command thread running; RQ's own handler ends it at any timeout, and `stop-job`
+        would never work again."""
         if not isinstance(error, RedisError):
             raise error
         self._pause_commands()

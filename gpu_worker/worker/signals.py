@@ -1,6 +1,6 @@
-"""What the worker's threads say to each other beside the requests: stop, end, claim later.
+"""Flags that the worker's threads share: stop, end, pause of claims, the begin of the current step.
 
-Made before all of them, so that none needs to know who listens. Thread-safe.
+Knows none of the threads. Thread-safe.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ NEVER = float("inf")
 
 
 class Signals:
-    """`stopping`: nobody claims any more; `ended`: the last loop ends; `stepping_since`: when the
-    step under way began, by the monotonic clock."""
+    """`stopping`: no more claims; `ended`: the keeping thread ends too; `stepping_since`: when the
+    step under way began, by the monotonic clock, or `NEVER`."""
 
     def __init__(self) -> None:
         self.stopping = threading.Event()

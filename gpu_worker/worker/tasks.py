@@ -1,6 +1,6 @@
-"""The carrying threads: each task is about one request, and its fault is that request's alone.
+"""The carrier threads: a pool for tasks on one request each; a task that raises harms no other.
 
-Knows threads and the log; not what is carried.
+Knows threads and the log, not what the tasks do.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ P = ParamSpec("P")
 
 
 class Tasks:
-    """A pool of threads. What a task raises stands in the log; the request's lease runs out."""
+    """The pool. What a task raises is logged and goes no further."""
 
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(CARRIERS, "carrier")
@@ -46,5 +46,5 @@ class Tasks:
         self._pool.submit(run)
 
     def close(self) -> None:
-        """What has not begun never will; what has is not waited for."""
+        """Drops the tasks that have not begun, and does not wait for the others."""
         self._pool.shutdown(wait=False, cancel_futures=True)

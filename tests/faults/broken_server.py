@@ -1,6 +1,6 @@
-"""A server that is not as it should be: `python -m tests.faults.broken_server <fault>`.
+"""The server with a fault on purpose: `python -m tests.faults.broken_server <fault>`.
 
-The real gunicorn with the real app, and one of its parts exchanged.
+The real gunicorn and app, with one part replaced.
 """
 
 from __future__ import annotations
@@ -17,18 +17,19 @@ QUICK_PING_S = 3
 
 
 def die(*_args: Any, **_options: Any) -> None:
+    """Kills gunicorn with all its workers."""
     os.killpg(os.getpgrp(), signal.SIGKILL)
 
 
 def dies_at_enqueue() -> None:
-    """When it is to enqueue, everything ends."""
+    """Dies when a try-on is committed and its job is to be enqueued."""
     from server.infra.jobs import Jobs
 
     Jobs.enqueue = die  # type: ignore[method-assign, assignment]
 
 
 def pings_often() -> None:
-    """Else a test of who does not answer takes a minute."""
+    """Pings sockets more often: a test of clients that do not answer would take a minute."""
     from gevent import monkey
 
     monkey.patch_all()  # as server/gunicorn.py does, before anything that waits is imported

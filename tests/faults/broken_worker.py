@@ -1,7 +1,7 @@
-"""A worker that breaks on purpose: `python -m tests.faults.broken_worker <fault>`.
+"""A worker with a fault on purpose: `python -m tests.faults.broken_worker <fault>`.
 
-It is the real one (`python -m gpu_worker work null`) with one of its methods tripped. Which
-try-on is to blame, where one is, is known by its seed.
+The real one (`python -m gpu_worker work null`) with one method replaced. Where one try-on causes
+the fault, it is the one whose seed is `POISON`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from gpu_worker.queue.events import Events
 from gpu_worker.queue.leases import Leases
 from gpu_worker.storage.store import Store
 from gpu_worker.worker.rq_side import RqSide
-from tests.faults.road import POISON
+from tests.faults.whole_service import POISON
 
 ROOM_FOR = 2  # samples that a device short of memory holds
 
@@ -31,7 +31,7 @@ def die(*_args: Any, **_options: Any) -> NoReturn:
 
 
 def dies_after(owner: type, name: str) -> None:
-    """The method does its work, and that was the last thing. An empty answer was no work."""
+    """Kills the process after the method's first call that returns anything but an empty list."""
     whole = getattr(owner, name)
 
     def then_die(self: Any, *args: Any, **options: Any) -> Any:
@@ -44,6 +44,7 @@ def dies_after(owner: type, name: str) -> None:
 
 
 def dies_at_the_third(owner: type, name: str) -> None:
+    """Kills the process at the method's third call."""
     whole, seen = getattr(owner, name), []
 
     def count(self: Any, *args: Any, **options: Any) -> Any:
@@ -56,7 +57,7 @@ def dies_at_the_third(owner: type, name: str) -> None:
 
 
 def steps(check: Callable[[Sequence[NullSample]], None]) -> None:
-    """Every step of the engine is looked at first."""
+    """Calls `check` before every step of the engine."""
     whole = NullEngine.step
 
     def step(self: NullEngine, samples: Sequence[NullSample]) -> None:
@@ -92,7 +93,7 @@ def has_lost_its_device(samples: Sequence[NullSample]) -> None:
 
 
 def is_slow() -> None:
-    """Each picture takes its time to come."""
+    """Every read from the store takes 2 s longer."""
     whole = Store.get
 
     def get(self: Store, key: str, max_bytes: int) -> bytes:

@@ -1,4 +1,4 @@
-"""A workshop and a road for the fault tests."""
+"""Fixtures of the fault tests: worker processes alone (`shop`), the whole service (`service`)."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ import pytest
 from tests import nursery
 from tests.faults.length import IS_LONG
 from tests.faults.lines import PROPERTY
-from tests.faults.road import Road
+from tests.faults.whole_service import WholeService
 from tests.services import S3Settings
 from tests.stage import stage
 from tests.workshop import Workshop, workshop
 
-MakeRoad = Callable[..., AbstractContextManager[Road]]
+MakeService = Callable[..., AbstractContextManager[WholeService]]
 
 
 @pytest.fixture(autouse=True)
 def forks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Workers and stewards need not import everything each; at full length they are started as in
-    service."""
+    """Starts workers and stewards as forks, which need no imports of their own; with `FAULTS=long`
+    as in production."""
     if not IS_LONG:
         monkeypatch.setattr("tests.stage.spawn", nursery.spawn)
         monkeypatch.setattr("tests.workshop.spawn", nursery.spawn)
@@ -35,25 +35,25 @@ def shop(redis_url: str, store: S3Settings, tmp_path: Path) -> Iterator[Workshop
 
 
 @pytest.fixture
-def make_road(request: pytest.FixtureRequest, postgres_url: str, tmp_path: Path) -> MakeRoad:
-    """Builds a road on a Redis and a store of the test's own."""
+def make_service(request: pytest.FixtureRequest, postgres_url: str, tmp_path: Path) -> MakeService:
+    """A function that makes a `WholeService` on a given Redis and store, maybe broken ones."""
 
     def record(line: str) -> None:
         print(line)
         request.node.user_properties.append((PROPERTY, line))
 
     @contextmanager
-    def make(redis_url: str, store: S3Settings) -> Iterator[Road]:
+    def make(redis_url: str, store: S3Settings) -> Iterator[WholeService]:
         with stage(redis_url, postgres_url, store, tmp_path) as house:
-            road = Road(house, record)
-            yield road
-            road.close()
+            service = WholeService(house, record)
+            yield service
+            service.close()
 
     return make
 
 
 @pytest.fixture
-def road(make_road: MakeRoad, redis_url: str, store: S3Settings) -> Iterator[Road]:
-    """Nothing runs yet."""
-    with make_road(redis_url, store) as made:
+def service(make_service: MakeService, redis_url: str, store: S3Settings) -> Iterator[WholeService]:
+    """A `WholeService` on the usual services; the test starts the processes."""
+    with make_service(redis_url, store) as made:
         yield made

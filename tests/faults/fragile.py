@@ -1,4 +1,4 @@
-"""Services that a test may kill and start again in the same place, their data on disk."""
+"""Services that a test may kill and start again at the same address, with their data on disk."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.waiting import wait_for
 
 
 class FragileRedis:
-    """As the local stack runs it: every write is on disk before it is acknowledged."""
+    """Redis as the local stack runs it: every write is on disk before it is acknowledged."""
 
     def __init__(self, folder: Path, port: int):
         self._folder = folder

@@ -1,6 +1,6 @@
-"""One line of result for each fault: counted, shown when the run ends, kept in build/faults.txt.
+"""The report of the fault tests: a pytest plugin that shows a line per fault at the end of the run.
 
-A pytest plugin and the counts it shows. Under xdist the lines travel with the tests' reports.
+The lines are also written to build/faults.txt. Under xdist they come with the tests' reports.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ FILE = "faults.txt"
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What became of the try-ons that were accepted. `failed`: how many, by reason."""
+    """How accepted try-ons ended. `failed`: by reason; `lost`, `doubled`: see docs/faults.md."""
 
     accepted: int
     succeeded: int
@@ -36,13 +36,13 @@ class Counts:
 
 
 def line(number: int, name: str, counts: Counts, recovered_s: float, more: str = "") -> str:
-    """As WORKER section 7 numbers the faults; `more` is what else the fault is about."""
+    """The line of one fault. `number`: that of docs/faults.md; `more`: what else was counted."""
     told = f"fault {number:02} {name}: {counts.text()}, recovered in {recovered_s:.1f} s"
     return f"{told}; {more}" if more else told
 
 
 class Lines:
-    """Collects the lines of all reports. Lives in the process that shows the summary."""
+    """The plugin: collects the lines of all reports, in the process that shows the summary."""
 
     def __init__(self, root: Path):
         self._root = root

@@ -1,6 +1,6 @@
-"""Looks at RQ's registries all the time, as dashboards do: `python -m tests.faults.reader`.
+"""Reads RQ's registries all the time, as dashboards do: `python -m tests.faults.reader`.
 
-Every such look also runs RQ's own cleanup of what it takes for abandoned.
+Every read also runs RQ's own cleanup, which removes jobs that it takes for abandoned.
 """
 
 from __future__ import annotations

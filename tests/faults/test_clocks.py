@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import do_without
-from tests.faults.road import PROMISED_S, Road
+from tests.faults.whole_service import PROMISED_S, WholeService
 from tests.stage import ENGINE
 from tests.waiting import wait_for
 
@@ -22,7 +22,8 @@ LEASE_S = 12  # a fifth of that, and kept every 4 s: however busy the machine is
 
 @pytest.fixture(scope="module")
 def library() -> str:
-    """Debian's libfaketime. A program under `faketime` would be a child that nobody can kill."""
+    """Debian's libfaketime, to be preloaded: the program `faketime` would start the worker as a
+    child of its own, which a test cannot kill."""
     found = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
     if not found:
         do_without("libfaketime is missing: install the Debian package faketime")
@@ -40,20 +41,22 @@ def clock(library: str, apart_s: int) -> dict[str, str]:
 
 @pytest.mark.parametrize(("first", "second"), [(APART_S, -APART_S), (-APART_S, APART_S)])
 def test_clocks_are_apart_by_more_than_the_lease(
-    road: Road, library: str, first: int, second: int
+    service: WholeService, library: str, first: int, second: int
 ) -> None:
     """Both hold jobs at once; neither may take the other's for abandoned. Then one is killed."""
-    road.house.start(*STEWARD, log="steward.log", **clock(library, second))
-    road.order(EIGHT)
+    service.house.start(*STEWARD, log="steward.log", **clock(library, second))
+    service.order(EIGHT)
     options = {"PROTEUS_BATCH_SIZE": "4", "PROTEUS_LEASE_S": str(LEASE_S)}
-    doomed = road.work(*WORKER, PROTEUS_NULL_CURVE="100,0,6000", **options, **clock(library, first))
-    wait_for(road.is_running)
-    road.work(*WORKER, PROTEUS_NULL_CURVE="100,0,20", **options, **clock(library, second))
-    wait_for(lambda: len(road.finished()) >= 4)
-    assert sorted(map(round, road.clocks())) == pytest.approx([-APART_S, APART_S], abs=20)
-    assert not road.losses()
-    assert len(road.finished()) == 4
-    road.kill(doomed)
-    counts = road.tell(21, f"clocks {first:+d} s and {second:+d} s, the first is killed")
+    doomed = service.work(
+        *WORKER, PROTEUS_NULL_CURVE="100,0,6000", **options, **clock(library, first)
+    )
+    wait_for(service.is_running)
+    service.work(*WORKER, PROTEUS_NULL_CURVE="100,0,20", **options, **clock(library, second))
+    wait_for(lambda: len(service.finished()) >= 4)
+    assert sorted(map(round, service.clocks())) == pytest.approx([-APART_S, APART_S], abs=20)
+    assert not service.losses()
+    assert len(service.finished()) == 4
+    service.kill(doomed)
+    counts = service.tell(21, f"clocks {first:+d} s and {second:+d} s, the first is killed")
     assert counts.succeeded == EIGHT
-    assert road.recovered_s < PROMISED_S
+    assert service.recovered_s < PROMISED_S

@@ -8,7 +8,7 @@ import pytest
 from gpu_worker.contract import GarmentStatus
 from server.domain.garments import jobs as garment_jobs
 from server.infra.store import garment_keys
-from tests.faults.road import Road
+from tests.faults.whole_service import WholeService
 from tests.hostile_shop import hostile_shop
 from tests.tailoring import PICTURES
 from tests.waiting import wait_for
@@ -19,26 +19,26 @@ TEE = (PICTURES / "garment_tee_geo.jpg").read_bytes()
 FETCHER = ("-m", "gpu_worker", "work", "fetcher")
 
 
-def test_the_fetcher_is_killed_while_a_picture_is_on_its_way(road: Road) -> None:
-    house = road.house
+def test_the_fetcher_is_killed_while_a_picture_is_on_its_way(service: WholeService) -> None:
+    house = service.house
     few = {"PROTEUS_FETCHES": "2", "PROTEUS_ALLOW_LOOPBACK_IMAGE_URLS": "1"}
     with hostile_shop(TEE) as merchant:
-        road.steward()
-        road.work("-m", "gpu_worker", "work", "tailor")
-        doomed = road.work(*FETCHER, **few)
+        service.steward()
+        service.work("-m", "gpu_worker", "work", "tailor")
+        doomed = service.work(*FETCHER, **few)
         address = f"{merchant.url}/held.jpg"
         row = house.garment(status=GarmentStatus.CLEANING, image_url=address, upload_key=None)
         garment_jobs.enqueue(house.services, row)
         wait_for(lambda: merchant.knocks)
         children = psutil.Process(doomed.pid).children()
         assert len(children) == 2
-        road.kill(doomed)
+        service.kill(doomed)
         wait_for(lambda: not any(child.is_running() for child in children))
-        road.work(*FETCHER, **few)
+        service.work(*FETCHER, **few)
         wait_for(lambda: len(merchant.knocks) == 2)
         merchant.let_go.set()
         wait_for(lambda: house.read(row).status is not GarmentStatus.CLEANING)
-        road.tell(24, "fetcher killed while a picture is on its way", "the garment is ready")
-        assert house.read(row).status is GarmentStatus.READY, road.logs()
+        service.tell(24, "fetcher killed while a picture is on its way", "the garment is ready")
+        assert house.read(row).status is GarmentStatus.READY, service.logs()
         wait_for(lambda: garment_keys(row.id).fetched not in house.objects())
         assert len(merchant.knocks) == 2

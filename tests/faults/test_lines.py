@@ -1,4 +1,4 @@
-"""The line of a fault, and its way into the summary."""
+"""The report plugin: the line of a fault, and the summary it appears in."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.faults.lines import PROPERTY, Counts, Lines, line
 
 
 class Terminal:
-    """What the summary writes to."""
+    """In place of pytest's terminal reporter."""
 
     def __init__(self) -> None:
         self.said: list[str] = []

@@ -9,9 +9,9 @@ import websocket
 
 from server.web.live import PING_S
 from tests.faults.length import ASLEEP_S, IS_LONG
-from tests.faults.road import Road
+from tests.faults.whole_service import WholeService
 from tests.proxy import Proxy, proxy
-from tests.stage import Ear
+from tests.stage import LiveSocket
 from tests.waiting import DEADLINE_S, wait_for
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow]
@@ -25,39 +25,41 @@ def test_a_server_notices_within_a_minute() -> None:
     assert 2 * PING_S < 60
 
 
-def serve(road: Road) -> None:
+def serve(service: WholeService) -> None:
     if IS_LONG:
-        road.serve(PROTEUS_MAX_SOCKETS="1")
+        service.serve(PROTEUS_MAX_SOCKETS="1")
         return
-    road.house.start(*HURRIED, log="server.log", PROTEUS_MAX_SOCKETS="1")
-    wait_for(road.house.answers)
+    service.house.start(*HURRIED, log="server.log", PROTEUS_MAX_SOCKETS="1")
+    wait_for(service.house.answers)
 
 
 @pytest.mark.timeout(240)
-def test_a_phone_sleeps_for_a_minute(road: Road) -> None:
+def test_a_phone_sleeps_for_a_minute(service: WholeService) -> None:
     """Its connection stays open and says nothing. The server lets go of it after two unanswered
     pings, so that its slot (here the only one) is free when it wakes and connects anew."""
-    house = road.house
-    road.steward()
-    serve(road)
+    house = service.house
+    service.steward()
+    serve(service)
     with proxy("localhost", house.port) as way:
-        asleep = through(road, way)
-        try_on_id = road.ask()
+        asleep = through(service, way)
+        try_on_id = service.ask()
         asleep.until("queued")
         assert house.connect(timeout=DEADLINE_S).close_code() == TOO_MANY
         way.fall_silent()
-        road.struck()
+        service.struck()
         began = time.monotonic()
-        road.work()
+        service.work()
         time.sleep(max(0.0, began + ASLEEP_S - time.monotonic()))  # the fault itself
         way.wake()
-        assert through(road, way).until("succeeded")["id"] == try_on_id
-    assert road.tell(15, f"phone asleep for {ASLEEP_S} s").succeeded == 1
+        assert through(service, way).until("succeeded")["id"] == try_on_id
+    assert service.tell(15, f"phone asleep for {ASLEEP_S} s").succeeded == 1
 
 
-def through(road: Road, way: Proxy) -> Ear:
+def through(service: WholeService, way: Proxy) -> LiveSocket:
     url = f"ws://127.0.0.1:{way.port}/v1/live"
-    ear = Ear(websocket.create_connection(url, origin=road.house.url, timeout=DEADLINE_S))
-    road.house.ears.append(ear)
-    ear.hello(road.house.ticket(road.house.sam))
-    return ear
+    live_socket = LiveSocket(
+        websocket.create_connection(url, origin=service.house.url, timeout=DEADLINE_S)
+    )
+    service.house.live_sockets.append(live_socket)
+    live_socket.hello(service.house.ticket(service.house.sam))
+    return live_socket

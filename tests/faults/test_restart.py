@@ -9,7 +9,7 @@ from redis import Redis
 
 from gpu_worker import contract
 from gpu_worker.contract import Law
-from tests.faults.road import Road
+from tests.faults.whole_service import WholeService
 from tests.stage import ENGINE
 from tests.waiting import wait_for
 
@@ -29,26 +29,28 @@ def _is_predicted(redis: Redis) -> bool:
     return policy is not None and policy.law is Law.LEARNED and policy.predicted_s > 0
 
 
-def test_an_idle_system_that_was_started_anew_draws_for_whoever_comes(road: Road) -> None:
-    redis = road.house.redis
-    road.serve()
-    road.steward()
-    processes = [road.arbitrate(**SLOW), road.work(**SLOW)]
-    road.ask()
+def test_an_idle_system_that_was_started_anew_draws_for_whoever_comes(
+    service: WholeService,
+) -> None:
+    redis = service.house.redis
+    service.serve()
+    service.steward()
+    processes = [service.arbitrate(**SLOW), service.work(**SLOW)]
+    service.ask()
     wait_for(lambda: redis.keys("proteus:curve:*"))
-    road.settle()
+    service.settle()
     for child in processes:
-        road.kill(child)
+        service.kill(child)
     # As if these had run out meanwhile: what a worker measured ends with it, the curve stays.
     redis.delete(contract.policy_key(ENGINE), *redis.keys(contract.worker_key("*")))
 
-    road.arbitrate(**SLOW)
-    road.work(**SLOW)
+    service.arbitrate(**SLOW)
+    service.work(**SLOW)
     wait_for(lambda: _is_predicted(redis))
     policy = _policy(redis)
     assert policy is not None
     assert (policy.retry_after_s, policy.tier) == (0, "full")
     assert policy.predicted_s < 1
-    road.ask()
-    counts = road.tell(23, "started anew on a Redis that was kept, and idle")
+    service.ask()
+    counts = service.tell(23, "started anew on a Redis that was kept, and idle")
     assert counts.succeeded == 2

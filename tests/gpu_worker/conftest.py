@@ -1,4 +1,4 @@
-"""A workshop for the worker's tests, and what was read and drawn for all of them."""
+"""Fixtures of the worker's tests: worker processes (`shop`), and cached drawings (`reader`)."""
 
 from __future__ import annotations
 
@@ -20,6 +20,6 @@ def shop(redis_url: str, store: S3Settings, tmp_path: Path) -> Iterator[Workshop
 
 @pytest.fixture(scope="session")
 def reader(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Reader:
-    """Kept in pytest's cache, or for this run where that is switched off."""
+    """Reads and draws through pytest's cache folder; if that is off, through one of this run."""
     kept = getattr(pytestconfig, "cache", None)
     return Reader(kept.mkdir("drawn") if kept else tmp_path_factory.mktemp("drawn"))

@@ -1,7 +1,7 @@
-"""What is costly to compute, kept on disk: between runs, and for all processes of one run.
+"""A cache on disk of costly results, between runs and for all processes of a run.
 
-A result is found again only where the whole of the product's code and networks, what computes it
-here, every installed library and the result's own inputs are the same, byte for byte.
+Its key covers, byte for byte, the product's code and networks, the code that computes the result
+here, the installed libraries, and the result's inputs.
 """
 
 from __future__ import annotations
@@ -21,12 +21,13 @@ from typing import TypeVar, cast
 import numpy as np
 
 LIBRARIES = Path(np.__file__).parents[1]
-KEPT = 3  # versions of the code: somebody may go back and forth between two
+KEPT = 3  # versions of the code: a developer may go back and forth between two
 T = TypeVar("T")
 
 
 class DiskCache:
-    """`get("person", [photo], make)`: what `make()` gave for these bytes, now or earlier."""
+    """The cache for one version of the code. `get("person", [photo], make)`: the result of `make()`
+    for these bytes, now or earlier. Safe for several processes and threads."""
 
     def __init__(self, folder: Path, code: str) -> None:
         self._folder = folder / code
@@ -36,7 +37,7 @@ class DiskCache:
             _forget_oldest(folder)
 
     def get(self, name: str, inputs: Iterable[bytes], make: Callable[[], T]) -> T:
-        """Made once by whoever asks first; the others wait. What `make` raises is not kept."""
+        """The first that asks computes it, others wait for that. What `make` raises is not kept."""
         path = self._folder / f"{name}-{digest(inputs)}"
         if not path.exists():
             with _locked(path.with_suffix(".lock")):
@@ -46,7 +47,7 @@ class DiskCache:
 
 
 def digest(parts: Iterable[bytes]) -> str:
-    """Each part's length counts too, or `ab, c` were `a, bc`."""
+    """A hash of these parts and their lengths: without those, `ab, c` would equal `a, bc`."""
     total = hashlib.blake2b(digest_size=16)
     for part in parts:
         total.update(len(part).to_bytes(8, "big"))
@@ -55,7 +56,7 @@ def digest(parts: Iterable[bytes]) -> str:
 
 
 def code_digest(*code: Path) -> str:
-    """Of everything that a result can depend on besides its inputs.
+    """A hash of everything that a result can depend on besides its inputs.
 
     code: files, and folders with all that is in them.
     """
@@ -77,7 +78,7 @@ def _contents(code: Iterable[Path]) -> Iterator[bytes]:
 
 
 def _write(path: Path, result: object) -> None:
-    """Whole or not at all."""
+    """Writes atomically: a reader finds the whole result or none."""
     unfinished = path.with_suffix(f".{os.getpid()}")
     unfinished.write_bytes(zlib.compress(pickle.dumps(result, 5), 1))
     unfinished.replace(path)

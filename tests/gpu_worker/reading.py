@@ -1,6 +1,6 @@
-"""People and garments as the product reads and draws them, each once a run or found on disk.
+"""People and garments as the product reads and draws them, from a cache on disk where possible.
 
-For tests of what is read and drawn. A test of the reading itself calls the product.
+For tests that look at the results; a test of the reading itself calls the product.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ COMPOSED: dict[str, Callable[[], Pixels]] = {
 
 @dataclass(frozen=True)
 class Drawn:
-    """What the tests look at of a drawing, on the person's canvas but for `pixels`.
+    """What tests need of a drawing; all but `pixels` on the person's canvas.
 
     y: px below the shoulders; neckline: where the inside of the back would be seen; sleeves: how
     much of each arm they cover, where the garment has both; see `Drawing` for the others.
@@ -58,7 +58,7 @@ class Drawn:
 
 @dataclass(frozen=True)
 class Worn:
-    """One person in one garment, with everything that was read on the way."""
+    """One person drawn in one garment, with all intermediate results."""
 
     photo: Pixels
     person: pose.Person
@@ -125,6 +125,6 @@ def demo(name: str) -> Pixels:
 
 
 def half(pixels: Pixels) -> Pixels:
-    """The picture at half its size: for what does not depend on it."""
+    """The picture at half its size, for tests that do not depend on the size."""
     size = (pixels.shape[1] // 2, pixels.shape[0] // 2)
     return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)

@@ -1,4 +1,4 @@
-"""What is kept is what was made for the same code and inputs, and for no others."""
+"""The cache returns a result only for the same code and the same inputs."""
 
 from __future__ import annotations
 

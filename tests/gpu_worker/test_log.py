@@ -1,4 +1,4 @@
-"""The worker's log: one form for all that is said, with the id of the job it is about."""
+"""The worker's log: one format for all lines, with the id of the job that a line is about."""
 
 from __future__ import annotations
 

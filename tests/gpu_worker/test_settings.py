@@ -1,4 +1,4 @@
-"""The worker's settings: defaults, all mistakes at once, exit code 2."""
+"""The worker's settings: defaults; all mistakes are reported together, with exit code 2."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def api(shopper: Shopper) -> httpx.Client:
     return httpx.Client(base_url=shopper.demo["server_url"], headers=bearer, timeout=20)
 
 
-# --- the whole road ------------------------------------------------------------------------------
+# --- the whole journey ---------------------------------------------------------------------------
 
 
 def test_she_sees_herself_finds_it_again_and_deletes_it(sam: Shopper, photo: Path) -> None:

@@ -1,7 +1,7 @@
-"""The people of the server's tests, and a world for them: real database, Redis, store, app.
+"""Test harness of the server in this process: an app on real services, and clients that call it.
 
-Ada owns, Ben is her staff, Cleo (another merchant) must see nothing, Sam shops at Ada's. Kim is
-another shopper in the same shop, who must not see Sam's things either.
+Ada is a merchant's owner, Ben her staff, Sam and Kim shoppers on her site; Cleo owns another
+merchant. Neither Cleo nor Kim may see anything of Sam's.
 """
 
 from __future__ import annotations
@@ -56,7 +56,8 @@ def settings(redis_url: str, database_url: str, store: S3Settings, **more: Any) 
 
 
 class Actor:
-    """Somebody who calls: a browser with its own cookies, and what she proves herself with."""
+    """An HTTP client with its own cookies. `bearer`: its secret key or shopper token; `caller`: set
+    for a secret key."""
 
     def __init__(self, app: APIFlask, bearer: str | None = None, caller: Caller | None = None):
         self.client: FlaskClient = app.test_client()
@@ -92,7 +93,7 @@ class Actor:
     def upload(
         self, purpose: str = "photo", content: bytes = JPEG, content_type: str = "image/jpeg"
     ) -> str:
-        """Announces a file and PUTs it to the real store; its key."""
+        """Announces a file and PUTs it to the real store; returns its key."""
         announced = self.announce(purpose, content, content_type)
         put = httpx.put(announced["url"], content=content, headers=announced["headers"])
         assert put.status_code == 200, put.text
@@ -101,7 +102,7 @@ class Actor:
 
 @dataclass
 class World:
-    """Two merchants with a site each."""
+    """An app, its services, and two merchants with a site each."""
 
     app: APIFlask
     services: Services
@@ -116,7 +117,7 @@ class World:
         self.sam, self.kim = self._with_token(known.sam_id), self._with_token(known.kim_id)
 
     def user(self, email: str) -> Caller:
-        """A dashboard user's caller: Ada, Ben or Cleo."""
+        """The `Caller` of a dashboard user: Ada, Ben or Cleo."""
         with self.services.read() as session:
             user = session.query(User).filter_by(email=email).one()
         return Caller.of_user(user)
@@ -125,7 +126,7 @@ class World:
         return Actor(self.app)
 
     def backend(self, site: Site, mode: Any = "live") -> Actor:
-        """The site's own server, with a new secret key."""
+        """A client with a new secret key of the site."""
         return self._keyed(site, people.secret_key(self.services, site, mode), mode)
 
     def _keyed(self, site: Site, key: str, mode: Any = "live") -> Actor:
@@ -133,16 +134,16 @@ class World:
         return Actor(self.app, key, caller)
 
     def shopper(self, site: Site, mode: str = "live") -> Actor:
-        """Somebody who opened the widget on the site's page."""
+        """A new shopper of the site, with a token."""
         return self._with_token(people.shopper_id(self.services, site, mode))
 
     def _with_token(self, shopper_id: str) -> Actor:
-        """Her token is signed here, as the door does; that door's own tests go by HTTP."""
+        """A client with a shopper token that is signed here, without HTTP."""
         shopper = self.fetch(Shopper, shopper_id)
         return Actor(self.app, auth.issue_shopper_token(self.services, shopper).token)
 
     def visitor(self, site: Site, key: str | None = None) -> Actor:
-        """The same by the doors: booted by the shop's page, its token traded for her own."""
+        """A new shopper by HTTP: a boot token for the shop's page, traded for a shopper token."""
         actor, boot = Actor(self.app), {"boot_token": self.boot(site, key)}
         answer = actor.post("/v1/shopper-tokens", boot, Origin=SERVER)
         assert answer.status_code == 200, answer.text
@@ -157,7 +158,7 @@ class World:
         body: Any = answer.json
         return str(body["boot_token"])
 
-    # --- rows, put there without the doors --------------------------------------------------------
+    # --- rows, written without HTTP ---------------------------------------------------------------
 
     def add(self, row: Any) -> Any:
         with self.services.database.session_scope() as session:
@@ -171,7 +172,7 @@ class World:
             return str(shopper_caller(self.services, actor.bearer or "").shopper_id)
 
     def photo(self, actor: Actor, **changes: Any) -> Photo:
-        """A photo of this shopper or backend, ready unless told otherwise."""
+        """A photo of this shopper or backend; ready by default."""
         photo_id = new_id("pho")
         keys = photo_keys(photo_id)
         site = self.other_site if actor is self.cleo else self.site
@@ -221,19 +222,19 @@ class World:
         return row
 
     def use_engine(self, engine: str) -> None:
-        """From here on live keys draw with this engine."""
+        """Sets the engine of live keys from now on."""
         settings = self.services.settings.model_copy(update={"engine": engine})
         object.__setattr__(self.services, "settings", settings)
 
     def lose_redis(self) -> None:
-        """From here on nobody answers where Redis was."""
+        """Makes Redis unreachable from now on."""
         pool = self.services.redis.connection_pool
         pool.disconnect()
         pool.reset()
         pool.connection_kwargs["port"] = 1
 
     def lose_store(self) -> None:
-        """From here on nobody answers where the store was."""
+        """Makes the store unreachable from now on."""
         lost = self.services.settings.model_copy(update={"s3_endpoint_url": "http://127.0.0.1:1"})
         self.services.store._client = store_of(lost)._client
 
@@ -252,7 +253,7 @@ def world_of(configured: Settings, people: People) -> World:
 
 
 def settled(database_url: str, settle: Callable[[Services], T]) -> T:
-    """What the acts put into a database that will be a template."""
+    """Fills a template database by `settle`, with services that need no Redis and no store."""
     nowhere = S3Settings("http://unused", "unused", "id", "secret")
     services = services_of(settings("redis://unused", database_url, nowhere))
     told = settle(services)
@@ -263,7 +264,7 @@ def settled(database_url: str, settle: Callable[[Services], T]) -> T:
 def after(
     monkeypatch: pytest.MonkeyPatch, module: ModuleType, name: str, happens: Callable[[], object]
 ) -> None:
-    """Once, when `module.name` is done and before its caller goes on, another window is faster."""
+    """Simulates a race: calls `happens` once, right after `module.name` returned."""
     act = getattr(module, name)
 
     def acted(*args: Any, **named: Any) -> Any:
@@ -276,7 +277,7 @@ def after(
 
 
 def code(answer: TestResponse) -> tuple[int, str]:
-    """Status and code of a refusal, after checking that it has the one shape."""
+    """Status and code of a refusal, after checking that it is a complete problem answer."""
     assert answer.mimetype == "application/problem+json", answer.text
     body: Any = answer.json
     assert set(body) == {"type", "title", "status", "code", "detail", "param", "request_id"}

@@ -1,4 +1,4 @@
-"""Ada, Ben, Cleo and Sam in a world of real services. `world` is on SQLite, `any_world` on both."""
+"""Fixtures of the server's tests: `world` on SQLite, `any_world` on both; `house` for processes."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ class MakeWorld(Protocol):
 def sqlite_people(
     sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, People]:
-    """A database file that holds everybody."""
+    """A template SQLite file with all people in it, and their ids."""
     path = tmp_path_factory.mktemp("people") / "people.db"
     return path, settled(databases.copied(sqlite_template, path), settle)
 
 
 @pytest.fixture(scope="session")
 def postgres_people(postgres_service: str) -> Iterator[tuple[str, People]]:
-    """The name of a database that holds everybody."""
+    """The name of a template database with all people in it, and their ids."""
     with databases.postgres_database(postgres_service, like=databases.TABLES) as url:
         yield databases.name_of(url), settled(url, settle)
 
@@ -56,7 +56,7 @@ def postgres_peopled(
 
 @contextmanager
 def worlds(redis_url: str, peopled: tuple[str, People], store: S3Settings) -> Iterator[MakeWorld]:
-    """Makes worlds on one database, with settings of their own; closes them."""
+    """Yields a function that makes worlds on one database, with other settings; closes them."""
     url, people = peopled
     made: list[World] = []
 
@@ -73,7 +73,7 @@ def worlds(redis_url: str, peopled: tuple[str, People], store: S3Settings) -> It
 def make_world(
     redis_url: str, sqlite_peopled: tuple[str, People], store: S3Settings
 ) -> Iterator[MakeWorld]:
-    """For what takes other settings than most. The newest world is the one whose app serves."""
+    """A function that makes a world with other settings. The app serves the newest world."""
     with worlds(redis_url, sqlite_peopled, store) as make:
         yield make
 
@@ -116,7 +116,7 @@ def quiet_house(
     rclone_service: S3Settings,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Stage]:
-    """A stage for all tests of a file, with nothing served on it yet."""
+    """A harness for all tests of a file; they start what they need."""
     folder = tmp_path_factory.mktemp("house")
     (folder / "proteus.db").write_bytes(sqlite_template.read_bytes())
     with stage(redis_service, f"sqlite:///{folder}/proteus.db", rclone_service, folder) as made:

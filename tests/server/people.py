@@ -1,6 +1,7 @@
-"""Who is in the database before a server's test begins, put there once by the acts themselves.
+"""The merchants, users and shoppers of the server's test databases, made once by the domain itself.
 
-Ada owns, Ben is her staff, Cleo, another merchant, must see nothing, Sam and Kim shop at Ada's.
+Ada is a merchant's owner, Ben her staff, Sam and Kim shoppers on her site; Cleo owns another
+merchant.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ PASSWORD = "correct horse"
 
 @dataclass(frozen=True, slots=True)
 class People:
-    """By what the rows of a template are found again, and the keys that it holds hashed."""
+    """Ids of a template's rows, and its secret keys, of which the database has only hashes."""
 
     site_id: str
     other_site_id: str
@@ -30,6 +31,7 @@ class People:
 
 
 def settle(services: Services) -> People:
+    """Writes all of them into an empty database."""
     site = _merchant(services, "Ada's", "ada@example.com", SHOP)
     person(services, site.merchant_id, "ben@example.com", "staff")
     other_site = _merchant(services, "Cleo's", "cleo@example.com", "https://cleo.example")

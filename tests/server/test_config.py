@@ -1,4 +1,4 @@
-"""Settings: read once, all mistakes told at once, the process ends with code 2."""
+"""The server's settings: read once; all mistakes are reported together, with exit code 2."""
 
 from __future__ import annotations
 

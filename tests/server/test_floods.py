@@ -1,4 +1,4 @@
-"""No stranger closes a shop: budgets by shopper, address and site, fair shares of a full line."""
+"""Rate limits and back-pressure: budgets by shopper, address, site; fair shares of a full queue."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MOST = 24
 
 @pytest.fixture
 def crowded(make_any_world: MakeWorld) -> World:
-    """Only few may wait; on SQLite, and then on PostgreSQL."""
+    """A world whose queue is full at `MOST`; on SQLite, and then on PostgreSQL."""
     return make_any_world(max_queue=MOST)
 
 
@@ -41,14 +41,14 @@ def shopper_of(world: World, site: Any, address: str) -> Actor:
 
 
 def asker(world: World, actor: Actor, site: Any) -> Callable[[], Any]:
-    """Asks for the same picture again and again."""
+    """A function that asks for the same try-on at each call."""
     photo = world.photo(actor, site_id=site.id, merchant_id=site.merchant_id)
     body = {"photo_id": photo.id, "garment_id": world.garment(site).id}
     return lambda: actor.post("/v1/try-ons", body)
 
 
 def flood(world: World, shoppers: int) -> list[Callable[[], Any]]:
-    """Cleo's site asks until it is refused, from one address."""
+    """So many shoppers of Cleo's site, at one address, ask until each is refused."""
     askers = [
         asker(world, shopper_of(world, world.other_site, "203.0.113.9"), world.other_site)
         for _ in range(shoppers)

@@ -1,6 +1,6 @@
-"""What is a shopper's and not shared reaches nobody but her: every route, every caller, the socket.
+"""Privacy: what a shopper has not shared reaches no other caller, by any route or the live socket.
 
-The walk reads the app's own map of routes, so that a new one cannot be forgotten.
+The tests go through the app's own URL map, so that no new route is forgotten.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ ECHOES = {"dashboard.create_garment": {"her upload"}}  # a refused form shows wh
 
 @dataclass
 class Hers:
-    """Sam's rows in every state that shows her, and what must be in no answer to anybody else."""
+    """Sam's rows in every state that shows her. `secrets`: what no other caller may receive."""
 
     world: World
 
@@ -72,10 +72,14 @@ class Hers:
     def found_in(self, text: str) -> set[str]:
         return {name for name, secret in self.secrets.items() if secret in text}
 
-    # --- where the walk goes ----------------------------------------------------------------------
+    # --- arguments of the routes ------------------------------------------------------------------
 
     def values(self, rule: Rule) -> list[dict[str, str]]:
-        """Her own ids and keys for whatever a route asks for; KeyError for what is new here."""
+        """Her own ids and keys as arguments of a route.
+
+        Raises:
+            KeyError: the route has an argument that this test does not know yet.
+        """
         site = self.world.site
         one = {
             "pk": site.live_key, "site_id": site.id, "garment_id": self.garment.id,
@@ -93,7 +97,11 @@ class Hers:
         return told
 
     def bodies(self, endpoint: str) -> list[dict[str, Any]]:
-        """What is tried at a route that takes a body; KeyError for one that is new here."""
+        """The bodies to try at a route.
+
+        Raises:
+            KeyError: the route takes a body and this test does not know it yet.
+        """
         picture = {"content_type": "image/jpeg", "size_bytes": 9}
         known: dict[str, list[dict[str, Any]]] = {
             "live_tickets.create_live_ticket": [{}],
@@ -137,7 +145,7 @@ def hers(world: World) -> Hers:
 
 
 def walk(hers: Hers, callers: set[str]) -> Iterator[tuple[str, str, str, Any]]:
-    """(method, endpoint, path, body) of all routes; what deletes comes last."""
+    """(method, endpoint, path, body) of all routes; DELETE comes last, as it removes her rows."""
     app = hers.world.app
     order = ("GET", "PATCH", "POST", "DELETE")
     steps = [
@@ -342,16 +350,18 @@ def _result_url(said: str, row: TryOn) -> Any:
 
 def test_no_listener_but_she_hears_what_is_hers(hers: Hers) -> None:
     world = hers.world
-    ears = Listeners(hers)
-    state = ears.take()
+    listeners = Listeners(hers)
+    state = listeners.take()
     assert {"her picture", "the partial picture"} <= hers.found_in(state["sam"])
     assert f'"{hers.done.id}"' in state["backend"]
-    changed = ears.tell(*(_change(world, row) for row in (hers.photo, hers.done, hers.running)))
+    changed = listeners.tell(
+        *(_change(world, row) for row in (hers.photo, hers.done, hers.running))
+    )
     for row in (hers.photo, hers.crowd, hers.done, hers.running):
         _change(world, row)
-    restated = ears.tell(restate=True)
+    restated = listeners.tell(restate=True)
     world.sam.delete(f"/v1/photos/{hers.crowd.id}")
-    gone = ears.tell(*[_later(hers.crowd)])
+    gone = listeners.tell(*[_later(hers.crowd)])
     for said in (state, changed, restated, gone):
         assert said["sam"]
         for name in ("backend", "owner", "staff"):
@@ -371,11 +381,11 @@ def _later(photo: Photo) -> Photo:
 
 def test_the_next_event_carries_what_she_shares_and_takes_it_back(hers: Hers) -> None:
     world, sam = hers.world, _shopper(hers.world, hers.world.sam)
-    ears = Listeners(hers)
-    ears.take()
+    listeners = Listeners(hers)
+    listeners.take()
     for shared in (True, False):
         row = try_ons.change(world.services, sam, hers.done.id, shared=shared)
-        said = ears.tell(row)
+        said = listeners.tell(row)
         assert (_result_url(said["backend"], row) is not None) == shared
         for name in ("owner", "staff"):
             assert hers.found_in(said[name]) == ({"her picture"} if shared else set())
@@ -386,9 +396,9 @@ def test_a_backend_hears_of_its_own_photos(hers: Hers, monkeypatch: pytest.Monke
     world, ada = hers.world, hers.world.ada
     monkeypatch.setattr("server.domain.audiences.STATE_ROWS", 1)
     photo = world.photo(ada, people=BOXES, created_at=now() - timedelta(hours=1))
-    ears = Listeners(hers)
-    assert "photo.ready" in ears.take()["backend"]
-    assert str(BOXES[0][0]) in ears.tell(_change(world, photo))["backend"]
+    listeners = Listeners(hers)
+    assert "photo.ready" in listeners.take()["backend"]
+    assert str(BOXES[0][0]) in listeners.tell(_change(world, photo))["backend"]
     assert ada.caller is not None
     photos.remove(world.services, ada.caller, photo.id)
-    assert "photo.deleted" in ears.tell(_later(photo))["backend"]
+    assert "photo.deleted" in listeners.tell(_later(photo))["backend"]

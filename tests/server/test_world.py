@@ -1,4 +1,4 @@
-"""Each test finds a fresh world, though all share one app: rows, Redis, limits, logins, objects."""
+"""Each test has a fresh world though all share an app: rows, Redis, limits, logins, objects."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ def test_the_page_refuses_what_is_larger(browser: Browser, shop: Stage) -> None:
 @pytest.mark.parametrize("form", ["html", "json"])
 def test_what_is_pushed_names_the_same_limit(shop: Stage, form: str) -> None:
     photo = shop.photo(status=PhotoStatus.CHECKING)
-    ear = shop.listen(shop.sam, form)
-    ear.read_to(photo.id)
+    live_socket = shop.listen(shop.sam, form)
+    live_socket.read_to(photo.id)
     shop.change(photo, status=PhotoStatus.REJECTED, reasons=[Reason.FILE_TOO_LARGE.value])
-    assert "larger than 2 KB." in ear.read_to("This photo is larger than")
+    assert "larger than 2 KB." in live_socket.read_to("This photo is larger than")

@@ -40,8 +40,8 @@ from tests.stage import ENGINE, Stage, event, picture_key, stage
 
 @pytest.fixture
 def nudged(house: Stage) -> Iterator[Nudges]:
-    with Nudges(house.redis) as ears:
-        yield ears
+    with Nudges(house.redis) as listener:
+        yield listener
 
 
 class Nudges:

@@ -25,7 +25,7 @@ ATTENTION = f"{SOURCES[Kind.MASKFREE].attention.repository}/{ATTENTION_FILE}"
 
 
 @pytest.fixture(params=["catvton-maskfree", "catvton-inpaint"])
-def road(
+def served(
     request: pytest.FixtureRequest, redis_url: str, store: S3Settings, tmp_path: Path
 ) -> Iterator[Workshop]:
     with workshop(redis_url, store, tmp_path, request.param) as made:
@@ -36,24 +36,24 @@ def road(
 @pytest.mark.process
 @pytest.mark.timeout(600)
 def test_a_shopper_gets_her_picture_and_the_seed_alone_decides_it(
-    road: Workshop, tiny_weights: Path
+    served: Workshop, tiny_weights: Path
 ) -> None:
-    road.store.put("mask.png", white_png(), "image/png")
-    road.start(
+    served.store.put("mask.png", white_png(), "image/png")
+    served.start(
         PROTEUS_WEIGHTS_DIR=str(tiny_weights),
         PROTEUS_TIERS=TIERS,
         PROTEUS_TARGET_S="3600",  # or a busy machine is served on a lower rung
         PROTEUS_MAX_SLOTS="2",  # each batch size is warmed up at each size
         OMP_NUM_THREADS="1",  # for so small a network more threads are in each other's way
     )
-    (worker,) = wait_for(lambda: road.redis.keys("proteus:worker:*"), within_s=250)
-    assert road.redis.hget(worker, "device") == b"cpu"
-    road.enqueue("try_1", "try_2", seed=7, mask_key="mask.png")
-    road.enqueue("try_3", seed=8, mask_key="mask.png")
-    road.wait_until_settled(within_s=250)
+    (worker,) = wait_for(lambda: served.redis.keys("proteus:worker:*"), within_s=250)
+    assert served.redis.hget(worker, "device") == b"cpu"
+    served.enqueue("try_1", "try_2", seed=7, mask_key="mask.png")
+    served.enqueue("try_3", seed=8, mask_key="mask.png")
+    served.wait_until_settled(within_s=250)
     for job_id, seed in (("try_1", 7), ("try_2", 7), ("try_3", 8)):
-        event = road.events(job_id)[-1]
-        assert event.type == EventType.SUCCEEDED, road.logs()
+        event = served.events(job_id)[-1]
+        assert event.type == EventType.SUCCEEDED, served.logs()
         told = said(event)
         assert {name: told[name] for name in ("width", "height", "seed", "tier")} == {
             "width": 96,
@@ -61,16 +61,16 @@ def test_a_shopper_gets_her_picture_and_the_seed_alone_decides_it(
             "seed": seed,
             "tier": "full",
         }
-        assert (told["engine"], told["is_preview"]) == (road.engine, False)
-    first, second, third = (picture(road, job_id) for job_id in ("try_1", "try_2", "try_3"))
+        assert (told["engine"], told["is_preview"]) == (served.engine, False)
+    first, second, third = (picture(served, job_id) for job_id in ("try_1", "try_2", "try_3"))
     # Their batch-mates differ, so the last bit may, and a JPEG makes a few grey levels of it.
     assert np.abs(first - second).mean() < 0.2
     assert np.abs(first - third).mean() > 2
     assert first.std() > 1, "something was drawn"
 
 
-def picture(road: Workshop, job_id: str) -> np.ndarray[Any, np.dtype[np.int16]]:
-    return pixels(road.store.get(f"pictures/{job_id}.jpg", 10**6)).astype(np.int16)
+def picture(served: Workshop, job_id: str) -> np.ndarray[Any, np.dtype[np.int16]]:
+    return pixels(served.store.get(f"pictures/{job_id}.jpg", 10**6)).astype(np.int16)
 
 
 def white_png() -> bytes:

@@ -15,7 +15,7 @@ from redis.exceptions import RedisError
 from server.infra.jobs import connect
 from server.web.live.chatter import READS, REST_S, WINDOW_S, Pace, Window
 from server.web.live.seats import SEAT_TTL_S, Seats, seats_key
-from tests.stage import Ear, Stage
+from tests.stage import LiveSocket, Stage
 from tests.waiting import wait_for
 
 TOO_MANY = 4429
@@ -109,8 +109,8 @@ def close_ears(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     if "house" in request.fixturenames:
         house: Stage = request.getfixturevalue("house")
-        while house.ears:
-            house.ears.pop().close()
+        while house.live_sockets:
+            house.live_sockets.pop().close()
         with Redis.from_url(house.redis_url) as redis:
             wait_for(lambda: not redis.keys(seats_key("*")))
 
@@ -124,8 +124,8 @@ def open_here(house: Stage) -> int:
 def test_of_a_shopper_and_of_an_address_only_so_many_are_open(house: Stage) -> None:
     row = house.try_on()
     sams = [house.listen(house.sam) for _ in range(2)]
-    for ear in sams:
-        ear.until("queued", row)
+    for live_socket in sams:
+        live_socket.until("queued", row)
     assert house.listen(house.sam).close_code() == TOO_MANY
     wait_for(lambda: open_here(house) == 2)
     house.listen(house.tom)
@@ -139,17 +139,17 @@ def test_of_a_shopper_and_of_an_address_only_so_many_are_open(house: Stage) -> N
     house.listen(house.sam).until("queued", row)
 
 
-def chatter(ear: Ear, messages: int) -> None:
+def chatter(live_socket: LiveSocket, messages: int) -> None:
     with suppress(OSError, websocket.WebSocketException):
         for _ in range(messages):
-            ear.ws.send(json.dumps({"type": "anything"}))
+            live_socket.ws.send(json.dumps({"type": "anything"}))
 
 
 @pytest.mark.process
 @pytest.mark.parametrize("messages", [21, 20_000])
 def test_who_talks_on_is_closed(house: Stage, messages: int) -> None:
     row = house.try_on()
-    ear = house.listen(house.sam)
-    ear.until("queued", row)
-    chatter(ear, messages)
-    assert ear.close_code() == TOO_MANY
+    live_socket = house.listen(house.sam)
+    live_socket.until("queued", row)
+    chatter(live_socket, messages)
+    assert live_socket.close_code() == TOO_MANY

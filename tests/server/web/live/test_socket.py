@@ -37,34 +37,34 @@ def house(quiet_house: Stage) -> Stage:
 @pytest.fixture(autouse=True)
 def close_ears(house: Stage) -> Iterator[None]:
     yield
-    while house.ears:
-        house.ears.pop().close()
+    while house.live_sockets:
+        house.live_sockets.pop().close()
 
 
 def test_sam_sees_her_picture_come(house: Stage) -> None:
     row = house.try_on(position=2, ready_at=now() + timedelta(seconds=9))
-    ear = house.listen(house.sam)
+    live_socket = house.listen(house.sam)
 
-    queued = ear.until("queued", row)
+    queued = live_socket.until("queued", row)
     assert queued["position"] == 2
     assert 0 < queued["eta_s"] <= 9
     house.change(row, status=TryOnStatus.RUNNING, step=1, steps=4)
-    running = ear.until("running", row)
+    running = live_socket.until("running", row)
     assert (running["step"], running["steps"]) == (1, 4)
     house.change(row, partial_key=f"pictures/{row.id}-partial.jpg")
-    assert ear.until("partial", row)["url"].startswith("http")
+    assert live_socket.until("partial", row)["url"].startswith("http")
     house.change(row, status=TryOnStatus.SUCCEEDED, result_key=f"pictures/{row.id}.jpg")
-    done = ear.until("succeeded", row)
+    done = live_socket.until("succeeded", row)
     assert done["result_url"].startswith("http")
     assert done["version"] > running["version"] > queued["version"]
 
 
 def test_a_failure_says_what_and_whether_to_try_again(house: Stage) -> None:
     row = house.try_on()
-    ear = house.listen(house.sam)
-    ear.until("queued", row)
+    live_socket = house.listen(house.sam)
+    live_socket.until("queued", row)
     house.change(row, status=TryOnStatus.FAILED, error_code="engine_failed", retryable=True)
-    failed = ear.until("failed", row)
+    failed = live_socket.until("failed", row)
     assert (failed["code"], failed["retryable"]) == ("engine_failed", True)
     assert failed["detail"]
 
@@ -72,10 +72,10 @@ def test_a_failure_says_what_and_whether_to_try_again(house: Stage) -> None:
 def test_the_widget_hears_html(house: Stage) -> None:
     photo = house.photo(status=PhotoStatus.CHECKING)
     row = house.try_on(house.photo())
-    ear = house.listen(house.sam, "html")
-    ear.read_to(f'id="card-{photo.id}"', f'id="progress-{row.id}"')
+    live_socket = house.listen(house.sam, "html")
+    live_socket.read_to(f'id="card-{photo.id}"', f'id="progress-{row.id}"')
     house.change(row, status=TryOnStatus.SUCCEEDED, result_key="k", width=3, height=4)
-    done = ear.read_to(f'id="card-{row.id}"')
+    done = live_socket.read_to(f'id="card-{row.id}"')
     assert 'hx-swap-oob="true"' in done
     assert 'data-version="2"' in done
 
@@ -86,21 +86,21 @@ def test_after_a_reconnect_the_present_state_comes_with_one_history(house: Stage
         house.try_on(house.photo(shopper), status=TryOnStatus.SUCCEEDED, result_key=f"p/{n}")
         for n in range(3)
     ]
-    ear = house.listen(shopper, "html")
-    came = ear.read_to('id="history"', *(f'id="card-{row.id}"' for row in rows))
-    assert (came + "".join(ear.silence())).count('id="history"') == 1
+    live_socket = house.listen(shopper, "html")
+    came = live_socket.read_to('id="history"', *(f'id="card-{row.id}"' for row in rows))
+    assert (came + "".join(live_socket.silence())).count('id="history"') == 1
 
 
 def test_the_dashboard_hears_of_its_garments_and_try_ons(house: Stage) -> None:
     garment = house.garment(status=GarmentStatus.CLEANING)
     row = house.try_on()
-    ear = house.listen(house.ada, "html")
-    ear.read_to(f'id="{garment.id}"', f'id="{row.id}"')
+    live_socket = house.listen(house.ada, "html")
+    live_socket.read_to(f'id="{garment.id}"', f'id="{row.id}"')
     house.change(garment, status=GarmentStatus.READY)
-    ear.read_to(f'id="{garment.id}" data-version="2"')
+    live_socket.read_to(f'id="{garment.id}" data-version="2"')
     photo = house.photo(status=PhotoStatus.CHECKING)
     house.change(photo, status=PhotoStatus.READY)
-    assert ear.silence() == []  # a shopper's photo is no merchant's page's concern
+    assert live_socket.silence() == []  # a shopper's photo is no merchant's page's concern
 
 
 def test_a_backend_hears_of_its_site_and_its_mode(house: Stage) -> None:
@@ -129,8 +129,8 @@ def test_nobody_hears_of_what_is_not_theirs(house: Stage) -> None:
     }
     sam = house.listen(house.sam)
     sam.until("queued", old)
-    for ear in others.values():
-        ear.silence()
+    for live_socket in others.values():
+        live_socket.silence()
     photo = house.photo(status=PhotoStatus.CHECKING)
     row = house.try_on(photo)
     house.change(photo, status=PhotoStatus.READY)
@@ -139,35 +139,35 @@ def test_nobody_hears_of_what_is_not_theirs(house: Stage) -> None:
     sam.until("running", row)
     photos.remove(house.services, house.caller(house.sam), photo.id)
     sam.until("photo.deleted", photo)
-    for name, ear in others.items():
-        assert not any(row.id in said or photo.id in said for said in ear.silence()), name
-        assert not any(old.id in said for said in ear.heard), name
+    for name, live_socket in others.items():
+        assert not any(row.id in said or photo.id in said for said in live_socket.silence()), name
+        assert not any(old.id in said for said in live_socket.heard), name
 
 
 def test_what_is_deleted_is_said_to_be_gone(house: Stage) -> None:
     photo, shopper = house.photo(), house.caller(house.sam)
     row = house.try_on(photo, status=TryOnStatus.SUCCEEDED, result_key="k")
-    ear, page = house.listen(house.sam), house.listen(house.sam, "html")
-    ear.until("succeeded", row)
+    live_socket, page = house.listen(house.sam), house.listen(house.sam, "html")
+    live_socket.until("succeeded", row)
     page.read_to('id="history"')
     try_ons.remove(house.services, shopper, row.id)
-    assert ear.until("deleted", row).keys() == {"type", "id", "version"}
+    assert live_socket.until("deleted", row).keys() == {"type", "id", "version"}
     page.read_to(f'id="card-{row.id}" data-state="gone"')
     photos.remove(house.services, shopper, photo.id)
-    ear.until("photo.deleted", photo)
+    live_socket.until("photo.deleted", photo)
 
 
 def test_an_older_version_never_follows_a_newer_one(house: Stage) -> None:
     row = house.try_on()
-    ears = [house.listen(house.sam) for _ in range(5)]
-    for ear in ears:
-        ear.until("queued", row)
+    live_sockets = [house.listen(house.sam) for _ in range(5)]
+    for live_socket in live_sockets:
+        live_socket.until("queued", row)
     for step in range(1, 120):
         house.change(row, status=TryOnStatus.RUNNING, step=step, steps=200)
     house.change(row, status=TryOnStatus.SUCCEEDED, result_key="k")
-    for ear in ears:
-        ear.until("succeeded", row)
-        versions = [said["version"] for said in ear.events() if said["id"] == row.id]
+    for live_socket in live_sockets:
+        live_socket.until("succeeded", row)
+        versions = [said["version"] for said in live_socket.events() if said["id"] == row.id]
         assert versions == sorted(set(versions))
         assert versions[-1] == 121
         assert len(versions) <= 121
@@ -181,14 +181,14 @@ def test_many_sockets_on_postgresql(
     with stage(redis_url, postgres_url, store, tmp_path) as made:
         made.serve()
         row = made.try_on()
-        ears = [made.connect() for _ in range(60)]
-        for ear in ears:
-            ear.hello(made.ticket(made.sam))
-        for ear in ears:
-            ear.until("queued", row, 10)
+        live_sockets = [made.connect() for _ in range(60)]
+        for live_socket in live_sockets:
+            live_socket.hello(made.ticket(made.sam))
+        for live_socket in live_sockets:
+            live_socket.until("queued", row, 10)
         made.change(row, status=TryOnStatus.RUNNING)
-        for ear in ears:
-            ear.until("running", row, 10)
+        for live_socket in live_sockets:
+            live_socket.until("running", row, 10)
 
 
 # --- refusals ------------------------------------------------------------------------------------
@@ -210,15 +210,15 @@ def test_many_sockets_on_postgresql(
     ],
 )
 def test_a_bad_first_frame(house: Stage, frame: str, code: int) -> None:
-    ear = house.connect()
-    ear.ws.send(frame)
-    assert ear.close_code() == code
+    live_socket = house.connect()
+    live_socket.ws.send(frame)
+    assert live_socket.close_code() == code
 
 
 def test_a_binary_first_frame(house: Stage) -> None:
-    ear = house.connect()
-    ear.ws.send_binary(b"\xff\x00")
-    assert ear.close_code() == 4400
+    live_socket = house.connect()
+    live_socket.ws.send_binary(b"\xff\x00")
+    assert live_socket.close_code() == 4400
 
 
 def test_a_ticket_is_good_once(house: Stage) -> None:
@@ -246,13 +246,13 @@ def test_a_foreign_page_is_refused_before_it_says_anything(house: Stage, origin:
 
 @pytest.mark.parametrize("who", ["sam", "ada"])
 def test_a_pages_ticket_without_an_origin_is_refused(house: Stage, who: str) -> None:
-    ear = house.listen(getattr(house, who), suppress_origin=True, origin=None)
-    assert ear.close_code() == 4403
+    live_socket = house.listen(getattr(house, who), suppress_origin=True, origin=None)
+    assert live_socket.close_code() == 4403
 
 
 def test_backends_hear_json_and_the_dashboard_html(house: Stage) -> None:
-    ear = house.listen(house.shop, "html", suppress_origin=True, origin=None)
-    assert ear.close_code() == 4400
+    live_socket = house.listen(house.shop, "html", suppress_origin=True, origin=None)
+    assert live_socket.close_code() == 4400
     assert house.listen(house.ada, "json").close_code() == 4400
 
 
@@ -266,16 +266,16 @@ def test_a_page_hears_nothing_once_its_session_has_ended(house: Stage) -> None:
     (session,) = dashboard_sessions.listing(house.services, user.id, now())
     listener = replace(house.caller(house.ada), session_id=session.id)
     tickets = [auth.issue_live_ticket(house.services, listener) for _ in range(2)]
-    ear, row = house.connect(), house.garment(title="Before")
-    ear.hello(tickets[0], "html")
-    ear.read_to("Before")
+    live_socket, row = house.connect(), house.garment(title="Before")
+    live_socket.hello(tickets[0], "html")
+    live_socket.read_to("Before")
     house.change(row, title="Meanwhile")
-    ear.read_to("Meanwhile")
+    live_socket.read_to("Meanwhile")
     dashboard_sessions.end(house.services, user.id, session.id)
     house.change(row, title="Afterwards")
     late = house.connect()
     late.hello(tickets[1], "html")
-    for closed in (ear, late):
+    for closed in (live_socket, late):
         assert closed.close_code() == 1012  # the page then asks for a ticket, and is told to log in
         assert "Afterwards" not in "".join(closed.heard)
 
@@ -287,9 +287,9 @@ def test_after_a_while_it_must_show_who_it_is_again(
     with stage(redis_url, sqlite_url, rclone_service, tmp_path) as house:
         house.serve(PROTEUS_SOCKET_LIFE_S="1")
         row = house.try_on()
-        ear = house.listen(house.sam)
-        ear.until("queued", row)
-        assert ear.close_code() == 1012
+        live_socket = house.listen(house.sam)
+        live_socket.until("queued", row)
+        assert live_socket.close_code() == 1012
         house.listen(house.sam).until("queued", row)
 
 
@@ -298,21 +298,23 @@ def test_after_a_while_it_must_show_who_it_is_again(
 
 def test_more_sockets_than_slots(house: Stage) -> None:
     row = house.try_on()
-    ears = [house.listen(house.sam) for _ in range(40)]  # those that say nothing are soon ended
-    for ear in ears:
-        ear.until("queued", row)
+    live_sockets = [
+        house.listen(house.sam) for _ in range(40)
+    ]  # those that say nothing are soon ended
+    for live_socket in live_sockets:
+        live_socket.until("queued", row)
     assert house.connect().close_code() == 4429
     assert httpx.get(f"{house.url}/healthz").status_code == 200
-    for ear in ears:
-        ear.vanish()
+    for live_socket in live_sockets:
+        live_socket.vanish()
     wait_for(lambda: _hears(house, row))
 
 
 def _hears(house: Stage, row: Any) -> bool:
     """Whether there is a free slot."""
-    ear = house.listen(house.sam)
+    live_socket = house.listen(house.sam)
     try:
-        ear.until("queued", row, 2)
+        live_socket.until("queued", row, 2)
     except (AssertionError, OSError, ValueError, websocket.WebSocketException):
         return False
     return True
@@ -320,18 +322,18 @@ def _hears(house: Stage, row: Any) -> bool:
 
 def test_a_socket_may_talk_on_without_being_answered(house: Stage) -> None:
     row = house.try_on()
-    ear = house.listen(house.sam)
-    ear.until("queued", row)
+    live_socket = house.listen(house.sam)
+    live_socket.until("queued", row)
     for _ in range(20):
-        ear.ws.send(json.dumps({"type": "anything"}))
+        live_socket.ws.send(json.dumps({"type": "anything"}))
     house.change(row, status=TryOnStatus.RUNNING)
-    ear.until("running", row)
+    live_socket.until("running", row)
 
 
 def test_one_subscription_for_all_sockets(house: Stage) -> None:
-    ears = [house.listen(house.sam) for _ in range(10)]
-    for ear in ears:
-        ear.silence(0.1)
+    live_sockets = [house.listen(house.sam) for _ in range(10)]
+    for live_socket in live_sockets:
+        live_socket.silence(0.1)
     with Redis.from_url(house.redis_url) as redis:
         subscribers: Any = redis.pubsub_numsub("proteus:nudges")
     assert subscribers == [(b"proteus:nudges", 1)]

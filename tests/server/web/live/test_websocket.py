@@ -39,11 +39,13 @@ def client(attend: Attend) -> Iterator[websocket.WebSocket]:
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))
     thread.start()
-    ear = websocket.create_connection(f"ws://127.0.0.1:{server.port}/live", timeout=DEADLINE_S)
+    live_socket = websocket.create_connection(
+        f"ws://127.0.0.1:{server.port}/live", timeout=DEADLINE_S
+    )
     try:
-        yield ear
+        yield live_socket
     finally:
-        ear.shutdown()  # type: ignore[no-untyped-call]  # also where the server closed first
+        live_socket.shutdown()  # type: ignore[no-untyped-call]  # also where the server closed first
         server.shutdown()
         thread.join()
         server.server_close()
@@ -55,10 +57,10 @@ def test_it_says_and_hears_and_closes_with_a_code() -> None:
         ws.send(f"heard {heard!r}")
         ws.close(4400, "enough")
 
-    with client(attend) as ear:
-        ear.send("hello")
-        assert ear.recv() == "heard 'hello'"
-        code, said = ear.recv_data()
+    with client(attend) as live_socket:
+        live_socket.send("hello")
+        assert live_socket.recv() == "heard 'hello'"
+        code, said = live_socket.recv_data()
         assert code == websocket.ABNF.OPCODE_CLOSE
         assert said == (4400).to_bytes(2, "big") + b"enough"
 
@@ -83,10 +85,10 @@ def test_a_frame_is_whole_however_slowly_it_is_read_and_whatever_is_sent_beside(
         for _ in range(20):
             server.sock.send(server.ws.send(Ping()))
 
-    with client(attend) as ear:
+    with client(attend) as live_socket:
         assert under_way.wait(DEADLINE_S)
-        assert ear.recv() == big
-        ear.send("all of it")
+        assert live_socket.recv() == big
+        live_socket.send("all of it")
 
 
 def test_what_comes_unasked_is_dropped_and_counted_and_wakes() -> None:
@@ -101,9 +103,9 @@ def test_what_comes_unasked_is_dropped_and_counted_and_wakes() -> None:
                 ws.wait(DEADLINE_S)
         told.put((dropped, ws.drop_unread(), ws.receive(0.01)))
 
-    with client(attend) as ear:
+    with client(attend) as live_socket:
         for _ in range(3):
-            ear.send("chatter")
+            live_socket.send("chatter")
         assert told.get(timeout=DEADLINE_S) == (3, 0, None)
 
 
@@ -123,25 +125,25 @@ def test_another_thread_wakes_it_and_so_does_its_clients_end() -> None:
             ws.send("too late")
         told.put("gone")
 
-    with client(attend) as ear:
+    with client(attend) as live_socket:
         assert told.get(timeout=DEADLINE_S) is True
-        ear.close()
+        live_socket.close()
         assert told.get(timeout=DEADLINE_S) == "gone"
 
 
 def test_a_frame_that_is_too_large_ends_it() -> None:
     told: Queue[Any] = Queue()
-    with client(lambda ws: told.put(wait_for(lambda: not ws.connected))) as ear:
-        ear.send("x" * (LARGEST_FRAME_BYTES + 1))
-        code, said = ear.recv_data()
+    with client(lambda ws: told.put(wait_for(lambda: not ws.connected))) as live_socket:
+        live_socket.send("x" * (LARGEST_FRAME_BYTES + 1))
+        code, said = live_socket.recv_data()
         assert (code, said[:2]) == (websocket.ABNF.OPCODE_CLOSE, (1009).to_bytes(2, "big"))
 
 
 def test_what_it_leans_on_is_there_and_pinned() -> None:
     """Decision 0029: an upgrade that moves one of these must fail here first."""
     told: Queue[Server] = Queue()
-    with client(lambda ws: told.put(ws._server)) as ear:
-        ear.send("hello")
+    with client(lambda ws: told.put(ws._server)) as live_socket:
+        live_socket.send("hello")
         server = told.get(timeout=DEADLINE_S)
     assert [name for name in UNPROMISED if name not in vars(server)] == []
     assert (

@@ -1,7 +1,7 @@
-"""The whole road on PostgreSQL, and what the fault tests do on it: accept, break, count.
+"""Test harness of the whole service on PostgreSQL: accept try-ons, inject a fault, count the ends.
 
-Rows, store and RQ's books are counted directly, past every proxy that a test may put in between.
-The database itself writes down each end of a row, so that a second one cannot hide.
+Rows, objects and RQ's registries are read directly, past any proxy that a test puts in between. A
+database trigger records every end of a row, so that a second one is seen.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ from tests.stage import ENGINE, Stage
 from tests.waiting import DEADLINE_S, wait_for
 from tests.workshop import jpeg
 
-POISON = 666  # a seed: the broken workers know by it whom to trip over
-SETTLED_WITHIN_S = 90  # the longest a loaded machine may take; the promise is checked apart
-PROMISED_S = 30
+POISON = 666  # a seed: broken workers fail at the try-on that has it
+SETTLED_WITHIN_S = 90  # the longest that a loaded machine may take
+PROMISED_S = 30  # the recovery that docs/faults.md promises; tests check it themselves
 BROKEN = ("-m", "tests.faults.broken_worker")
-# The lease of service, for workers that lose nothing: a busy machine keeps one of 3 s too late.
+# The default lease, where none may run out: a busy machine may renew one of 3 s too late.
 UNHURRIED = {"PROTEUS_LEASE_S": "20"}
 
 _WRITE_DOWN_ENDS = """
@@ -62,8 +62,11 @@ CREATE TRIGGER ends AFTER UPDATE ON try_ons FOR EACH ROW EXECUTE FUNCTION write_
 """
 
 
-class Road:
-    """Server, steward and workers as a test starts them, and all that was accepted."""
+class WholeService:
+    """The whole service of one test, and the ids of all try-ons that it has accepted.
+
+    `house`: the server's side, with its people; `recovered_s`: from the fault to the last end.
+    """
 
     def __init__(self, house: Stage, record: Callable[[str], None]):
         self.house = house
@@ -84,8 +87,8 @@ class Road:
         return child
 
     def work(self, *module: str, **changes: str) -> Child:
-        """A worker; `module` replaces `-m gpu_worker work null`. It is not waited for. Its lease is
-        short, for tests that wait for its end."""
+        """Starts a worker, without waiting for it; `module` replaces `-m gpu_worker work null`. Its
+        lease is short, for tests that wait until it runs out."""
         env = {
             "PROTEUS_NULL_CURVE": "20,5,10",
             "PROTEUS_LEASE_S": "3",
@@ -110,7 +113,8 @@ class Road:
     def order(
         self, count: int = 1, site: Site | None = None, seed: int | None = None, **options: Any
     ) -> list[str]:
-        """Accepted by the act behind the door, asked by the site's shopper; their ids."""
+        """Accepts try-ons by the domain's function, without HTTP, for the site's shopper; returns
+        their ids."""
         site = site or self.house.shop
         photo, garment = self.things(site)
         new = NewTryOn(
@@ -124,7 +128,7 @@ class Road:
     def post(
         self, shopper: Shopper | None = None, key: str | None = None, url: str | None = None
     ) -> httpx.Response:
-        """One POST over HTTP; whoever gets a 202 has been promised a picture."""
+        """Asks for a try-on by one POST; one that is answered 202 counts as accepted."""
         shopper = shopper or self.house.sam
         site = self.house.other_shop if shopper is self.house.zoe else self.house.shop
         photo, garment = self.things(site, shopper)
@@ -143,13 +147,13 @@ class Road:
         return answer
 
     def ask(self, shopper: Shopper | None = None) -> str:
-        """Accepted over HTTP; its id."""
+        """Asks for a try-on over HTTP, which must be accepted; returns its id."""
         answer = self.post(shopper)
         assert answer.status_code == 202, answer.text
         return str(answer.json()["id"])
 
     def things(self, site: Site, shopper: Shopper | None = None) -> tuple[Photo, Garment]:
-        """A photo and a garment that the tailor has done with, in the store too."""
+        """The shopper's photo and garment, ready, with their objects in the store."""
         whose = shopper or self._shopper_of(site)
         if whose.id not in self._things:
             photo, garment = self.house.photo(whose), self.house.garment(site)
@@ -194,17 +198,17 @@ class Road:
         return sum(int(self._redis.llen(key)) for key in keys)
 
     def losses(self) -> int:
-        """How often RQ's jobs are said to have been lost with a worker."""
+        """How many losses RQ's jobs have counted, in all."""
         marks = [self._redis.hget(f"rq:job:{id_}", "losses") for id_ in self.accepted]
         return sum(int(mark) for mark in marks if mark)
 
     def law(self) -> str | None:
-        """By which law the policy was made; None where there is none."""
+        """The `law` of the engine's policy; None if there is no policy."""
         law: Any = self._redis.hget(policy_key(ENGINE), "law")
         return law.decode() if law else None
 
     def clocks(self) -> list[float]:
-        """By how many seconds each worker's clock is ahead, as its heartbeat says."""
+        """By how many seconds each worker's clock is ahead of ours, by its heartbeat."""
         keys: Any = self._redis.keys(worker_key("*"))
         beats: Any = [self._redis.hget(key, "ts") for key in keys]
         return [float(beat) - time.time() for beat in beats if beat]
@@ -214,7 +218,7 @@ class Road:
         return {name.decode() for name in members}
 
     def is_settled(self) -> bool:
-        """Every accepted try-on has its end, and RQ's books are empty."""
+        """Whether every accepted try-on has ended and RQ's queues and registries are empty."""
         rows = self.rows()
         if not all(id_ in rows and rows[id_].status.is_final for id_ in self.accepted):
             return False
@@ -229,7 +233,7 @@ class Road:
     # --- the fault and its end --------------------------------------------------------------------
 
     def struck(self) -> None:
-        """Now it breaks: from here the seconds of recovery count."""
+        """Marks the moment of the fault, from which the recovery is measured."""
         self._struck_at = time.monotonic()
 
     def kill(self, child: Child) -> None:
@@ -238,7 +242,7 @@ class Road:
         child.wait()
 
     def settle(self, within_s: float = SETTLED_WITHIN_S) -> float:
-        """Waits until nothing is under way; seconds since the fault."""
+        """Waits until all is settled; returns the seconds since the fault."""
         try:
             wait_for(self.is_settled, within_s)
         except AssertionError:
@@ -247,7 +251,7 @@ class Road:
         return self.recovered_s
 
     def tell(self, number: int, name: str, more: str = "") -> Counts:
-        """Settles, counts, says it in one line, and holds the promise."""
+        """Waits, counts, reports one line, and asserts that nothing is lost or doubled."""
         recovered_s = self.settle()
         counts = self.count()
         self._record(line(number, name, counts, recovered_s, more))
@@ -268,7 +272,7 @@ class Road:
         )
 
     def _doubled(self, rows: dict[str, TryOn], pictures: set[str]) -> int:
-        """Second ends, rows and pictures that nobody asked for, jobs that would run again."""
+        """How many second ends, rows and pictures that nobody asked for, and jobs left in RQ."""
         twice = sum(count - 1 for count in self._ends().values())
         unasked = len(rows.keys() - set(self.accepted))
         wanted = {row.result_key for row in rows.values() if row.status is TryOnStatus.SUCCEEDED}
