@@ -12,6 +12,7 @@ from dataclasses import dataclass
 ROOM = 400  # jobs at one worker, running and waiting; who comes beyond is not counted
 NEARLY = 1.05  # times the shortest stay: whoever changes for less only confuses those who wait
 _TIE = 1e-9
+_NOBODY_PER_S = 1e-12  # fewer arrivals than this are none: far below, numbers no longer divide
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ def best_slots(
     """The k whose mean stay is shortest; the smaller of two that are equal. `before`, the slots in
     force, stay as long as they are nearly as good: with every change a picture takes another time,
     and who was told hers was told wrong."""
-    if arrivals_per_s <= 0:
+    if arrivals_per_s <= _NOBODY_PER_S:
         return 1
     stays_s = [
         load(arrivals_per_s, rates_per_s[:slots], room).stay_s
