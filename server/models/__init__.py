@@ -8,7 +8,6 @@ from server.models.base import Base, UtcDateTime, new_id, now
 from server.models.doomed_object import DoomedObject
 from server.models.garment import Garment
 from server.models.merchants import DashboardSession, Merchant, SecretKey, Site, User
-from server.models.note import Note
 from server.models.photo import Photo
 from server.models.shopper import Shopper
 from server.models.try_on import IdempotencyKey, TryOn
@@ -21,7 +20,6 @@ __all__ = [
     "Garment",
     "IdempotencyKey",
     "Merchant",
-    "Note",
     "Photo",
     "SecretKey",
     "Shopper",

@@ -5,8 +5,8 @@ domain and rendering do; nothing is done here.
 """
 
 from server.infra.kinds import KINDS
-from server.nouns import garment, note, photo, try_on
+from server.nouns import garment, photo, try_on
 
-KINDS.add(garment.KIND, note.KIND, photo.KIND, try_on.KIND)
+KINDS.add(garment.KIND, photo.KIND, try_on.KIND)
 
 __all__ = ["KINDS"]

@@ -1,7 +1,8 @@
 """What is costly to compute, kept on disk: between runs, and for all processes of one run.
 
-A result is found again only where the whole of the product's code and networks, what computes it
-here, every installed library and the result's own inputs are the same, byte for byte.
+A result is found again only where all of the product's code and networks that it can depend on,
+what computes it here, every installed library and the result's own inputs are the same, byte for
+byte.
 """
 
 from __future__ import annotations

@@ -13,14 +13,13 @@ from server.web.api import (
     files,
     garments,
     live_tickets,
-    notes,
     photos,
     shopper_tokens,
     try_ons,
     uploads,
 )
 
-NOUNS = (boot, shopper_tokens, live_tickets, uploads, photos, garments, notes, try_ons, files)
+NOUNS = (boot, shopper_tokens, live_tickets, uploads, photos, garments, try_ons, files)
 
 
 def register(app: APIFlask, settings: Settings) -> None:

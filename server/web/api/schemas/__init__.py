@@ -14,7 +14,6 @@ from server.web.api.schemas.garment import (
     GarmentsQuery,
 )
 from server.web.api.schemas.live_ticket import LiveTicketOut
-from server.web.api.schemas.note import NoteIn, NoteOut, NotesOut
 from server.web.api.schemas.photo import PhotoChangeIn, PhotoIn, PhotoOut
 from server.web.api.schemas.problem import Problem
 from server.web.api.schemas.shopper_token import ShopperTokenIn, ShopperTokenOut
@@ -40,9 +39,6 @@ __all__ = [
     "GarmentsOut",
     "GarmentsQuery",
     "LiveTicketOut",
-    "NoteIn",
-    "NoteOut",
-    "NotesOut",
     "OptionsIn",
     "PageQuery",
     "PhotoChangeIn",
