@@ -12,6 +12,7 @@ from dataclasses import dataclass
 ROOM = 400  # K: most jobs at one worker, running and waiting; arrivals beyond are not counted
 NEARLY = 1.05  # hysteresis: slots change only if their mean time exceeds the best by this factor
 _TIE = 1e-9
+_NOBODY_PER_S = 1e-12  # fewer arrivals than this are none: far below, numbers no longer divide
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ def best_slots(
     `before`, the slots in force, is kept while it is nearly as good: every change alters the times
     of pictures under way, which shoppers have already been told.
     """
-    if arrivals_per_s <= 0:
+    if arrivals_per_s <= _NOBODY_PER_S:
         return 1
     stays_s = [
         load(arrivals_per_s, rates_per_s[:slots], room).stay_s

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bench import queue
-from tests import nursery
+from tests import fork_server
 
 pytestmark = pytest.mark.slow
 
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.slow
 def test_every_worker_is_measured(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(queue, "spawn", nursery.spawn)
+    monkeypatch.setattr(queue, "spawn", fork_server.spawn)
     queue.main(["--rounds", "1", "--jobs", "16", "--forked", "4", "--lone", "3"])
     shown = capsys.readouterr().out
     assert [kind.name for kind in queue.KINDS if kind.name not in shown] == []

@@ -10,7 +10,7 @@ from bench.scheduling.profiles import PROFILES, settings_of
 from bench.scheduling.scenarios import p95, poisson
 from gpu_worker.contract import LADDER, Lane
 from gpu_worker.control import Terms
-from tests import nursery
+from tests import fork_server
 
 
 def test_profiles_are_those_of_the_design() -> None:
@@ -45,7 +45,7 @@ def test_the_ninety_fifth_of_a_hundred() -> None:
 def test_all_of_it_runs(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("bench.scheduling.stage.spawn", nursery.spawn)
+    monkeypatch.setattr("bench.scheduling.stage.spawn", fork_server.spawn)
     monkeypatch.setattr("sys.argv", ["bench.scheduling", "--quick"])
     assert main() == 0
     told = capsys.readouterr().out

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import nursery
+from tests import fork_server
 from tests.faults.length import IS_LONG
 from tests.faults.lines import PROPERTY
 from tests.faults.whole_service import WholeService
@@ -24,8 +24,8 @@ def forks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Starts workers and stewards as forks, which need no imports of their own; with `FAULTS=long`
     as in production."""
     if not IS_LONG:
-        monkeypatch.setattr("tests.stage.spawn", nursery.spawn)
-        monkeypatch.setattr("tests.workshop.spawn", nursery.spawn)
+        monkeypatch.setattr("tests.stage.spawn", fork_server.spawn)
+        monkeypatch.setattr("tests.workshop.spawn", fork_server.spawn)
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """A cache on disk of costly results, between runs and for all processes of a run.
 
-Its key covers, byte for byte, the product's code and networks, the code that computes the result
-here, the installed libraries, and the result's inputs.
+Its key covers, byte for byte, the product's code and networks that the result can depend on, the
+code that computes the result here, the installed libraries, and the result's inputs.
 """
 
 from __future__ import annotations

@@ -27,6 +27,16 @@ from gpu_worker.vision import cutout, pose
 from gpu_worker.vision.planes import Floats, Mask
 from tests.gpu_worker.disk_cache import DiskCache, code_digest
 
+PRODUCT = Path(gpu_worker.__path__[0])
+# All of the product that reading and drawing can depend on, so that no other change draws anew.
+DRAWN_BY = [
+    PRODUCT / name
+    for name in (
+        *("__init__.py", "engine.py", "contract", "vision"),
+        *("engines/__init__.py", "engines/preview"),
+    )
+]
+
 COMPOSED: dict[str, Callable[[], Pixels]] = {
     "shorts": composed.shorts,
     "jumpsuit": composed.jumpsuit,
@@ -71,9 +81,8 @@ class Reader:
     """Reads, draws and composes through a cache on disk."""
 
     def __init__(self, folder: Path) -> None:
-        product = Path(gpu_worker.__path__[0])
-        code = (product, *(Path(each) for each in (composed.__file__, pictures.__file__, __file__)))
-        self._kept = DiskCache(folder, code_digest(*code))
+        ours = map(Path, (composed.__file__, pictures.__file__, __file__))
+        self._kept = DiskCache(folder, code_digest(*DRAWN_BY, *ours))
 
     def person(self, photo: Pixels) -> pose.Person:
         return self._kept.get("person", _bytes(photo), lambda: pose.read_person(photo))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gpu_worker.control import best_slots, load
@@ -77,6 +77,7 @@ def test_the_slots_in_force_stay_while_they_are_nearly_as_good(
 
 
 @given(arrivals=st.floats(0.0, 1e4), ends=st.lists(st.floats(1e-3, 1e4), min_size=1, max_size=16))
+@example(arrivals=5e-324, ends=[2.0])
 def test_it_always_has_an_answer(arrivals: float, ends: list[float]) -> None:
     assert 1 <= best_slots(arrivals, ends) <= len(ends)
 
