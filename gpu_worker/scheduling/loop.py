@@ -278,7 +278,7 @@ class Runner:
             if answer.what == FINISH:
                 self._conclude(run, answer.result, turn)
             else:
-                self._scheduler.add(run)
+                self._scheduler.add(run)  # even if `admit` failed: a later turn may try it again
                 self._welcome(run, answer.result, turn)
 
     def _spend(self, runs: Sequence[Run], took_s: float, turn: Turn) -> None:

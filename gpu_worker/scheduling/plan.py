@@ -60,7 +60,7 @@ class Scheduler:
         if run is None:
             return
         if not any(other.merchant == run.merchant for other in self._of(run.lane)):
-            self._served.pop((run.lane, run.merchant), None)
+            self._served.pop((run.lane, run.merchant), None)  # coming back it is new
 
     def restart_alone(self, run_id: str) -> None:
         """Its batch raised: it begins again, in steps of its own."""

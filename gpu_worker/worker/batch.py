@@ -83,7 +83,7 @@ class BatchWorker:
             DeviceLostError: the device is gone; what is unfinished is back in the queues or will
                 be, and the process must end.
         """
-        self.engine.warm_up()
+        self.engine.warm_up()  # before the registration: what is claimed must not wait for it
         if not self._reach_redis():
             return False
         for thread in self.threads:

@@ -119,6 +119,7 @@ class Book:
         """Moves to LEAVING. True for the first thread that asks, which then owns the request's end;
         the step loop removes its run before the next step."""
         with self._changed:
+            # `is not`: a later claim of the same job may have taken its place
             if not request.is_ours or self._held.get(request.id) is not request:
                 return False
             self._leave(request)

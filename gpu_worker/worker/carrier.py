@@ -181,7 +181,7 @@ class Carrier:
             self._book.forget(request)
 
     def _end(self, request: Request, find: Callable[[], Ending]) -> None:
-        if not self._is_ours(request):
+        if not self._is_ours(request):  # the lease ran out while it was drawn
             return
         began = time.monotonic()
         ending = find()

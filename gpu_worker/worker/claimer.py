@@ -96,7 +96,7 @@ class Claimer:
         room, asked = self.book.room(self._slots), time.monotonic()
         claims = self.leases.claim(room, self.bill.usual_ms) if room else []
         if claims:
-            self.listens.clear()
+            self.listens.clear()  # busy now: wake-ups are for others
             self._take(claims, asked)
             return
         if room.is_free:
@@ -169,7 +169,7 @@ class Claimer:
         for claim, rq_job in zip(hopeless, self.rq.fetch(hopeless), strict=True):
             request = self._read(claim, rq_job) if rq_job is not None else None
             if request is not None:
-                self.book.add(request)
+                self.book.add(request)  # so that its lease is renewed until its end is reported
                 self.book.start_leaving(request)
                 self.tasks.submit(self.carrier.give_up, request)
 

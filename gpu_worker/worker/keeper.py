@@ -148,6 +148,7 @@ class Keeper:
         with self.rq.connection.pipeline() as pipeline:
             pipeline.hset(key, mapping=about)
             pipeline.expire(key, contract.WORKER_TTL_S)
+            # the difference: all workers of the engine add up their counts in one hash
             for event, number in counts.items():
                 if by := number - self.counted.get(event, 0):
                     pipeline.hincrby(contract.counts_key(self.engine.name), event, by)

@@ -22,7 +22,7 @@ from gpu_worker.scheduling.run import Run
 class Stage(StrEnum):
     """The state of a request. `MOVES` is the table of legal moves."""
 
-    SUSPECT = "suspect"  # perhaps a poison message: waits until no other request is held
+    SUSPECT = "suspect"  # perhaps a poison message: waits until only suspects are held
     FETCHING = "fetching"  # a carrier fetches its inputs
     READY = "ready"  # its inputs are here: it may join the next step
     RUNNING = "running"  # in the step loop
