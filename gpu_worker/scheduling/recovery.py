@@ -71,9 +71,11 @@ class Recovery:
     def make_room(self, run: Run, others: int) -> bool:
         """Out of memory in `finish` on the side thread: fewer step beside it from now on. False
         where they cannot be fewer."""
-        if not others or self._ceilings[run.bucket].most == 1:
+        most = self._ceilings[run.bucket].most
+        if not others or most == 1:
             return False
-        self._limit(run.bucket, others, [run])
+        # Halved from the limit in force, so that one that never fits fails after a few tries.
+        self._limit(run.bucket, min(others, most or others), [run])
         return True
 
     def _limit(self, bucket: str, too_many: int, of: Sequence[Run]) -> None:

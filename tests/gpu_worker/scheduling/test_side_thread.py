@@ -220,6 +220,35 @@ def test_a_picture_that_never_finds_memory_fails_alone() -> None:
     assert all(isinstance(ended[name].result, Picture) for name in ("b", "c"))
 
 
+@pytest.mark.parametrize("alone", [False, True])
+def test_with_many_on_the_device_it_is_tried_a_few_times_and_no_more(alone: bool) -> None:
+    """The others stay on the device however few of them step, so only the limit can end it."""
+
+    class Full(Aside):
+        tries = 0
+
+        def admit(self, order: Order) -> NullSample:
+            sample = super().admit(order)
+            sample.steps = 3 if order.id == "a" else sample.steps
+            return sample
+
+        def finish(self, sample: NullSample) -> Picture:
+            if sample.order.id != "a":
+                return super().finish(sample)
+            self.tries += 1
+            raise OutOfMemoryError("full")
+
+    engine = Full(steps=300)
+    made = runner(engine, *"bcdefgh")
+    while made.metrics.curve("").keys() < {7}:
+        made.turn(8)
+    made.add(Run("a", Lane.LIVE, "ben", order=order("a"), alone=alone))
+    ended = run(made)
+    assert isinstance(ended.pop("a").result, OutOfMemoryError)
+    assert 1 < engine.tries <= 5
+    assert [type(end.result) for end in ended.values()] == [Picture] * 7
+
+
 def test_how_long_it_has_been_busy_beside_is_known() -> None:
     engine = Aside()
     made = runner(engine)
