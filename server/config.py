@@ -105,7 +105,7 @@ class Settings(BaseSettings):
     socket_life_s: int = Field(900, ge=1, validation_alias="PROTEUS_SOCKET_LIFE_S")
     sockets_per_shopper: int = Field(5, ge=1, validation_alias="PROTEUS_SOCKETS_PER_SHOPPER")
     sockets_per_address: int = Field(20, ge=1, validation_alias="PROTEUS_SOCKETS_PER_ADDRESS")
-    # Messages that a socket may send within 10 s after its hello; the protocol has none.
+    # Messages that a socket may send in any 10 s after its hello; the protocol has none.
     socket_messages: int = Field(20, ge=1, validation_alias="PROTEUS_SOCKET_MESSAGES")
     # Requests per minute of one caller; views that cost more allow a fifth of it.
     rate_limit: int = Field(600, ge=10, validation_alias="PROTEUS_RATE_LIMIT")

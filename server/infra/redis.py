@@ -1,6 +1,6 @@
 """Typed wrappers of Redis commands: redis-py's types allow for decoded answers, ours are bytes.
 
-Knows no key and no row. Every function raises `redis.RedisError` if Redis is away.
+Knows no key and no row. Whatever asks Redis raises `redis.RedisError` if it is away.
 """
 
 from __future__ import annotations

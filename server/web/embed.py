@@ -30,7 +30,7 @@ def register(app: Flask, _settings: Settings) -> None:
 
 @allow("anyone", limited=False)
 def today() -> Response:
-    """The newest 1.x release, which the dashboard's snippet loads."""
+    """The script as it is now, released or not, which the dashboard's snippet loads."""
     return _script(EMBED / "proteus.js", TODAY)
 
 

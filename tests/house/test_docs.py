@@ -1,4 +1,4 @@
-"""The docs hold together: records and their index, links to headings, changelog and version."""
+"""The docs hold together: records and index, headings, names of files, changelog and version."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from server.app import VERSION
-from tests.house.source import ROOT, tracked
+from tests.house.source import ROOMS, ROOT, tracked
 
 RECORDS = sorted((ROOT / "docs" / "decisions").glob("0*.md"))
 PAGES = [path for path in tracked() if path.suffix == ".md"]
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+NAMED = re.compile(rf"`((?:{'|'.join((*ROOMS, 'widget', 'tests', 'docs'))})/[\w./-]+)`")
 
 
 def _anchors(page: Path) -> set[str]:
@@ -45,6 +46,12 @@ def test_every_link_to_a_heading_finds_it() -> None:
         if anchor not in _anchors(page.parent / link if link else page)
     ]
     assert broken == []
+
+
+def test_every_file_that_a_page_names_is_there() -> None:
+    named = [(page.name, name) for page in PAGES for name in NAMED.findall(page.read_text())]
+    assert len(named) > 50
+    assert [(page, name) for page, name in named if not (ROOT / name).exists()] == []
 
 
 def test_the_changelog_ends_with_the_version_that_the_server_says() -> None:

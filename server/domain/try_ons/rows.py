@@ -79,7 +79,7 @@ def change(
 
 
 def cancel(services: Services, caller: Caller, try_on_id: str) -> TryOn:
-    """Cancels an unfinished try-on. Idempotent: cancelling a cancelled one changes nothing.
+    """Cancels an unfinished try-on. Cancelling a cancelled one is no error.
 
     Raises:
         Problem: try_on_not_found, gone, try_on_final.

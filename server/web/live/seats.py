@@ -60,11 +60,12 @@ class Seats:
         with self._lock:
             if self._here[caller] >= most:
                 return None
-            self._taken.add(seat)
             self._here[caller] += 1
         if not self._has_room(seat, most):
             self._forget(seat)
             return None
+        with self._lock:
+            self._taken.add(seat)  # not before: `renew` would count it in Redis although refused
         return seat
 
     def leave(self, seat: Seat) -> None:

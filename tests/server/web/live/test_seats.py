@@ -14,7 +14,7 @@ from redis.exceptions import RedisError
 
 from server.infra.jobs import connect
 from server.web.live.chatter import READS, REST_S, WINDOW_S, Pace, Window
-from server.web.live.seats import SEAT_TTL_S, Seats, seats_key
+from server.web.live.seats import SEAT_TTL_S, Seat, Seats, seats_key
 from tests.stage import LiveSocket, Stage
 from tests.waiting import wait_for
 
@@ -56,6 +56,23 @@ def test_a_redis_that_lost_all_learns_the_seats_anew(redis: Redis) -> None:
     redis.flushall()
     seats.renew()
     assert Seats(redis).take("of:sam", 1) is None
+
+
+def test_a_renewal_while_a_seat_is_asked_for_takes_no_room(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seats = Seats(redis)
+    ask = seats._has_room
+
+    def renewed_first(seat: Seat, most: int) -> bool:
+        seats.renew()
+        return ask(seat, most)
+
+    monkeypatch.setattr(seats, "_has_room", renewed_first)
+    assert seats.take("of:sam", 1) is not None
+    assert Seats(redis).take("of:sam", 1) is None
+    seats.renew()
+    assert count(redis) == 1
 
 
 def test_without_redis_each_process_counts_its_own() -> None:
