@@ -33,9 +33,9 @@ def pings_often() -> None:
     from gevent import monkey
 
     monkey.patch_all()  # as server/gunicorn.py does, before anything that waits is imported
-    from server.web import live
+    from server.web.live import websocket
 
-    live.PING_S = QUICK_PING_S
+    websocket.PING_S = QUICK_PING_S
 
 
 FAULTS: dict[str, Callable[[], None]] = {"enqueue": dies_at_enqueue, "pings often": pings_often}
