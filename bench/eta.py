@@ -95,7 +95,7 @@ def report(waits: list[Wait], learning: int) -> None:
     print(f"{len(known)} pictures, p50 {usual:.1f} s, longest {max(took):.1f} s")
     print(f"median error of the first time told   {statistics.median(first):6.1%}   (aim: 20 %)")
     print(f"median error of all {len(every):5} times told  {statistics.median(every):6.1%}")
-    print(f"median error of the median of all       {statistics.median(blind):6.1%}   (beside it)")
+    print(f"median error of the median of all     {statistics.median(blind):6.1%}   (beside it)")
     print(f"highest jump up                       {max(jumps, default=1):6.2f} x (aim: 1.20)")
 
 

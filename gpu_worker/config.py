@@ -233,8 +233,9 @@ class Settings(BaseSettings):
             SettingsError: with a line for each wrong setting.
         """
         source = EnvSettingsSource(cls, case_sensitive=True)
-        names = setting_names()
-        env = {**{name: env[old] for old, name in OLD_NAMES.items() if env.get(old)}, **_set(env)}
+        names, env = setting_names(), _set(env)
+        olds = {new: old for old, new in OLD_NAMES.items() if old in env and new not in env}
+        env |= {new: env[old] for new, old in olds.items()}
         # Only these names: pydantic would also read a variable named like the field, such as `log`.
         source.env_vars = {name: env[name] for name in names.values() if name in env}
         missing = [name for field, name in names.items() if field in required and name not in env]
@@ -242,7 +243,8 @@ class Settings(BaseSettings):
         try:
             settings = cls(**source())
         except ValidationError as error:
-            raise SettingsError(lines + setting_lines(error.errors(), names)) from error
+            # pydantic tells of a value by the name that it was read under
+            raise SettingsError(lines + setting_lines(error.errors(), names | olds)) from error
         if lines:
             raise SettingsError(lines)
         return settings

@@ -114,7 +114,8 @@ class Sample(Protocol):
 class Engine(Protocol):
     """Model backend: draws pictures, several samples in each step. A worker process has one engine.
 
-    An engine that is not iterative has one step. The tailor implements the same protocol.
+    An engine that is not iterative has one step. Tailor and fetcher have only the part of it that
+    the step loop calls (`scheduling.loop.Steps`), with orders of their own.
     `admit`, `step`, `partial` and `finish` come from one thread, unless the engine has an attribute
     `has_side_thread = True`: then `admit` and `finish` may be called in a second thread, one sample
     at a time, while the first one steps.

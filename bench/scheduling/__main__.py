@@ -7,12 +7,15 @@ import os
 import platform
 import sys
 import time
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from bench.scheduling.profiles import PROFILES
-from bench.scheduling.scenarios import FULL_SIZE, QUICK, SCENARIOS, Verdict, solo
+from bench.scheduling.scenarios import FULL_SIZE, QUICK, SCENARIOS, Size, Verdict, solo
+
+Scenario = Callable[[Size], list[Verdict]]
 
 
 def main() -> int:
@@ -31,11 +34,15 @@ def main() -> int:
         _tell_profiles()
     size = replace(QUICK if asked.quick else FULL_SIZE, profile=asked.profile)
     played = [scenario for name, scenario in SCENARIOS.items() if name in (asked.only or SCENARIOS)]
-    with ThreadPoolExecutor(len(played) if asked.quick else 1) as pool:
-        found = list(pool.map(lambda scenario: scenario(size), played))
+    found = _all_at_once(played, size) if asked.quick else (scenario(size) for scenario in played)
     verdicts = [verdict for verdicts in found for verdict in verdicts]
     _close(verdicts, time.monotonic() - began)
     return 0
+
+
+def _all_at_once(played: Sequence[Scenario], size: Size) -> list[list[Verdict]]:
+    with ThreadPoolExecutor(len(played)) as pool:
+        return list(pool.map(lambda scenario: scenario(size), played))
 
 
 def _open() -> None:

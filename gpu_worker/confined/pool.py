@@ -101,7 +101,7 @@ class Pool:
         self._turns = Turns(self._places)
 
     def run(self, head: Head, body: bytes = b"", owner: str | None = None) -> Answer:
-        """Waits for a free child, then for its answer. One `owner` never gets the last free child.
+        """Waits for a free child, then for its answer. With two or more, one `owner` never has all.
 
         Raises:
             OverrunError: it exceeded a limit.

@@ -14,7 +14,7 @@ from gpu_worker.engine import Array
 Floats = NDArray[np.float32]
 Bytes = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
-Numbers = NDArray[np.floating]  # for parameters only, never for results
+Numbers = NDArray[np.floating]  # for parameters; of results only `smoothstep`'s
 
 _SMALLEST_LEVEL_PX = 4
 _DISC_PX = 5.0  # with a larger disc, a distance transform is faster

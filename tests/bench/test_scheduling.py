@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from bench.scheduling.__main__ import main
 from bench.scheduling.processes import Task
 from bench.scheduling.profiles import PROFILES, settings_of
-from bench.scheduling.scenarios import p95, poisson
+from bench.scheduling.scenarios import Size, Verdict, p95, poisson
 from gpu_worker.contract import LADDER, Lane
 from gpu_worker.control import Terms
 from tests import fork_server
@@ -39,6 +41,29 @@ def test_arrivals_come_at_their_rate_and_stay_the_same() -> None:
 def test_the_ninety_fifth_of_a_hundred() -> None:
     assert p95([float(n) for n in range(101)]) == pytest.approx(95)
     assert p95([3.0]) == 3.0
+
+
+def test_a_scenario_that_ends_the_measurement_lets_none_begin_after_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    played: list[str] = []
+
+    def fail(_size: Size) -> list[Verdict]:
+        time.sleep(0.05)
+        played.append("fails")
+        raise SystemExit("pictures that must come did not come")
+
+    def go_on(_size: Size) -> list[Verdict]:
+        played.append("goes on")
+        return []
+
+    scenarios = {"first": fail, "second": go_on}
+    monkeypatch.setattr("bench.scheduling.__main__.SCENARIOS", scenarios)
+    monkeypatch.setattr("bench.scheduling.__main__._tell_profiles", lambda: None)
+    monkeypatch.setattr("sys.argv", ["bench.scheduling"])
+    with pytest.raises(SystemExit, match="did not come"):
+        main()
+    assert played == ["fails"]
 
 
 @pytest.mark.slow

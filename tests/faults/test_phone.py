@@ -7,7 +7,7 @@ import time
 import pytest
 import websocket
 
-from server.web.live import PING_S
+from server.web.live.websocket import PING_S
 from tests.faults.length import ASLEEP_S, IS_LONG
 from tests.faults.whole_service import WholeService
 from tests.proxy import Proxy, proxy

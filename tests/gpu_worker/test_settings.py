@@ -42,6 +42,19 @@ def test_a_name_of_the_version_before_is_read_unless_the_new_one_is_set() -> Non
     assert Settings.from_env(old | {"PROTEUS_PARTIALS": ""}).partials == (0.3,)
 
 
+@pytest.mark.parametrize(
+    ("said", "named"),
+    [
+        ({"PROTEUS_PEEKS": "half"}, "PROTEUS_PEEKS"),
+        ({"PROTEUS_PEEKS": "half", "PROTEUS_PARTIALS": "half"}, "PROTEUS_PARTIALS"),
+    ],
+)
+def test_a_wrong_setting_is_told_by_the_name_that_was_set(said: dict[str, str], named: str) -> None:
+    with pytest.raises(SettingsError) as wrong:
+        Settings.from_env(GOOD | said)
+    assert [line.split(":")[0] for line in wrong.value.lines] == [named]
+
+
 def test_the_laws_numbers_are_settings() -> None:
     said = {
         "PROTEUS_POLICY": "thresholds",

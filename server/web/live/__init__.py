@@ -242,4 +242,4 @@ def _parse_hello(frame: str | bytes) -> tuple[str, Format]:
     return ticket, wanted
 
 
-__all__ = ["EXTENSION", "PING_S", "Live", "register"]
+__all__ = ["EXTENSION", "Live", "register"]

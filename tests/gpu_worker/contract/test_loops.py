@@ -66,7 +66,7 @@ def test_a_loop_takes_turn_after_turn_until_told_to_stop() -> None:
             stop.set()
 
     forever(turn, Backoff(log, (AwayError,), None, 0.0, 0.0), stop)
-    assert next(turns, None) is None
+    assert list(turns) == []
 
 
 def test_a_loop_keeps_its_time_and_a_stop_cuts_its_pause_short() -> None:

@@ -11,7 +11,7 @@ import pytest
 from gpu_worker.contract import Lane, Reason
 from gpu_worker.engine import DeviceLostError, Order, OutOfMemoryError, Picture, Refusal
 from gpu_worker.engines.null import NullSample, RecordingEngine
-from gpu_worker.scheduling.loop import Finished, Runner
+from gpu_worker.scheduling.loop import Finished, Progress, Runner
 from gpu_worker.scheduling.plan import Scheduler
 from gpu_worker.scheduling.run import Run
 from gpu_worker.scheduling.side_thread import SideThread
@@ -75,6 +75,27 @@ def runner(engine: RecordingEngine, *names: str, alone: bool = False) -> Runner:
     return made
 
 
+class Begun:
+    """A runner whose orders can be waited for: until they are read in nobody steps."""
+
+    def __init__(self, engine: RecordingEngine):
+        self._begun: set[str] = set()
+        self.runner = Runner(engine, Scheduler(), lambda order: order, on_start=self._note)
+
+    def _note(self, progress: Progress) -> None:
+        self._begun.add(progress.id)
+
+    def add(self, *names: str) -> None:
+        for name in names:
+            self.runner.add(Run(name, Lane.LIVE, "ada", order=order(name)))
+
+    def wait_for(self, *names: str) -> None:
+        until = time.monotonic() + PATIENCE_S
+        while not self._begun.issuperset(names):
+            assert time.monotonic() < until
+            self.runner.turn(0)  # takes what was read in, and has no slot for a step
+
+
 def run(made: Runner, until: str | None = None) -> dict[str, Finished]:
     ended: dict[str, Finished] = {}
     deadline = threading.Event()
@@ -103,14 +124,15 @@ def test_one_is_turned_into_its_picture_while_another_steps() -> None:
 
 
 def test_one_is_read_in_while_another_steps() -> None:
-    engine = Aside(steps=40)
-    made = runner(engine, "other")
-    while not engine.arrived:
-        made.turn(8)
-    engine.stepped.clear()
-    made.add(Run("slow to begin", Lane.LIVE, "ada", order=order("slow to begin")))
-    assert set(run(made)) == {"other", "slow to begin"}
-    assert ["other", "slow to begin"] in engine.arrived
+    engine = Aside()
+    made = Begun(engine)
+    made.add("other")
+    made.wait_for("other")
+    made.add("slow to begin")
+    made.runner.turn(8)
+    made.wait_for("slow to begin")
+    assert set(run(made.runner)) == {"other", "slow to begin"}
+    assert engine.arrived[:2] == [["other"], ["other", "slow to begin"]]
 
 
 @pytest.mark.parametrize(
@@ -174,9 +196,10 @@ class Crowded(Aside):
     """Can turn `a` into its picture only while no more than one steps."""
 
     def __init__(self) -> None:
-        super().__init__(steps=40)
+        super().__init__(steps=5)
         self.stepping: list[int] = []
         self.tries = 0
+        self.trying = threading.Event()
 
     def step(self, samples: Sequence[NullSample]) -> None:
         super().step(samples)
@@ -187,6 +210,7 @@ class Crowded(Aside):
         if sample.order.id == "a":
             self.tries += 1
             self.stepped.clear()
+            self.trying.set()
             assert self.stepped.wait(PATIENCE_S)
             if self.stepping[-1] > 1:
                 raise OutOfMemoryError("full")
@@ -195,17 +219,23 @@ class Crowded(Aside):
 
 def test_a_picture_that_finds_no_memory_is_tried_again_beside_fewer() -> None:
     engine = Crowded()
-    made = runner(engine, "a")
-    while len(engine.stepping) < 20:
-        made.turn(8)
-    for name in ("b", "c"):
-        made.add(Run(name, Lane.LIVE, "ada", order=order(name)))
-    ended = run(made)
+    made = Begun(engine)
+    for names, steps in (("a", 3), ("bc", 2)):
+        made.add(*names)
+        made.wait_for(*names)
+        for _ in range(steps):
+            made.runner.turn(8)
+    for _ in range(2):
+        while not engine.trying.wait(0.01):
+            made.runner.turn(0)
+        engine.trying.clear()
+        made.runner.turn(8)
+    ended = run(made.runner)
     assert {name: type(end.result) for name, end in ended.items()} == {
         "a": Picture, "b": Picture, "c": Picture,
     }  # fmt: skip
-    assert engine.tries > 1
-    assert max(engine.stepping) == 3
+    assert engine.tries == 2
+    assert engine.stepping == [1, 1, 1, 3, 3, 2, 1, 1, 1, 1]
 
 
 def test_a_picture_that_never_finds_memory_fails_alone() -> None:
