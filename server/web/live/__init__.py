@@ -31,7 +31,7 @@ from server.web.live.chatter import Window
 from server.web.live.feed import Feed
 from server.web.live.hub import Format, Hub, Outbox, Voice
 from server.web.live.seats import Seats
-from server.web.live.websocket import PING_S, ConnectionClosed, WebSocket, serve
+from server.web.live.websocket import ConnectionClosed, WebSocket, serve
 
 log = logging.getLogger(__name__)
 
