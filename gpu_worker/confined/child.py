@@ -90,7 +90,7 @@ def _limited(work: Work, cpu_s: float, head: Head, body: bytes) -> tuple[Head, b
         return {"said": said}, found
     except MemoryError:
         os._exit(EXIT_MEMORY)
-    except Exception as error:  # noqa: BLE001 the loop's edge: this work's end, not the child's
+    except Exception as error:  # noqa: BLE001 ends this piece of work, not the child
         traceback.print_exc()
         return {"failed": f"{type(error).__name__}: {error}"[:1000]}, b""
     finally:

@@ -28,7 +28,7 @@ def tried(act: Callable[[], R], ends: Kinds = (), unless: Kinds = ()) -> R | Exc
     """
     try:
         return act()
-    except Exception as error:  # the edge of every loop and of its items: whoever asks tells of it
+    except Exception as error:  # the edge of every loop and of its items: the caller reports it
         if isinstance(error, ends) and not isinstance(error, unless):
             raise
         return error

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from redis import Redis
 
 from gpu_worker import contract
+from server.infra.redis import read_hash
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +59,7 @@ def counts(redis: Redis, engine: str) -> dict[str, int]:
     Raises:
         redis.RedisError: Redis is away.
     """
-    answer: Any = redis.hgetall(contract.counts_key(engine))
-    said = _text(answer)
+    said = _text(read_hash(redis, contract.counts_key(engine)))
     words = {event: said.get(event, "") for event in contract.WORKER_COUNTS}
     return {event: int(word) if word.isdecimal() else 0 for event, word in words.items()}
 
